@@ -1,0 +1,96 @@
+//! The security code that people in a room compare by voice.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use aws_lc_rs::pbkdf2;
+
+const SALT: &[u8] = b"Conclave security code v1";
+/// Groups of five digits.
+const GROUPS: usize = 6;
+/// Bytes behind each group: 40 bits modulo 100,000 are even to one in ten million.
+const BYTES_PER_GROUP: usize = 5;
+/// Makes each trial of a server that searches two forks with one code (about
+/// 2^50 trials by the birthday bound) cost a few thousand hashes more.
+const ITERATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4095);
+
+/// Thirty digits that are equal for all members of one epoch, and for no one
+/// else: a fork of the group shows as different codes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecurityCode {
+    digits: String,
+}
+
+impl SecurityCode {
+    /// Derives the code from an epoch authenticator (RFC 9420 §8.7).
+    pub(crate) fn from_authenticator(authenticator: &[u8]) -> Self {
+        let mut bytes = [0; GROUPS * BYTES_PER_GROUP];
+        pbkdf2::derive(
+            pbkdf2::PBKDF2_HMAC_SHA512,
+            ITERATIONS,
+            SALT,
+            authenticator,
+            &mut bytes,
+        );
+        let digits = bytes
+            .chunks_exact(BYTES_PER_GROUP)
+            .map(|chunk| {
+                let number = chunk
+                    .iter()
+                    .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+                format!("{:05}", number % 100_000)
+            })
+            .collect();
+        Self { digits }
+    }
+
+    /// The thirty digits without spaces.
+    pub fn digits(&self) -> String {
+        self.digits.clone()
+    }
+}
+
+impl fmt::Display for SecurityCode {
+    /// Groups of five, as they are read aloud.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, digit) in self.digits.chars().enumerate() {
+            if position > 0 && position % 5 == 0 {
+                f.write_str(" ")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SecurityCode {
+    /// The code is shown to people, not to logs: a log that leaves the computer
+    /// must not tell which meeting it was.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecurityCode(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thirty_digits_in_six_groups() {
+        let code = SecurityCode::from_authenticator(&[1; 48]);
+        assert_eq!(code.digits().len(), 30);
+        assert!(code.digits().chars().all(|digit| digit.is_ascii_digit()));
+        let groups: Vec<_> = code.to_string().split(' ').map(str::len).collect();
+        assert_eq!(groups, [5; 6]);
+        assert_eq!(code.to_string().replace(' ', ""), code.digits());
+    }
+
+    #[test]
+    fn one_bit_changes_the_code() {
+        let one = SecurityCode::from_authenticator(&[1; 48]);
+        let mut other = [1; 48];
+        other[47] ^= 1;
+        assert_ne!(one, SecurityCode::from_authenticator(&other));
+        assert_eq!(one, SecurityCode::from_authenticator(&[1; 48]));
+    }
+}

@@ -1,0 +1,215 @@
+//! The MLS group of a meeting: who is in it, and what its epoch proves.
+//!
+//! ```text
+//!  create / join ──► Group ── add, remove, … ──► pending ── merge_pending ──► next epoch
+//!                      │                            │
+//!                      │                            └─ clear_pending (lost the race)
+//!                      └─ process ──► Staged ── summary() ── merge ────────► next epoch
+//! ```
+
+mod commit;
+mod create;
+mod join;
+mod process;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use aws_lc_rs::digest;
+use openmls::prelude::{MlsGroup, OpenMlsProvider};
+use zeroize::Zeroizing;
+
+pub use commit::{CommitBundle, CommitError, MergeError, ProtectError};
+pub use create::CreateError;
+pub use join::JoinError;
+pub use process::{ProcessError, Processed, Staged};
+pub use summary::CommitSummary;
+
+use crate::media::{MediaEpoch, MediaError};
+use crate::provider::Provider;
+use crate::signer::LeafSigner;
+use crate::{CryptoFailure, Leaf, Pseudonym, SecurityCode, Token32, suite};
+
+/// Exporter label of the token that proves membership of an epoch to the server.
+const DELIVERY_LABEL: &str = "Conclave delivery";
+/// Exporter label of RFC 9605 §5.2.
+const SFRAME_LABEL: &str = "SFrame 1.0 Base Key";
+const AUTHENTICATOR_DOMAIN: &[u8] = b"Conclave authenticator v1";
+
+/// One device's membership in a meeting.
+pub struct Group {
+    mls: MlsGroup,
+    provider: Provider,
+    signer: LeafSigner,
+    psk_id: [u8; 32],
+    /// The epoch in which we became a member; there is nothing for us before it.
+    first_epoch: u64,
+    /// The last epoch whose media keys were handed out.
+    media_taken: Option<u64>,
+    /// Slow on purpose, so computed once for each epoch.
+    code: OnceLock<SecurityCode>,
+}
+
+/// A member at the current epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Its place in the tree.
+    pub leaf: Leaf,
+    /// Its name in the group.
+    pub pseudonym: Pseudonym,
+    /// Public part of its leaf's signature key.
+    pub leaf_key: [u8; 32],
+}
+
+impl Group {
+    fn new(mls: MlsGroup, provider: Provider, signer: LeafSigner, psk_id: [u8; 32]) -> Self {
+        let first_epoch = mls.epoch().as_u64();
+        Self {
+            mls,
+            provider,
+            signer,
+            psk_id,
+            first_epoch,
+            media_taken: None,
+            code: OnceLock::new(),
+        }
+    }
+
+    /// The random name of the group.
+    pub fn group_id(&self) -> Vec<u8> {
+        self.mls.group_id().as_slice().to_vec()
+    }
+
+    /// Number of the current epoch, from 0.
+    pub fn epoch(&self) -> u64 {
+        self.mls.epoch().as_u64()
+    }
+
+    /// This device's place in the tree.
+    pub fn own_leaf(&self) -> Leaf {
+        self.mls.own_leaf_index().into()
+    }
+
+    /// Whether this device is a member still: `false` once a commit that
+    /// removes it was merged.
+    pub fn is_active(&self) -> bool {
+        self.mls.is_active()
+    }
+
+    /// Whether a commit of ours waits for [`Group::merge_pending`] or
+    /// [`Group::clear_pending`].
+    pub fn has_pending(&self) -> bool {
+        self.mls.pending_commit().is_some()
+    }
+
+    /// All members, in the order of their leaves.
+    pub fn members(&self) -> Vec<Member> {
+        self.mls
+            .members()
+            .filter_map(|member| read_member(&member))
+            .collect()
+    }
+
+    /// The meeting's policy, as the host's client encoded it.
+    pub fn policy(&self) -> Option<Vec<u8>> {
+        suite::policy_in(self.mls.extensions()).map(<[u8]>::to_vec)
+    }
+
+    /// The code to read aloud; equal for all members of this epoch.
+    pub fn security_code(&self) -> SecurityCode {
+        let derive = || SecurityCode::from_authenticator(self.mls.epoch_authenticator().as_slice());
+        self.code.get_or_init(derive).clone()
+    }
+
+    /// A hash of the epoch authenticator (RFC 9420 §8.7), to compare with other
+    /// members' in heartbeats.
+    pub fn authenticator_hash(&self) -> [u8; 32] {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(AUTHENTICATOR_DOMAIN);
+        context.update(self.mls.epoch_authenticator().as_slice());
+        let mut hash = [0; 32];
+        hash.copy_from_slice(context.finish().as_ref());
+        hash
+    }
+
+    /// Proves membership of the current epoch to the server, which keeps its hash.
+    ///
+    /// # Errors
+    /// [`CryptoFailure`] when this device was removed, or the library fails.
+    pub fn delivery_token(&self) -> Result<Token32, CryptoFailure> {
+        let secret = self
+            .mls
+            .export_secret(self.provider.crypto(), DELIVERY_LABEL, &[], 32)
+            .map_err(|_| CryptoFailure)?;
+        token(secret)
+    }
+
+    /// The media keys of the current epoch, once.
+    ///
+    /// # Errors
+    /// [`MediaError::AlreadyTaken`] on the second call in one epoch: two sets
+    /// of sealing keys could repeat a (key, counter) pair.
+    pub fn media_epoch(&mut self) -> Result<MediaEpoch, MediaError> {
+        let epoch = self.epoch();
+        if !self.is_active() {
+            return Err(MediaError::Removed);
+        }
+        if self.media_taken == Some(epoch) {
+            return Err(MediaError::AlreadyTaken);
+        }
+        let secret = self
+            .mls
+            .export_secret(self.provider.crypto(), SFRAME_LABEL, &[], 32)
+            .map_err(|_| CryptoFailure)?;
+        let base_key = exported(secret)?;
+        let leaves = self
+            .mls
+            .members()
+            .map(|member| member.index.into())
+            .collect();
+        let media = MediaEpoch::new(epoch, self.own_leaf(), base_key, leaves)?;
+        self.media_taken = Some(epoch);
+        Ok(media)
+    }
+
+    fn epoch_changed(&mut self) {
+        self.code = OnceLock::new();
+    }
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Group(epoch {}, leaf {}, redacted)",
+            self.epoch(),
+            self.own_leaf().0
+        )
+    }
+}
+
+fn read_member(member: &openmls::prelude::Member) -> Option<Member> {
+    Some(Member {
+        leaf: member.index.into(),
+        pseudonym: Pseudonym::from_credential(&member.credential)?,
+        leaf_key: member.signature_key.as_slice().try_into().ok()?,
+    })
+}
+
+/// openmls exports into a plain vector, which is wiped here.
+fn exported(secret: Vec<u8>) -> Result<Zeroizing<[u8; 32]>, CryptoFailure> {
+    let secret = Zeroizing::new(secret);
+    let mut array = Zeroizing::new([0; 32]);
+    if secret.len() != array.len() {
+        return Err(CryptoFailure);
+    }
+    array.copy_from_slice(&secret);
+    Ok(array)
+}
+
+fn token(secret: Vec<u8>) -> Result<Token32, CryptoFailure> {
+    Ok(Token32::new(*exported(secret)?))
+}
