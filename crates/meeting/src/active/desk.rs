@@ -1,0 +1,110 @@
+//! The host's desk: who knocks, and what becomes of them.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use conclave_e2ee::{KnockKey, VerifiedKeyPackage};
+use conclave_wire::{ClientMessage, DeviceId};
+
+use super::Active;
+use crate::card::{Card, KnockCard, SignedCard};
+use crate::context::Context;
+use crate::event::{Event, Warning};
+use crate::joining::knock_aad;
+use crate::name::DisplayName;
+
+/// Knocks that wait at the same time; the service has a bound of its own.
+const MAX_KNOCKS: usize = 256;
+
+/// Somebody who may be let in.
+pub(super) struct Knocker {
+    pub(super) signed: SignedCard,
+    pub(super) card: Card,
+    pub(super) key_package: VerifiedKeyPackage,
+}
+
+pub(super) struct Desk {
+    knock_key: KnockKey,
+    knocks: BTreeMap<u64, (DeviceId, Knocker)>,
+    arrivals: u64,
+}
+
+impl Desk {
+    pub(super) fn new(knock_key: KnockKey) -> Self {
+        Self { knock_key, knocks: BTreeMap::new(), arrivals: 0 }
+    }
+
+    /// In the order of arrival.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (DeviceId, DisplayName)> + '_ {
+        self.knocks.values().map(|(device, knocker)| (*device, knocker.card.name.clone()))
+    }
+
+    fn take(&mut self, device: DeviceId) -> Option<Knocker> {
+        let place = self.knocks.iter().find(|(_, (who, _))| *who == device).map(|(place, _)| *place)?;
+        self.knocks.remove(&place).map(|(_, knocker)| knocker)
+    }
+
+    fn put(&mut self, device: DeviceId, knocker: Knocker) {
+        self.arrivals += 1;
+        self.knocks.insert(self.arrivals, (device, knocker));
+    }
+}
+
+impl Active {
+    pub(super) fn knocked(&mut self, context: &mut Context, now: Instant, device: DeviceId, sealed: &[u8]) {
+        let Some(knocker) = self.read_card(context, device, sealed) else {
+            context.warn(Warning::BadKnock);
+            context.send(ClientMessage::Refuse { device });
+            return;
+        };
+        let Some(desk) = &mut self.desk else { return };
+        if desk.take(device).is_none() && desk.knocks.len() >= MAX_KNOCKS {
+            context.send(ClientMessage::Refuse { device });
+            return;
+        }
+        // Somebody who is in already comes back, with proof of the same long-term key.
+        let before = self.people.by_device_key(&knocker.card.device_key);
+        let host = context.identity.key.public();
+        if before.is_some() && knocker.card.device_key != host || !self.policy.waiting_room {
+            if let Some(before) = before.filter(|before| *before != context.device) {
+                self.commits.want_removal(before);
+            }
+            self.commits.want_admission(now, device, knocker);
+            return;
+        }
+        let name = knocker.card.name.clone();
+        desk.put(device, knocker);
+        context.event(Event::Knock { device, name });
+    }
+
+    fn read_card(&self, context: &Context, device: DeviceId, sealed: &[u8]) -> Option<Knocker> {
+        let meeting = context.link.meeting;
+        let desk = self.desk.as_ref()?;
+        let aad = knock_aad(meeting, device);
+        let bytes = desk.knock_key.open_card(&context.link.secret, &aad, sealed).ok()?;
+        let (knock, _): (KnockCard, _) = postcard::take_from_bytes(&bytes).ok()?;
+        let (signed, card, key_package) =
+            knock.verify(meeting, &self.group.group_id(), device).ok()?;
+        Some(Knocker { signed, card, key_package })
+    }
+
+    pub(super) fn knock_withdrawn(&mut self, context: &mut Context, device: DeviceId) {
+        self.commits.withdraw(device);
+        if self.desk.as_mut().and_then(|desk| desk.take(device)).is_some() {
+            context.event(Event::KnockWithdrawn { device });
+        }
+    }
+
+    pub(super) fn admit(&mut self, now: Instant, device: DeviceId) {
+        if let Some(knocker) = self.desk.as_mut().and_then(|desk| desk.take(device)) {
+            self.commits.want_admission(now, device, knocker);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, context: &mut Context, device: DeviceId) {
+        if self.desk.as_mut().and_then(|desk| desk.take(device)).is_some() {
+            context.send(ClientMessage::Refuse { device });
+            context.event(Event::KnockWithdrawn { device });
+        }
+    }
+}

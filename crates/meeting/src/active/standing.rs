@@ -1,0 +1,152 @@
+//! Being known to the service: the first time, after a broken link, and after it restarted with
+//! its memory lost. Members carry the meeting on; any of them can restore it.
+
+use std::time::{Duration, Instant};
+
+use conclave_e2ee::Token32;
+use conclave_wire::{Attach, Blob, ClientMessage, ErrorCode, MemberProof, OpenMeeting, Token};
+
+use super::{Active, Flow};
+use crate::content::Content;
+use crate::context::Context;
+use crate::event::{Event, Warning};
+use crate::lobby::knock_token;
+
+/// Whether the service counts us as present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It has not heard of the meeting yet.
+    Unopened,
+    /// The link is down.
+    Away,
+    /// Asked, not answered.
+    Attaching,
+    /// Present.
+    Attached,
+}
+
+impl Active {
+    pub(super) fn link_up(&mut self, context: &mut Context) {
+        match self.standing {
+            Standing::Unopened => self.open(context),
+            _ => self.attach(context, self.group.epoch(), self.token.clone()),
+        }
+    }
+
+    pub(super) fn link_down(&mut self) {
+        if self.standing != Standing::Unopened {
+            self.standing = Standing::Away;
+        }
+    }
+
+    fn open(&mut self, context: &mut Context) {
+        let Ok(descriptor) = Blob::new(self.described.sealed.clone()) else { return };
+        let open = OpenMeeting {
+            meeting: context.link.meeting,
+            knock_hash: knock_token(context).hash(),
+            descriptor,
+            lifetime_s: seconds(self.lifetime),
+            device: context.device,
+            device_token: context.device_token.clone(),
+            epoch: self.group.epoch(),
+            member_hash: wire_token(&self.token).hash(),
+            wants_knocks: self.desk.is_some(),
+        };
+        context.send(ClientMessage::Open(open));
+        if self.standing != Standing::Unopened {
+            self.standing = Standing::Attaching;
+        }
+    }
+
+    fn attach(&mut self, context: &mut Context, epoch: u64, token: Token32) {
+        let attach = Attach {
+            meeting: context.link.meeting,
+            device: context.device,
+            device_token: context.device_token.clone(),
+            proof: MemberProof { epoch, token: wire_token(&token) },
+            from_seq: self.next_seq,
+            wants_knocks: self.desk.is_some(),
+        };
+        context.send(ClientMessage::Attach(attach));
+        self.standing = Standing::Attaching;
+    }
+
+    pub(super) fn not_attached(&mut self, context: &mut Context, code: ErrorCode) -> Flow {
+        match (self.standing, code) {
+            // It restarted: whoever comes first restores the meeting at his epoch …
+            (Standing::Attaching | Standing::Unopened, ErrorCode::NoSuchMeeting) => {
+                self.open(context);
+                Flow::Stay
+            }
+            // … and the others find it there.
+            (Standing::Attaching | Standing::Unopened, ErrorCode::MeetingExists) => {
+                self.attach(context, self.group.epoch(), self.token.clone());
+                Flow::Stay
+            }
+            // It was restored at the epoch before ours: prove that one, then bring the rest on.
+            (Standing::Attaching, ErrorCode::NotAMember) => match self.commits.take_previous_token() {
+                Some((epoch, token)) => {
+                    self.attach(context, epoch, token);
+                    Flow::Stay
+                }
+                None => Flow::Recover,
+            },
+            (Standing::Attaching, _) => Flow::Recover,
+            (Standing::Attached, ErrorCode::NotAMember | ErrorCode::TooFarBehind) => Flow::Recover,
+            _ => {
+                context.warn(Warning::Server(code));
+                Flow::Stay
+            }
+        }
+    }
+
+    pub(super) fn attached(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        epoch: u64,
+        known: bool,
+        first_seq: u64,
+        next_seq: u64,
+    ) -> Flow {
+        if std::mem::replace(&mut self.standing, Standing::Attached) == Standing::Unopened {
+            context.event(Event::Admitted);
+            context.event(Event::Code);
+        }
+        if !known {
+            // A new log: its numbers are its own, and presence is known of nobody.
+            self.next_seq = first_seq;
+            for device in self.devices().filter(|device| *device != context.device).collect::<Vec<_>>() {
+                self.people.set_online(device, false, now);
+            }
+        }
+        self.commits.attached(next_seq);
+        // The log stands one epoch behind us: the commit that it lost is offered again.
+        if epoch + 1 == self.group.epoch()
+            && let Some(commit) = self.commits.last_step(epoch)
+        {
+            context.send(ClientMessage::Commit(commit));
+        }
+        self.publish(context, &Content::Media(context.media));
+        if self.desk.is_some() {
+            self.introduce_all(context);
+        }
+        context.event(Event::Roster);
+        Flow::Stay
+    }
+
+    /// Sends all cards, for those who came while we were away or in the epoch just begun.
+    pub(super) fn introduce_all(&mut self, context: &mut Context) {
+        for content in self.people.introductions() {
+            self.publish(context, &content);
+        }
+    }
+}
+
+pub(super) fn wire_token(token: &Token32) -> Token {
+    Token(*token.expose())
+}
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,101 @@
+//! Before knocking: look at what the link leads to.
+
+use conclave_wire::{ClientMessage, ErrorCode, ServerMessage, Token};
+
+use crate::context::Context;
+use crate::descriptor::{Descriptor, DescriptorError};
+use crate::event::{Command, Event, Input, LeftReason, Warning};
+use crate::joining::Joining;
+use crate::left::Left;
+use crate::machine::State;
+
+/// The descriptor, as opened and as the service keeps it (any member may have to restore it).
+#[derive(Clone)]
+pub(crate) struct Described {
+    pub(crate) descriptor: Descriptor,
+    pub(crate) sealed: Vec<u8>,
+}
+
+#[derive(Default)]
+pub(crate) struct Lobby {
+    pub(crate) described: Option<Described>,
+    /// Join was pressed before the descriptor had come.
+    wants_in: bool,
+}
+
+impl Lobby {
+    pub(crate) fn handle(mut self, context: &mut Context, input: Input) -> State {
+        match input {
+            Input::LinkUp if self.described.is_none() => look(context),
+            Input::Command(Command::Join) => self.wants_in = true,
+            Input::Command(Command::Leave) => return leave(context, LeftReason::ByChoice),
+            Input::Message(message) => match *message {
+                ServerMessage::Descriptor { descriptor } => {
+                    if let Err(reason) = self.describe(context, descriptor.into_vec()) {
+                        return leave(context, reason);
+                    }
+                }
+                ServerMessage::Error { code } => return leave_for(context, code, State::Lobby(self)),
+                _ => {}
+            },
+            _ => {}
+        }
+        match (self.wants_in && context.link_up, self.described.take()) {
+            (true, Some(described)) => Joining::knock(context, described),
+            (_, described) => State::Lobby(Self { described, ..self }),
+        }
+    }
+
+    fn describe(&mut self, context: &mut Context, sealed: Vec<u8>) -> Result<(), LeftReason> {
+        let key = context.link.secret.descriptor_key();
+        let descriptor =
+            Descriptor::open(&sealed, &key, context.link.meeting, &context.link.host_key).map_err(
+                |error| match error {
+                    DescriptorError::Sealed => LeftReason::WrongLink,
+                    DescriptorError::Malformed => LeftReason::Version,
+                    DescriptorError::NotByHost => LeftReason::NotByHost,
+                },
+            )?;
+        context.event(Event::Described {
+            title: descriptor.title.clone(),
+            host_name: descriptor.host_name.clone(),
+        });
+        self.described = Some(Described { descriptor, sealed });
+        Ok(())
+    }
+}
+
+fn look(context: &mut Context) {
+    let knock_token = knock_token(context);
+    context.send(ClientMessage::Look { meeting: context.link.meeting, knock_token });
+}
+
+pub(crate) fn knock_token(context: &Context) -> Token {
+    Token(*context.link.secret.knock_token().expose())
+}
+
+pub(crate) fn leave(context: &mut Context, reason: LeftReason) -> State {
+    State::Left(Left::enter(context, reason))
+}
+
+/// Errors of the service that end it before we are in; the others are only told.
+pub(crate) fn leave_for(context: &mut Context, code: ErrorCode, otherwise: State) -> State {
+    match fatal(code) {
+        Some(reason) => leave(context, reason),
+        None => {
+            context.warn(Warning::Server(code));
+            otherwise
+        }
+    }
+}
+
+fn fatal(code: ErrorCode) -> Option<LeftReason> {
+    match code {
+        ErrorCode::NoSuchMeeting => Some(LeftReason::NoSuchMeeting),
+        ErrorCode::MeetingOver => Some(LeftReason::Over),
+        ErrorCode::WrongKnockToken => Some(LeftReason::WrongLink),
+        ErrorCode::Full => Some(LeftReason::Full),
+        ErrorCode::UnsupportedVersion | ErrorCode::Malformed => Some(LeftReason::Version),
+        _ => None,
+    }
+}

@@ -1,0 +1,98 @@
+//! The meeting as it stands, for whoever draws it.
+
+use conclave_e2ee::Leaf;
+use conclave_wire::DeviceId;
+
+use crate::content::MediaState;
+use crate::event::LeftReason;
+use crate::name::{DisplayName, Title};
+
+/// Which state the machine is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Before knocking.
+    Lobby,
+    /// Knocked.
+    Joining,
+    /// In the meeting.
+    Active,
+    /// Getting back in.
+    Recovering,
+    /// Over, and why.
+    Left(LeftReason),
+}
+
+/// What a member may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Admits and removes.
+    Host,
+    /// Takes part.
+    Participant,
+}
+
+/// Why the security code is another one than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The meeting was created or joined.
+    Begun,
+    /// These came in.
+    Joined(Vec<DisplayName>),
+    /// These went or were removed.
+    Gone(Vec<DisplayName>),
+    /// Keys or rules were renewed.
+    Renewed,
+}
+
+/// One member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberView {
+    /// Pseudonym.
+    pub device: DeviceId,
+    /// Place in the MLS tree, which names the sender of media frames.
+    pub leaf: Leaf,
+    /// By its card; `None` until the card has come.
+    pub name: Option<DisplayName>,
+    /// Host or participant.
+    pub role: Role,
+    /// Whether it is this device.
+    pub is_me: bool,
+    /// What it sends of itself.
+    pub media: MediaState,
+    /// Whether the service sees it connected (a hint).
+    pub online: bool,
+}
+
+/// One who knocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnockView {
+    /// Pseudonym.
+    pub device: DeviceId,
+    /// By its card.
+    pub name: DisplayName,
+}
+
+/// The meeting as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// State.
+    pub phase: Phase,
+    /// Our own pseudonym.
+    pub device: DeviceId,
+    /// Title, once known.
+    pub title: Option<Title>,
+    /// Host's name, once known.
+    pub host_name: Option<DisplayName>,
+    /// MLS epoch; 0 before the group is known.
+    pub epoch: u64,
+    /// Thirty digits, once in the group.
+    pub code: Option<String>,
+    /// Why the code is what it is.
+    pub change: Change,
+    /// In the order of leaves.
+    pub members: Vec<MemberView>,
+    /// In the order of arrival (host only).
+    pub knocks: Vec<KnockView>,
+    /// Whether the control connection stands.
+    pub link_up: bool,
+}

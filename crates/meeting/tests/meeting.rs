@@ -1,0 +1,267 @@
+//! People meet, leave, are refused and removed, and come back, around an honest service.
+
+mod sim;
+
+use std::time::{Duration, Instant};
+
+use conclave_e2ee::{FrameMeta, OpenError, Opener, Sealer, Track};
+use conclave_meeting::{Command, Event, LeftReason, MediaState, Phase, Role, Warning};
+use conclave_wire::{Blob, DeviceId, Entry, EntryBody, ServerMessage};
+use sim::people::World;
+
+fn two() -> (World, usize, usize) {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", true);
+    let ben = world.join("Ben", &link);
+    world.admit_all(ana);
+    (world, ana, ben)
+}
+
+#[test]
+fn two_people_meet_and_read_the_same_code() {
+    let (world, ana, ben) = two();
+    world.assert_agreement(&[ana, ben]);
+    assert_eq!(world.people[ben].names(), ["Ana", "Ben"]);
+    assert_eq!(world.people[ana].snapshot().code.unwrap().len(), 30);
+    assert!(world.people[ben].events.contains(&Event::Admitted));
+    let roles: Vec<_> = world.people[ben].snapshot().members.into_iter().map(|m| (m.is_me, m.role)).collect();
+    assert_eq!(roles, [(false, Role::Host), (true, Role::Participant)]);
+}
+
+#[test]
+fn the_service_sees_no_name_title_or_secret() {
+    let (world, ana, _) = two();
+    let secret = *world.people[ana].meeting.link().secret.expose();
+    for needle in ["Ana".as_bytes(), b"Ben", b"Merger", &secret] {
+        let found = world.service.seen.windows(needle.len()).any(|window| window == needle);
+        assert!(!found, "{needle:?}");
+    }
+    assert!(world.service.seen.len() > 10_000, "nothing went through the service");
+}
+
+#[test]
+fn frames_go_from_one_to_the_other() {
+    let (mut world, ana, ben) = two();
+    let mut keys = world.people[ana].keys.pop().unwrap();
+    let mut sealer = Sealer::new(Track::AUDIO);
+    sealer.install(keys.sealing.take(Track::AUDIO).unwrap()).unwrap();
+    let meta = FrameMeta { track: "audio", group: 0, frame: 0 };
+    let mut sealed = Vec::new();
+    sealer.seal(&meta, b"good morning", &mut sealed).unwrap();
+    let mut opener = Opener::new(Track::AUDIO, keys.sealing.leaf());
+    opener.install(&world.people[ben].keys.pop().unwrap().opening, Instant::now()).unwrap();
+    let mut plain = Vec::new();
+    opener.open(Instant::now(), &meta, &sealed, &mut plain).unwrap();
+    assert_eq!(plain, b"good morning");
+}
+
+#[test]
+fn a_lobby_shows_title_and_host_before_anyone_knocks() {
+    let mut world = World::new();
+    let (_, link) = world.host("Ana", true);
+    let ben = world.join("Ben", &link);
+    let snapshot = world.people[ben].snapshot();
+    assert_eq!(snapshot.phase, Phase::Joining);
+    assert_eq!(snapshot.title.unwrap().as_str(), "Merger of the two");
+    assert_eq!(snapshot.host_name.unwrap().as_str(), "Ana");
+    assert!(world.people[ben].events.contains(&Event::Waiting));
+}
+
+#[test]
+fn without_a_waiting_room_the_link_is_enough() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", false);
+    let ben = world.join("Ben", &link);
+    world.pass(Duration::from_millis(300));
+    world.assert_agreement(&[ana, ben]);
+}
+
+#[test]
+fn those_who_knock_together_come_in_by_one_commit() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", true);
+    let guests: Vec<_> = ["Ben", "Cy", "Di", "Ed"].iter().map(|name| world.join(name, &link)).collect();
+    world.admit_all(ana);
+    assert_eq!(world.people[ana].snapshot().epoch, 1);
+    let all: Vec<_> = [ana].into_iter().chain(guests).collect();
+    world.assert_agreement(&all);
+    assert_eq!(world.people[ana].names(), ["Ana", "Ben", "Cy", "Di", "Ed"]);
+}
+
+#[test]
+fn refused_means_refused() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", true);
+    let ben = world.join("Ben", &link);
+    let device = world.device(ben);
+    world.command(ana, Command::Refuse(device));
+    assert_eq!(world.people[ben].left(), Some(LeftReason::Refused));
+    assert!(world.people[ana].snapshot().knocks.is_empty());
+}
+
+#[test]
+fn a_wrong_secret_does_not_even_knock() {
+    let mut world = World::new();
+    let (_, link) = world.host("Ana", true);
+    let mut wrong = link.clone();
+    wrong.secret = conclave_e2ee::LinkSecret::from_bytes([9; 32]);
+    let mal = world.join("Mal", &wrong);
+    assert_eq!(world.people[mal].left(), Some(LeftReason::WrongLink));
+}
+
+#[test]
+fn another_host_key_in_the_link_unmasks_the_description() {
+    let mut world = World::new();
+    let (_, mut link) = world.host("Ana", true);
+    link.host_key = [1; 16];
+    let ben = world.join("Ben", &link);
+    assert_eq!(world.people[ben].left(), Some(LeftReason::NotByHost));
+}
+
+#[test]
+fn who_leaves_is_gone_for_all_and_cannot_open_what_follows() {
+    let (mut world, ana, ben) = two();
+    world.command(ben, Command::Leave);
+    assert_eq!(world.people[ben].left(), Some(LeftReason::ByChoice));
+    assert_eq!(world.people[ana].names(), ["Ana"]);
+    assert_eq!(world.people[ana].snapshot().epoch, 2);
+}
+
+#[test]
+fn who_is_removed_opens_nothing_sent_after() {
+    let (mut world, ana, ben) = two();
+    let device = world.device(ben);
+    world.command(ana, Command::Remove(device));
+    assert_eq!(world.people[ben].left(), Some(LeftReason::Removed));
+    let mut keys = world.people[ana].keys.pop().unwrap();
+    let mut sealer = Sealer::new(Track::AUDIO);
+    sealer.install(keys.sealing.take(Track::AUDIO).unwrap()).unwrap();
+    let meta = FrameMeta { track: "audio", group: 0, frame: 0 };
+    let mut sealed = Vec::new();
+    sealer.seal(&meta, b"now that he is gone", &mut sealed).unwrap();
+    let mut opener = Opener::new(Track::AUDIO, keys.sealing.leaf());
+    opener.install(&world.people[ben].keys.pop().unwrap().opening, Instant::now()).unwrap();
+    let outcome = opener.open(Instant::now(), &meta, &sealed, &mut Vec::new());
+    assert!(matches!(outcome, Err(OpenError::NotYet | OpenError::UnknownKey | OpenError::Forged)), "{outcome:?}");
+}
+
+#[test]
+fn when_the_host_leaves_the_meeting_ends_for_all() {
+    let (mut world, ana, ben) = two();
+    world.command(ana, Command::Leave);
+    assert_eq!(world.people[ben].left(), Some(LeftReason::Ended));
+}
+
+#[test]
+fn mute_and_camera_are_seen_also_by_those_who_come_later() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", false);
+    let quiet = MediaState { muted: true, camera: false };
+    world.command(ana, Command::SetMedia(quiet));
+    let ben = world.join("Ben", &link);
+    world.pass(Duration::from_millis(300));
+    let of = |who: usize, device| {
+        world.people[who].snapshot().members.into_iter().find(|m| m.device == device).unwrap().media
+    };
+    assert_eq!(of(ben, world.device(ana)), quiet);
+}
+
+#[test]
+fn a_broken_link_loses_nothing() {
+    let (mut world, ana, ben) = two();
+    world.hang_up(ben);
+    let link = world.people[ana].meeting.link().clone();
+    let cy = world.join("Cy", &link);
+    world.admit_all(ana);
+    world.dial(ben);
+    world.settle();
+    world.assert_agreement(&[ana, ben, cy]);
+    assert_eq!(world.people[ben].names(), ["Ana", "Ben", "Cy"]);
+}
+
+#[test]
+fn a_member_away_for_a_minute_is_removed() {
+    let (mut world, ana, ben) = two();
+    let device = world.device(ben);
+    world.hang_up(ben);
+    world.slip(ana, ServerMessage::Presence { device, online: false });
+    world.pass(Duration::from_secs(59));
+    assert_eq!(world.people[ana].names(), ["Ana", "Ben"]);
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.people[ana].names(), ["Ana"]);
+}
+
+#[test]
+fn a_service_that_lost_everything_is_restored_by_whoever_comes_first() {
+    for first_is_host in [true, false] {
+        let (mut world, ana, ben) = two();
+        let code = world.people[ana].snapshot().code;
+        let (first, second) = if first_is_host { (ana, ben) } else { (ben, ana) };
+        world.hang_up(ana);
+        world.hang_up(ben);
+        world.service.restart();
+        world.dial(first);
+        world.settle();
+        world.dial(second);
+        world.settle();
+        world.assert_agreement(&[ana, ben]);
+        assert_eq!(world.people[ana].snapshot().code, code, "nobody came or went: the code stays");
+        let link = world.people[ana].meeting.link().clone();
+        let cy = world.join("Cy", &link);
+        world.admit_all(ana);
+        world.assert_agreement(&[ana, ben, cy]);
+    }
+}
+
+#[test]
+fn a_guest_at_the_door_outlives_a_restart() {
+    let (mut world, ana, ben) = two();
+    let link = world.people[ana].meeting.link().clone();
+    let cy = world.join("Cy", &link);
+    (0..3).for_each(|who| world.hang_up(who));
+    world.service.restart();
+    world.dial(cy);
+    world.settle();
+    world.pass(Duration::from_secs(2));
+    world.dial(ana);
+    world.dial(ben);
+    world.settle();
+    world.pass(Duration::from_secs(1));
+    world.admit_all(ana);
+    world.assert_agreement(&[ana, ben, cy]);
+}
+
+#[test]
+fn a_commit_that_the_service_lost_is_offered_again() {
+    let (mut world, ana, ben) = two();
+    let link = world.people[ana].meeting.link().clone();
+    // The service takes Cy's admission, tells only Ana, and dies; Ben restores the epoch before.
+    world.hang_up(ben);
+    let cy = world.join("Cy", &link);
+    world.admit_all(ana);
+    world.hang_up(ana);
+    world.hang_up(cy);
+    world.service.restart();
+    world.dial(ben);
+    world.settle();
+    world.dial(ana);
+    world.settle();
+    world.dial(cy);
+    world.settle();
+    world.assert_agreement(&[ana, ben, cy]);
+}
+
+#[test]
+fn what_is_not_of_the_meeting_is_refused_without_harm() {
+    let (mut world, ana, ben) = two();
+    // A forged application message at the place of the next one.
+    let entry = Entry {
+        seq: world.service.log_len(),
+        from: DeviceId([5; 16]),
+        body: EntryBody::Application { message: Blob::new(vec![0xaa; 200]).unwrap() },
+    };
+    world.slip(ben, ServerMessage::Entry(entry));
+    assert!(world.people[ben].events.contains(&Event::Warning(Warning::Foreign)));
+    assert_eq!(world.people[ben].snapshot().phase, Phase::Active);
+    world.assert_agreement(&[ana, ben]);
+}

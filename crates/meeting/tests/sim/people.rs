@@ -1,0 +1,209 @@
+//! The people, their connections, and the clock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use conclave_e2ee::{DeviceKey, MediaEpoch};
+use conclave_meeting::{
+    Command, Event, HostParams, Identity, Input, InviteLink, LeftReason, Meeting, Output, Phase, Snapshot,
+};
+use conclave_wire::{DeviceId, ServerMessage};
+
+use super::service::{Line, Service};
+
+/// A service, its people, and virtual time.
+pub struct World {
+    pub service: Service,
+    pub people: Vec<Person>,
+    pub now: Instant,
+    lines: Line,
+    seed: u64,
+}
+
+pub struct Person {
+    pub meeting: Meeting,
+    pub events: Vec<Event>,
+    pub keys: Vec<MediaEpoch>,
+    line: Option<Line>,
+}
+
+impl Person {
+    pub fn snapshot(&self) -> Snapshot {
+        self.meeting.snapshot()
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.snapshot().members.into_iter().filter_map(|m| m.name).map(String::from).collect();
+        names.sort();
+        names
+    }
+
+    pub fn left(&self) -> Option<LeftReason> {
+        match self.snapshot().phase {
+            Phase::Left(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self { service: Service::default(), people: Vec::new(), now: Instant::now(), lines: 0, seed: 0 }
+    }
+
+    /// The host, with his meeting open.
+    pub fn host(&mut self, name: &str, waiting_room: bool) -> (usize, InviteLink) {
+        let params = HostParams {
+            host: "meet.example.org".into(),
+            port: 443,
+            certificate: None,
+            title: "Merger of the two".parse().unwrap(),
+            waiting_room,
+            lifetime: Duration::from_secs(3600),
+        };
+        let entropy = self.entropy();
+        let meeting = Meeting::host(params, identity(name), Default::default(), entropy).unwrap();
+        let link = meeting.link().clone();
+        let who = self.seat(meeting);
+        (who, link)
+    }
+
+    /// Somebody who has pressed Join.
+    pub fn join(&mut self, name: &str, link: &InviteLink) -> usize {
+        let entropy = self.entropy();
+        let meeting = Meeting::join(link.clone(), identity(name), Default::default(), entropy);
+        let who = self.seat(meeting);
+        self.command(who, Command::Join);
+        who
+    }
+
+    fn entropy(&mut self) -> conclave_meeting::Entropy {
+        self.seed += 1;
+        let mut state = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Box::new(move |buffer| {
+            for byte in buffer {
+                // SplitMix64: enough for ids that must only differ.
+                state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                let mut z = state;
+                z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                *byte = (z >> 32) as u8;
+            }
+        })
+    }
+
+    fn seat(&mut self, meeting: Meeting) -> usize {
+        self.people.push(Person { meeting, events: Vec::new(), keys: Vec::new(), line: None });
+        let who = self.people.len() - 1;
+        self.dial(who);
+        self.settle();
+        who
+    }
+
+    pub fn command(&mut self, who: usize, command: Command) {
+        self.people[who].meeting.handle(self.now, Input::Command(command));
+        self.settle();
+    }
+
+    pub fn admit_all(&mut self, host: usize) {
+        for knock in self.people[host].snapshot().knocks {
+            self.command(host, Command::Admit(knock.device));
+        }
+        self.pass(Duration::from_millis(300));
+    }
+
+    pub fn device(&self, who: usize) -> DeviceId {
+        self.people[who].snapshot().device
+    }
+
+    pub fn hang_up(&mut self, who: usize) {
+        if let Some(line) = self.people[who].line.take() {
+            self.service.hang_up(line);
+            self.people[who].meeting.handle(self.now, Input::LinkDown);
+        }
+        self.drain(who);
+    }
+
+    pub fn dial(&mut self, who: usize) {
+        self.lines += 1;
+        self.people[who].line = Some(self.lines);
+        self.people[who].meeting.handle(self.now, Input::LinkUp);
+    }
+
+    /// Hands a message to somebody as if the service had sent it.
+    pub fn slip(&mut self, who: usize, message: ServerMessage) {
+        self.people[who].meeting.handle(self.now, Input::Message(Box::new(message)));
+        self.settle();
+    }
+
+    /// Time passes; whoever wants to be woken is.
+    pub fn pass(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        loop {
+            let next = self.people.iter().filter_map(|person| person.meeting.deadline()).min();
+            match next {
+                Some(at) if at <= end => {
+                    self.now = self.now.max(at);
+                    let due = |person: &Person| person.meeting.deadline().is_some_and(|when| when <= at);
+                    let woken: Vec<_> = (0..self.people.len()).filter(|who| due(&self.people[*who])).collect();
+                    for who in woken {
+                        self.people[who].meeting.handle(self.now, Input::Tick);
+                    }
+                    self.settle();
+                }
+                _ => break,
+            }
+        }
+        self.now = end;
+    }
+
+    /// Delivers until nothing moves any more.
+    pub fn settle(&mut self) {
+        loop {
+            (0..self.people.len()).for_each(|who| self.drain(who));
+            let Some((line, message)) = self.service.outbox.pop_front() else { return };
+            let Some(who) = self.people.iter().position(|person| person.line == Some(line)) else { continue };
+            // Through the codec, as on a real line.
+            let message = ServerMessage::decode(&message.encode().unwrap()).unwrap();
+            self.people[who].meeting.handle(self.now, Input::Message(Box::new(message)));
+        }
+    }
+
+    fn drain(&mut self, who: usize) {
+        while let Some(output) = self.people[who].meeting.poll() {
+            match output {
+                Output::Send(message) => {
+                    if let Some(line) = self.people[who].line {
+                        self.service.receive(line, *message);
+                    }
+                }
+                Output::Event(event) => self.people[who].events.push(event),
+                Output::Keys { keys, .. } => self.people[who].keys.push(*keys),
+                Output::Reconnect => {
+                    self.hang_up(who);
+                    self.dial(who);
+                }
+                Output::Close => {
+                    if let Some(line) = self.people[who].line.take() {
+                        self.service.hang_up(line);
+                    }
+                }
+                Output::Grant { .. } => {}
+            }
+        }
+    }
+
+    /// All in the meeting agree on epoch, code and roster.
+    pub fn assert_agreement(&self, who: &[usize]) {
+        let first = self.people[who[0]].snapshot();
+        for other in &who[1..] {
+            let snapshot = self.people[*other].snapshot();
+            assert_eq!((snapshot.phase, snapshot.epoch), (first.phase, first.epoch));
+            assert_eq!(snapshot.code, first.code);
+            assert_eq!(self.people[*other].names(), self.people[who[0]].names());
+        }
+    }
+}
+
+fn identity(name: &str) -> Identity {
+    Identity { name: name.parse().unwrap(), key: Arc::new(DeviceKey::generate().unwrap()) }
+}
