@@ -1,0 +1,309 @@
+//! The one handle to all of sound: starts it, steers it, and stops it when
+//! dropped.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as std_mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rtrb::RingBuffer;
+use tokio::sync::mpsc::{self, Receiver};
+
+use super::capture::Input;
+use super::error::{AudioError, AudioEvent};
+use super::framer::Framer;
+use super::jitter::JitterBuffer;
+use super::packet::AudioPacket;
+use super::playout::{Sink, SpeakerSink};
+use super::processing::{EchoCancelling, Passthrough, Processing, Processor};
+use super::sending::{self, CaptureThread, Microphone};
+use super::source::MicrophoneSource;
+use super::stats::SourceStats;
+use super::voices::{self, Board, MixerThread};
+use crate::clock::now_us;
+
+/// Packets that may wait to be sealed and sent, 320 ms.
+const MOST_PACKETS_OUT: usize = 16;
+/// Packets and commands that may wait for the mixer thread.
+const MOST_COMMANDS: usize = 4096;
+/// Events that may wait to be shown.
+const MOST_EVENTS: usize = 32;
+/// Blocks that may wait in a tap, 10 s: a disk may hesitate.
+const MOST_TAPPED: usize = 1000;
+/// Blocks that may wait for echo cancellation, 500 ms.
+const MOST_RENDERED: usize = 50;
+/// How long stopping may take before a hanging sound system is left behind.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
+
+/// Names one remote voice; chosen by the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub u64);
+
+/// How to start.
+#[derive(Debug, Clone, Default)]
+pub struct AudioOptions {
+    /// What is sent.
+    pub microphone: MicrophoneSource,
+    /// Where the others are heard.
+    pub speaker: SpeakerSink,
+    /// Whether microphone sound is cleaned.
+    pub processing: Processing,
+}
+
+/// The running sound engine: one capture thread, one mixer thread.
+#[derive(Debug)]
+pub struct AudioEngine {
+    microphone: Arc<Microphone>,
+    capture: std_mpsc::Sender<sending::Command>,
+    mixer: std_mpsc::SyncSender<voices::Command>,
+    board: Board,
+    events: Option<Receiver<AudioEvent>>,
+    choice: Mutex<Choice>,
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Choice {
+    processing: Processing,
+    real_microphone: bool,
+    microphone_name: String,
+    speaker_name: String,
+}
+
+impl AudioEngine {
+    /// Opens both devices and starts both threads. The receiver yields a
+    /// packet every 20 ms, muted or not.
+    ///
+    /// Waits for the sound system, at most some seconds.
+    ///
+    /// # Errors
+    /// [`AudioError`] if a device or file cannot be used.
+    pub fn start(options: AudioOptions) -> Result<(Self, Receiver<AudioPacket>), AudioError> {
+        let input = Input::open(&options.microphone)?;
+        let sink = Sink::open(&options.speaker)?;
+        let real_microphone = options.microphone.is_real();
+        let choice = Choice {
+            processing: options.processing,
+            real_microphone,
+            microphone_name: input.name(),
+            speaker_name: sink.name(),
+        };
+        let (packets_out, packets) = mpsc::channel(MOST_PACKETS_OUT);
+        let (events_out, events) = mpsc::channel(MOST_EVENTS);
+        let (rendered_out, rendered) = RingBuffer::new(MOST_RENDERED);
+        let (capture, capture_commands) = std_mpsc::channel();
+        let (mixer, mixer_commands) = std_mpsc::sync_channel(MOST_COMMANDS);
+        let render_delay_ms = Arc::new(AtomicU32::new(0));
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut engine = Self {
+            microphone: Arc::default(),
+            capture,
+            mixer,
+            board: Arc::new(Mutex::new(HashMap::new())),
+            events: Some(events),
+            choice: Mutex::new(choice),
+            stop: Arc::clone(&stop),
+            threads: Vec::new(),
+        };
+        let capturing = CaptureThread {
+            commands: capture_commands,
+            input,
+            processor: processor(options.processing, real_microphone),
+            framer: Framer::new()?,
+            packets: packets_out,
+            microphone: Arc::clone(&engine.microphone),
+            events: events_out.clone(),
+            render: rendered,
+            render_delay_ms: Arc::clone(&render_delay_ms),
+            stop: Arc::clone(&stop),
+        };
+        let mixing = MixerThread {
+            commands: mixer_commands,
+            sink,
+            board: Arc::clone(&engine.board),
+            events: events_out,
+            render: rendered_out,
+            render_delay_ms,
+            stop,
+        };
+        engine.spawn("sound-capture", move || capturing.run())?;
+        engine.spawn("sound-mixer", move || mixing.run())?;
+        Ok((engine, packets))
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AudioError> {
+        let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+        let thread = spawned.map_err(|error| {
+            AudioError::Internal(format!("No thread could be started: {error}."))
+        })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// What happens to devices from now on, once: later calls yield none.
+    pub fn take_events(&mut self) -> Option<Receiver<AudioEvent>> {
+        self.events.take()
+    }
+
+    /// Sends silence, or the microphone again. Packets go on either way, all
+    /// of one size.
+    pub fn set_muted(&self, muted: bool) {
+        self.microphone.muted.store(muted, Ordering::Relaxed);
+    }
+
+    /// Whether silence is sent.
+    pub fn is_muted(&self) -> bool {
+        self.microphone.muted.load(Ordering::Relaxed)
+    }
+
+    /// Level of what is sent, for a meter, 0 to 1. Zero while muted.
+    pub fn microphone_level(&self) -> f32 {
+        self.microphone.level()
+    }
+
+    /// Begins to play a remote voice. Does nothing if it is played already.
+    pub fn add_source(&self, source: SourceId) {
+        let jitter = match JitterBuffer::new() {
+            Ok(jitter) => Box::new(jitter),
+            Err(error) => {
+                tracing::error!("a voice cannot be played: {error}");
+                return;
+            }
+        };
+        self.board().entry(source).or_default();
+        self.tell_mixer(voices::Command::Add(source, jitter));
+    }
+
+    /// Ceases to play a remote voice and forgets its figures.
+    pub fn remove_source(&self, source: SourceId) {
+        self.board().remove(&source);
+        self.tell_mixer(voices::Command::Remove(source));
+    }
+
+    /// Takes a packet that has just arrived. Packets of unknown sources are
+    /// dropped, and so is one that finds the mixer thread hanging.
+    pub fn push(&self, source: SourceId, packet: AudioPacket) {
+        let command = voices::Command::Packet {
+            source,
+            arrival_us: now_us(),
+            packet,
+        };
+        if self.mixer.try_send(command).is_err() {
+            tracing::trace!("a packet of sound found the mixer busy");
+        }
+    }
+
+    /// Figures of a voice, at most 50 ms old; none if it was not added.
+    pub fn source_stats(&self, source: SourceId) -> Option<SourceStats> {
+        self.board().get(&source).cloned()
+    }
+
+    /// What is played of one voice from now on, in blocks of 10 ms, invented
+    /// sound and silence included. Ends when the source is removed; ends at
+    /// once if it was not added. A reader more than 10 s behind misses blocks.
+    pub fn tap(&self, source: SourceId) -> Receiver<Vec<f32>> {
+        let (tap, blocks) = mpsc::channel(MOST_TAPPED);
+        self.tell_mixer(voices::Command::Tap(source, tap));
+        blocks
+    }
+
+    /// Name of the microphone in use.
+    pub fn microphone_name(&self) -> String {
+        self.choice().microphone_name.clone()
+    }
+
+    /// Name of the loudspeaker in use.
+    pub fn speaker_name(&self) -> String {
+        self.choice().speaker_name.clone()
+    }
+
+    /// Sends from another source from now on. On failure the old one stays.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn switch_microphone(&self, microphone: MicrophoneSource) -> Result<(), AudioError> {
+        let input = Input::open(&microphone)?;
+        let mut choice = self.choice();
+        choice.real_microphone = microphone.is_real();
+        choice.microphone_name = input.name();
+        let processor = processor(choice.processing, choice.real_microphone);
+        self.tell_capture(sending::Command::Input(input, processor));
+        Ok(())
+    }
+
+    /// Plays elsewhere from now on. On failure the old loudspeaker stays.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn switch_speaker(&self, speaker: SpeakerSink) -> Result<(), AudioError> {
+        let sink = Sink::open(&speaker)?;
+        self.choice().speaker_name = sink.name();
+        self.tell_mixer(voices::Command::Sink(sink));
+        Ok(())
+    }
+
+    /// Cleans microphone sound, or leaves it, from now on.
+    pub fn set_processing(&self, processing: Processing) {
+        let mut choice = self.choice();
+        choice.processing = processing;
+        let processor = processor(processing, choice.real_microphone);
+        self.tell_capture(sending::Command::Processor(processor));
+    }
+
+    /// Says which share of the packets sent gets lost on the way. From 1 % on,
+    /// each frame gives up some of its quality for a coarse copy of the frame
+    /// before, so that two packets lost in a row can be healed too.
+    pub fn expect_loss(&self, percent: u8) {
+        self.tell_capture(sending::Command::ExpectLoss(percent));
+    }
+
+    fn tell_capture(&self, command: sending::Command) {
+        // The thread ends only with the engine.
+        let _ = self.capture.send(command);
+    }
+
+    fn tell_mixer(&self, command: voices::Command) {
+        // The thread ends only with the engine.
+        let _ = self.mixer.send(command);
+    }
+
+    fn board(&self) -> MutexGuard<'_, HashMap<SourceId, SourceStats>> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn choice(&self) -> MutexGuard<'_, Choice> {
+        self.choice.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for AudioEngine {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let started = Instant::now();
+        for thread in self.threads.drain(..) {
+            thread.thread().unpark();
+            while !thread.is_finished() && started.elapsed() < STOP_LIMIT {
+                thread::sleep(Duration::from_millis(2));
+            }
+            if thread.is_finished() {
+                // A thread that panicked has nothing left to tell.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn processor(processing: Processing, real_microphone: bool) -> Box<dyn Processor> {
+    let clean = match processing {
+        Processing::Auto => real_microphone,
+        Processing::On => true,
+        Processing::Off => false,
+    };
+    if clean {
+        Box::new(EchoCancelling::new())
+    } else {
+        Box::new(Passthrough)
+    }
+}

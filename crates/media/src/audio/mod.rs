@@ -1,0 +1,59 @@
+//! Sound from microphone to packet and from packet to loudspeaker.
+//!
+//! ```text
+//! capture thread:  source → processing → mute → level → Opus → AudioPacket
+//! mixer thread:    AudioPacket → jitter buffer per source → taps → mixer → sink
+//!                                                             └→ echo reference
+//! ```
+//!
+//! Everything runs in blocks of 10 ms and Opus frames of 20 ms, 48 kHz mono.
+
+mod capture;
+mod codec;
+mod delay;
+mod devices;
+mod engine;
+mod error;
+mod framer;
+mod jitter;
+mod level;
+mod loss;
+mod mixer;
+mod packet;
+mod playout;
+mod processing;
+mod resample;
+mod sending;
+mod source;
+mod stats;
+mod steer;
+mod stretch;
+mod voices;
+mod wav;
+
+pub use codec::{BITRATE_BPS, FRAME_BYTES};
+pub use devices::{list_microphones, list_speakers};
+pub use engine::{AudioEngine, AudioOptions, SourceId};
+pub use error::{AudioError, AudioEvent, PacketError, WavError};
+pub use framer::Framer;
+pub use jitter::{JitterBuffer, Pulled};
+pub use packet::{AudioPacket, ENCODED_LEN};
+pub use playout::SpeakerSink;
+pub use processing::{EchoCancelling, Passthrough, Processing, Processor};
+pub use source::MicrophoneSource;
+pub use stats::{JitterStats, SourceStats};
+pub use wav::WavWriter;
+
+/// Samples per second everywhere inside this crate.
+pub const SAMPLE_RATE_HZ: u32 = 48_000;
+/// Samples in one block, 10 ms: the step of processing and mixing.
+pub const BLOCK_SAMPLES: usize = 480;
+/// Samples in one Opus frame, 20 ms.
+pub const FRAME_SAMPLES: usize = 960;
+/// Duration of one block in microseconds.
+pub const BLOCK_US: u64 = 10_000;
+/// Duration of one Opus frame in microseconds.
+pub const FRAME_US: u64 = 20_000;
+
+/// One block of sound, 10 ms.
+pub type Block = [f32; BLOCK_SAMPLES];

@@ -1,0 +1,234 @@
+//! One size: scaler and VP9 encoder behind a valve.
+//!
+//! ```text
+//! tee → valve → queue (1, leaky) → scaler → vp9enc → appsink → Outlet
+//! ```
+//! A shut valve stops the frames before any work is done on them, so a size nobody watches costs nothing.
+//! The queue holds one frame and replaces it: an encoder that is too slow lowers the frame rate, not the
+//! punctuality.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
+
+use super::elements::{chain, filter, make, make_as, refused};
+use super::error::VideoError;
+use super::outlet::{EncodedFrame, Next, Outlet};
+use super::size::Size;
+use super::stamp::capture_us;
+use super::vp9::FrameHeader;
+
+/// A second guard beside the outlet's clock, in frames.
+const MAX_KEY_DISTANCE: i32 = 150;
+
+pub(super) struct Branch {
+    valve: gst::Element,
+    encoder: gst::Element,
+    outlet: Arc<Mutex<Outlet>>,
+    active: Arc<AtomicBool>,
+}
+
+impl Branch {
+    /// Builds the chain for `size` and hangs it on `tee`.
+    pub(super) fn attach(
+        pipeline: &gst::Pipeline,
+        tee: &gst::Element,
+        size: Size,
+        active: bool,
+        outlet: Outlet,
+    ) -> Result<Self, VideoError> {
+        let valve = make("valve")?;
+        valve.set_property("drop", !active);
+        let queue = make("queue")?;
+        queue.set_property("max-size-buffers", 1u32);
+        queue.set_property("max-size-bytes", 0u32);
+        queue.set_property("max-size-time", 0u64);
+        queue.set_property_from_str("leaky", "downstream");
+        let scaler = make("videoconvertscale")?;
+        scaler.set_property_from_str("method", "bilinear2");
+        scaler.set_property("add-borders", true);
+        let encoder = encoder(size)?;
+        let sink: gst_app::AppSink = make_as("appsink")?;
+        sink.set_property("sync", false);
+        sink.set_property("async", false);
+
+        let branch = Branch {
+            valve: valve.clone(),
+            encoder: encoder.clone(),
+            outlet: Arc::new(Mutex::new(outlet)),
+            active: Arc::new(AtomicBool::new(active)),
+        };
+        branch.deliver(&sink, size);
+        let shape = filter(&shape(size))?;
+        let chained = [&valve, &queue, &scaler, &shape, &encoder, sink.upcast_ref()];
+        chain(pipeline, &chained)?;
+        tee.link(&valve).map_err(|error| refused(&error))?;
+        Ok(branch)
+    }
+
+    /// Makes the next frame a key frame.
+    pub(super) fn request_key_frame(&self) {
+        force_key_frame(&self.encoder);
+    }
+
+    /// Takes effect with the next frame.
+    pub(super) fn set_bitrate(&self, bitrate_bps: u32) {
+        set_bitrate(&self.encoder, bitrate_bps);
+    }
+
+    /// Opens or shuts the valve. An opened branch begins with a key frame.
+    pub(super) fn set_active(&self, active: bool) {
+        if self.active.swap(active, Ordering::AcqRel) == active {
+            return;
+        }
+        if active {
+            lock(&self.outlet).interrupt();
+            force_key_frame(&self.encoder);
+        }
+        self.valve.set_property("drop", !active);
+    }
+
+    fn deliver(&self, sink: &gst_app::AppSink, size: Size) {
+        let outlet = Arc::clone(&self.outlet);
+        let active = Arc::clone(&self.active);
+        let encoder = self.encoder.downgrade();
+        let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
+            let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            // A frame that was in the encoder when the valve was shut.
+            if !active.load(Ordering::Acquire) {
+                return Ok(gst::FlowSuccess::Ok);
+            }
+            let next = sample
+                .buffer()
+                .and_then(|buffer| encoded_frame(buffer, size))
+                .map(|frame| lock(&outlet).offer(frame));
+            if let (Some(Next::MakeKeyFrame), Some(encoder)) = (next, encoder.upgrade()) {
+                force_key_frame(&encoder);
+            }
+            Ok(gst::FlowSuccess::Ok)
+        });
+        sink.set_callbacks(callbacks.build());
+    }
+}
+
+/// What leaves the encoder, held to the same rules as what comes from others.
+fn encoded_frame(buffer: &gst::BufferRef, size: Size) -> Option<EncodedFrame> {
+    let map = buffer.map_readable().ok()?;
+    let header = FrameHeader::parse(&map)
+        .inspect_err(|error| tracing::warn!(%error, "own frame refused"))
+        .ok()?;
+    let (width, height) = size.dimensions();
+    let payload = Bytes::copy_from_slice(&map);
+    let (key, droppable) = (header.key, header.droppable);
+    Some(EncodedFrame {
+        key,
+        droppable,
+        capture_us: capture_us(buffer)?,
+        width,
+        height,
+        payload,
+    })
+}
+
+/// Matrix and shape are the same at every size, so that one shader shows them all.
+fn shape(size: Size) -> gst::Caps {
+    let (width, height) = size.dimensions();
+    gst::Caps::builder("video/x-raw")
+        .field("format", "I420")
+        .field("width", i32::from(width))
+        .field("height", i32::from(height))
+        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+        .field("colorimetry", "bt601")
+        .build()
+}
+
+/// Real-time VP9 in WebRTC's manner: constant bitrate, no look-ahead, no hidden frames.
+fn encoder(size: Size) -> Result<gst::Element, VideoError> {
+    let encoder = make("vp9enc")?;
+    encoder.set_property("deadline", 1i64);
+    encoder.set_property("cpu-used", 9i32);
+    encoder.set_property("lag-in-frames", 0i32);
+    encoder.set_property("auto-alt-ref", false);
+    two_temporal_layers(&encoder);
+    set_bitrate(&encoder, size.default_bitrate_bps());
+    encoder.set_property_from_str("end-usage", "cbr");
+    // Milliseconds of bitrate: how far a frame may overdraw before quality gives way.
+    encoder.set_property("buffer-initial-size", 500i32);
+    encoder.set_property("buffer-optimal-size", 600i32);
+    encoder.set_property("buffer-size", 1000i32);
+    encoder.set_property("undershoot", 50i32);
+    encoder.set_property("overshoot", 50i32);
+    encoder.set_property("min-quantizer", 2i32);
+    encoder.set_property("max-quantizer", 56i32);
+    // Percent of a mean frame: a key frame costs at most a third of a second of bitrate.
+    encoder.set_property("max-intra-bitrate", 900i32);
+    encoder.set_property_from_str("aq-mode", "cyclic-refresh");
+    encoder.set_property("keyframe-max-dist", MAX_KEY_DISTANCE);
+    // Without it a frame would use the motion vectors of the one before, droppable or not.
+    encoder.set_property_from_str("error-resilient", "default");
+    // Frames come when the source has them; 90 kHz keeps two close ones apart.
+    encoder.set_property("timebase", gst::Fraction::new(1, 90_000));
+    // Three encoders already share the cores; only the largest is late on one.
+    let (threads, tile_columns) = if size == Size::High {
+        (2i32, 1i32)
+    } else {
+        (1, 0)
+    };
+    encoder.set_property("threads", threads);
+    encoder.set_property("tile-columns", tile_columns);
+    encoder.set_property("row-mt", size == Size::High);
+    Ok(encoder)
+}
+
+/// L1T2: every second frame replaces no reference, so it may be left out and nothing later notices.
+fn two_temporal_layers(encoder: &gst::Element) {
+    encoder.set_property("temporal-scalability-number-layers", 2i32);
+    encoder.set_property("temporal-scalability-periodicity", 2i32);
+    encoder.set_property("temporal-scalability-layer-id", integers([0, 1]));
+    encoder.set_property("temporal-scalability-rate-decimator", integers([2, 1]));
+    encoder.set_property(
+        "temporal-scalability-layer-sync-flags",
+        gst::Array::new([false, false]),
+    );
+    // Both layers predict from the last base frame alone; only the base layer replaces it.
+    encoder.set_property_from_str(
+        "temporal-scalability-layer-flags",
+        "<(GstVPXEncTsLayerFlags)no-ref-golden+no-ref-alt+no-upd-golden+no-upd-alt, \
+          (GstVPXEncTsLayerFlags)no-ref-golden+no-ref-alt+no-upd-last+no-upd-golden+no-upd-alt+no-upd-entropy>",
+    );
+}
+
+fn set_bitrate(encoder: &gst::Element, bitrate_bps: u32) {
+    const LEAST_BPS: u32 = 20_000;
+    const MOST_BPS: u32 = 20_000_000;
+    let total = i32::try_from(bitrate_bps.clamp(LEAST_BPS, MOST_BPS)).unwrap_or(i32::MAX);
+    encoder.set_property("target-bitrate", total);
+    // Each layer's share counts those below it: 60 % for the base, as WebRTC splits two layers.
+    encoder.set_property(
+        "temporal-scalability-target-bitrate",
+        integers([total / 5 * 3, total]),
+    );
+}
+
+/// GStreamer 1.22 takes these lists as GValueArray only.
+fn integers(values: [i32; 2]) -> gst::glib::ValueArray {
+    gst::glib::ValueArray::new(values.map(|value| value.to_send_value()))
+}
+
+fn force_key_frame(encoder: &gst::Element) {
+    let event = gst_video::UpstreamForceKeyUnitEvent::builder()
+        .all_headers(true)
+        .build();
+    if let Some(pad) = encoder.static_pad("src") {
+        pad.send_event(event);
+    }
+}
+
+fn lock(outlet: &Mutex<Outlet>) -> std::sync::MutexGuard<'_, Outlet> {
+    outlet.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,282 @@
+//! One source, encoded in up to three sizes.
+//!
+//! ```text
+//! test | camera | file → I420, at most 1280×720 → capture stamp → tee → Branch low / medium / high
+//! ```
+//! A thread watches the pipeline for errors and silence and reports them as [`CaptureEvent`]s. Dropping the
+//! [`VideoCapture`] stops everything.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use tokio::sync::mpsc;
+
+use super::branch::Branch;
+use super::elements::{bus_of, chain, filter, make, reason, refused};
+use super::error::VideoError;
+use super::feed::Feed;
+use super::outlet::{Outlet, QUEUED_PACKETS};
+use super::packet::VideoPacket;
+use super::size::Size;
+use super::source::CameraSource;
+use super::stamp::{Pulse, stamp_frames};
+
+/// How long a source may take to give its first picture.
+const START_LIMIT: Duration = Duration::from_secs(10);
+/// A running source that gives nothing for so long is reported.
+const SILENCE_LIMIT: Duration = Duration::from_secs(3);
+/// How often the watcher looks around, which is also how long a drop may take.
+const WATCH_INTERVAL: gst::ClockTime = gst::ClockTime::from_mseconds(100);
+/// How often somebody who waits for the first picture looks for it.
+const START_INTERVAL: gst::ClockTime = gst::ClockTime::from_mseconds(10);
+/// Events that wait for a reader; later ones are lost.
+const QUEUED_EVENTS: usize = 8;
+
+/// What happens to a running capture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaptureEvent {
+    /// No more pictures will come; start another capture.
+    Failed(VideoError),
+    /// No picture comes at present ([`VideoError::Silent`]).
+    Silent(VideoError),
+    /// Pictures come again after [`CaptureEvent::Silent`].
+    Resumed,
+}
+
+/// A running camera with its encoders.
+pub struct VideoCapture {
+    running: Option<Running>,
+    events: Option<mpsc::Receiver<CaptureEvent>>,
+    /// Keeps the channel of a capture that is off open.
+    _packets: mpsc::Sender<VideoPacket>,
+}
+
+impl VideoCapture {
+    /// Opens `source` and encodes it in `sizes`; others can be activated later.
+    ///
+    /// Blocks until the first picture has come or the source has failed, at most ten seconds; dropping the
+    /// capture blocks until its threads have ended, a fraction of a second.
+    /// [`CameraSource::Off`] gives a capture that never sends.
+    pub fn start(
+        source: CameraSource,
+        sizes: &[Size],
+    ) -> Result<(VideoCapture, mpsc::Receiver<VideoPacket>), VideoError> {
+        let (packets, received) = mpsc::channel(QUEUED_PACKETS);
+        let (events, happened) = mpsc::channel(QUEUED_EVENTS);
+        let running = match Feed::open(&source)? {
+            Some(feed) => Some(Running::start(feed, sizes, &packets, events)?),
+            None => None,
+        };
+        Ok((
+            VideoCapture {
+                running,
+                events: Some(happened),
+                _packets: packets,
+            },
+            received,
+        ))
+    }
+
+    /// Makes the next frame of `size` a key frame.
+    pub fn request_key_frame(&self, size: Size) {
+        if let Some(branch) = self.branch(size) {
+            branch.request_key_frame();
+        }
+    }
+
+    /// Changes the bitrate of `size`, in bits per second, from the next frame on.
+    pub fn set_bitrate(&self, size: Size, bitrate_bps: u32) {
+        if let Some(branch) = self.branch(size) {
+            branch.set_bitrate(bitrate_bps);
+        }
+    }
+
+    /// Starts or stops encoding `size`. A size that starts begins with a key frame.
+    pub fn set_active(&self, size: Size, active: bool) {
+        if let Some(branch) = self.branch(size) {
+            branch.set_active(active);
+        }
+    }
+
+    /// The events of this capture; `None` after the first call.
+    pub fn take_events(&mut self) -> Option<mpsc::Receiver<CaptureEvent>> {
+        self.events.take()
+    }
+
+    fn branch(&self, size: Size) -> Option<&Branch> {
+        self.running
+            .as_ref()
+            .map(|running| &running.branches[size.index()])
+    }
+}
+
+struct Running {
+    pipeline: gst::Pipeline,
+    branches: [Branch; 3],
+    stop: Arc<AtomicBool>,
+    watcher: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    fn start(
+        mut feed: Feed,
+        sizes: &[Size],
+        packets: &mpsc::Sender<VideoPacket>,
+        events: mpsc::Sender<CaptureEvent>,
+    ) -> Result<Self, VideoError> {
+        let pipeline = gst::Pipeline::new();
+        let tee = make("tee")?;
+        let raw = filter(&raw_caps())?;
+        chain(&pipeline, &[feed.bin.upcast_ref(), &raw, &tee])?;
+        let pulse = Pulse::new();
+        if let Some(pad) = raw.static_pad("src") {
+            stamp_frames(&pad, &pipeline, pulse.clone());
+        }
+        let branch = |size: Size| {
+            let outlet = Outlet::new(size, packets.clone());
+            Branch::attach(&pipeline, &tee, size, sizes.contains(&size), outlet)
+        };
+        let branches = [
+            branch(Size::Low)?,
+            branch(Size::Medium)?,
+            branch(Size::High)?,
+        ];
+        let bus = bus_of(&pipeline)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut running = Running {
+            pipeline,
+            branches,
+            stop: Arc::clone(&stop),
+            watcher: None,
+        };
+        let played = running.pipeline.set_state(gst::State::Playing);
+        feed.begin()?;
+        let watch = Watch {
+            bus,
+            feed,
+            pulse,
+            events,
+            stop,
+        };
+        if let Err(error) = played {
+            return Err(watch
+                .failure(gst::ClockTime::ZERO)
+                .unwrap_or_else(|| refused(&error)));
+        }
+        watch.wait_for_first_frame()?;
+        let thread = std::thread::Builder::new()
+            .name("camera-watch".to_owned())
+            .spawn(move || watch.run());
+        running.watcher = Some(thread.map_err(|error| refused(&error))?);
+        Ok(running)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        // Only an element that hangs in a driver refuses; there is nothing left to do about it here.
+        if let Err(error) = self.pipeline.set_state(gst::State::Null) {
+            tracing::warn!(%error, "the camera did not stop cleanly");
+        }
+        if self
+            .watcher
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
+            tracing::error!("the camera's watcher panicked");
+        }
+    }
+}
+
+/// Looks after a pipeline from outside its streaming threads.
+struct Watch {
+    bus: gst::Bus,
+    feed: Feed,
+    pulse: Pulse,
+    events: mpsc::Sender<CaptureEvent>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn wait_for_first_frame(&self) -> Result<(), VideoError> {
+        while !self.pulse.has_beaten() {
+            if let Some(error) = self.failure(START_INTERVAL) {
+                return Err(error);
+            }
+            if self.pulse.silence() > START_LIMIT {
+                return Err(self.feed.silent(START_LIMIT));
+            }
+        }
+        Ok(())
+    }
+
+    fn run(self) {
+        let mut silent = false;
+        while !self.stop.load(Ordering::Acquire) {
+            if let Some(error) = self.failure(WATCH_INTERVAL) {
+                self.report(CaptureEvent::Failed(error));
+                return;
+            }
+            let now_silent = self.pulse.silence() > SILENCE_LIMIT;
+            if now_silent != silent {
+                silent = now_silent;
+                self.report(if silent {
+                    CaptureEvent::Silent(self.feed.silent(SILENCE_LIMIT))
+                } else {
+                    CaptureEvent::Resumed
+                });
+            }
+        }
+    }
+
+    /// The next failure, waiting for it at most `limit`.
+    fn failure(&self, limit: gst::ClockTime) -> Option<VideoError> {
+        if let Some(message) = self
+            .bus
+            .timed_pop_filtered(limit, &[gst::MessageType::Error])
+        {
+            return self.blame(&message);
+        }
+        self.pulse
+            .has_ended()
+            .then(|| self.feed.failed("it has ended".to_owned()))
+    }
+
+    /// Tells the source's faults from the encoders' by where the message came from.
+    fn blame(&self, message: &gst::Message) -> Option<VideoError> {
+        let gst::MessageView::Error(error) = message.view() else {
+            return None;
+        };
+        let reason = reason(&error.error());
+        let from_source = message
+            .src()
+            .is_some_and(|src| src.has_as_ancestor(&self.feed.bin));
+        Some(if from_source {
+            self.feed.failed(reason)
+        } else {
+            VideoError::Pipeline { reason }
+        })
+    }
+
+    fn report(&self, event: CaptureEvent) {
+        if self.events.try_send(event).is_err() {
+            tracing::debug!("nobody reads the camera's events");
+        }
+    }
+}
+
+/// What every source is brought to: square pixels, at most 720p, one colour matrix for all sizes.
+pub(super) fn raw_caps() -> gst::Caps {
+    gst::Caps::builder("video/x-raw")
+        .field("format", "I420")
+        .field("width", gst::IntRange::new(16, 1280))
+        .field("height", gst::IntRange::new(16, 720))
+        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+        .field("colorimetry", "bt601")
+        .build()
+}

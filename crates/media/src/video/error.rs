@@ -1,0 +1,83 @@
+//! Why a capture did not start, or stopped.
+
+use std::path::PathBuf;
+
+/// A capture that could not start, or that ended by itself. Every message says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VideoError {
+    /// The machine has no camera.
+    #[error(
+        "No camera was found on this computer. Connect one, or choose --camera test for a test picture, \
+         --camera file:PATH for a film, or --camera off."
+    )]
+    NoCamera,
+    /// The named camera is not there.
+    #[error(
+        "The camera “{id}” was not found. Check that it is connected, or choose --camera default, \
+         --camera test or --camera off."
+    )]
+    UnknownCamera {
+        /// The id that was asked for.
+        id: String,
+    },
+    /// The camera is there but gives no picture.
+    #[error(
+        "The camera “{name}” gives no picture: {reason}. Close other programs that use it, connect it again, \
+         or choose --camera test or --camera off."
+    )]
+    CameraFailed {
+        /// The camera's name.
+        name: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The file cannot be played as a picture.
+    #[error(
+        "The file {path} cannot be shown as a picture: {reason}. Choose a film or picture that \
+         gst-play-1.0 can play, or --camera test."
+    )]
+    FileFailed {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No picture came in time.
+    #[error(
+        "{source_name} has given no picture for {seconds} seconds. Connect it again, or choose \
+         another with --camera."
+    )]
+    Silent {
+        /// What was being read.
+        source_name: String,
+        /// How long nothing came.
+        seconds: u64,
+    },
+    /// A part of GStreamer is not installed.
+    #[error(
+        "The GStreamer element “{element}” is missing. Install the package {package} and start again."
+    )]
+    MissingElement {
+        /// The element that could not be made.
+        element: String,
+        /// The Debian package that brings it.
+        package: &'static str,
+    },
+    /// GStreamer itself does not start.
+    #[error(
+        "GStreamer does not start: {reason}. Reinstall the package libgstreamer1.0-0 and start again."
+    )]
+    Runtime {
+        /// What GStreamer said.
+        reason: String,
+    },
+    /// GStreamer failed at its own work: not the source's fault.
+    #[error(
+        "GStreamer could not process the picture: {reason}. Check that the packages gstreamer1.0-plugins-base \
+         and gstreamer1.0-plugins-good are whole, and start again."
+    )]
+    Pipeline {
+        /// What GStreamer said.
+        reason: String,
+    },
+}
