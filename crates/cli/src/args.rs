@@ -1,0 +1,103 @@
+//! What can be written on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use conclave_client::{
+    CameraSource, Devices, DisplayName, InviteLink, MicrophoneSource, Processing, ServerAddress,
+    SpeakerSink, Title,
+};
+
+/// Encrypted meetings that no server can open.
+#[derive(Parser)]
+#[command(name = "conclave", version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Task {
+    /// Open a meeting and print its invite link.
+    Host(Host),
+    /// Join a meeting by its link.
+    Join(Join),
+    /// Let two people meet on this computer for a while and tell what came of it.
+    Demo(Demo),
+}
+
+#[derive(Args)]
+pub(crate) struct Host {
+    /// A running server, https://HOST:PORT#FINGERPRINT; without it one is started here.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<ServerAddress>,
+    /// What the meeting is about.
+    #[arg(long, default_value = "Meeting")]
+    pub(crate) title: Title,
+    /// Whether newcomers are let in by themselves or a line on standard input (y or n) decides on
+    /// each.
+    #[arg(long, value_enum, default_value_t = Admit::Ask)]
+    pub(crate) admit: Admit,
+    #[command(flatten)]
+    pub(crate) seat: Seat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Admit {
+    All,
+    Ask,
+}
+
+#[derive(Args)]
+pub(crate) struct Join {
+    /// The invite link, in quotes: it has a # in it.
+    pub(crate) link: InviteLink,
+    #[command(flatten)]
+    pub(crate) seat: Seat,
+}
+
+#[derive(Args)]
+pub(crate) struct Seat {
+    /// The name that the others see.
+    #[arg(long)]
+    pub(crate) name: DisplayName,
+    /// default, test, off, file:PATH, or a device's id.
+    #[arg(long, default_value = "default")]
+    pub(crate) camera: CameraSource,
+    /// default, test, off, file:PATH, or a device's id. A file begins once somebody hears it.
+    #[arg(long, default_value = "default")]
+    pub(crate) microphone: MicrophoneSource,
+    /// default, null, or a device's id.
+    #[arg(long, default_value = "default")]
+    pub(crate) speaker: SpeakerSink,
+    /// Leave after so many seconds in the meeting.
+    #[arg(long, value_name = "S")]
+    pub(crate) seconds: Option<u64>,
+    /// For each other person write NAME.wav, NAME.mkv and NAME.png into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) save: Option<PathBuf>,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Seat {
+    pub(crate) fn devices(&self) -> Devices {
+        Devices {
+            camera: self.camera.clone(),
+            microphone: self.microphone.clone(),
+            speaker: self.speaker.clone(),
+            processing: Processing::default(),
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// How long the two are together, in seconds.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(3..=3600))]
+    pub(crate) seconds: u64,
+    /// Where what arrived is kept.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) save: Option<PathBuf>,
+}

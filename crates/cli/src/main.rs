@@ -1,0 +1,46 @@
+//! `conclave`: the client without a window, for scripts, tests and measurements.
+//!
+//! Exit code 0 when the meeting ended by somebody's wish, 2 when something failed; the last line
+//! on standard error then says what, and what to do.
+
+mod args;
+mod demo;
+mod meet;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Arguments, Task};
+
+/// What scripts see when something failed.
+const FAILURE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("CONCLAVE_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(arguments.task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(FAILURE)
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        match task {
+            Task::Host(host) => meet::host(host).await,
+            Task::Join(join) => meet::join(join).await,
+            Task::Demo(demo) => demo::run(demo).await,
+        }
+    });
+    // A reader of standard input cannot be interrupted; nobody waits for it.
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,163 @@
+//! Taking part in one meeting.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use conclave_client::{
+    Client, ClientEvent, DeviceId, Entry, Introduction, Options, Server, Size, Title, new_device_key,
+};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, sleep_until};
+
+use crate::args::{Admit, Host, Join, Seat};
+use crate::report::tell;
+
+/// A meeting is kept so long by its server.
+pub(crate) const LIFETIME: Duration = Duration::from_secs(12 * 3600);
+
+pub(crate) async fn host(host: Host) -> Result<()> {
+    let server = host.server.map_or(Server::Own, Server::At);
+    let waiting_room = host.admit == Admit::Ask;
+    let options = options(Entry::Host(server), &host.seat, waiting_room)?;
+    take_part(options, host.seat, host.title, waiting_room).await
+}
+
+pub(crate) async fn join(join: Join) -> Result<()> {
+    let options = options(Entry::Join(Box::new(join.link)), &join.seat, false)?;
+    // Whoever joins takes the title from the link.
+    let title = "Meeting".parse()?;
+    take_part(options, join.seat, title, false).await
+}
+
+fn options(entry: Entry, seat: &Seat, waiting_room: bool) -> Result<Options> {
+    Ok(Options {
+        entry,
+        key: new_device_key()?,
+        devices: seat.devices(),
+        waiting_room,
+        lifetime: LIFETIME,
+        preview: false,
+        watch: Size::Medium,
+        save: seat.save.clone(),
+    })
+}
+
+async fn take_part(options: Options, seat: Seat, title: Title, answers: bool) -> Result<()> {
+    let (client, events) = Client::open(options).await?;
+    client.enter(Introduction { name: seat.name.clone(), title }).await?;
+    let party = Party { client, json: seat.json, knocks: VecDeque::new(), stay: seat.seconds, leave_at: None };
+    party.attend(events, answers).await
+}
+
+struct Party {
+    client: Client,
+    json: bool,
+    knocks: VecDeque<DeviceId>,
+    /// Seconds to stay once in.
+    stay: Option<u64>,
+    leave_at: Option<Instant>,
+}
+
+impl Party {
+    async fn attend(mut self, mut events: Receiver<ClientEvent>, answers: bool) -> Result<()> {
+        let mut lines = answers.then(|| BufReader::new(tokio::io::stdin()).lines());
+        let interrupted = interrupted();
+        tokio::pin!(interrupted);
+        let mut leaving = false;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => {
+                        // Nobody reads any more: go.
+                        let unheard = tell(&event, self.json).is_err();
+                        if let ClientEvent::Left { reason, failed } = event {
+                            return if failed { bail!(reason) } else { Ok(()) };
+                        }
+                        if unheard && !leaving {
+                            leaving = true;
+                            self.client.leave().await?;
+                        }
+                        self.note(&event);
+                    }
+                    None => return Ok(()),
+                },
+                answer = next_line(&mut lines) => match answer {
+                    Some(answer) => self.answer(&answer).await?,
+                    None => lines = None,
+                },
+                () = &mut interrupted, if !leaving => {
+                    leaving = true;
+                    self.client.leave().await?;
+                }
+                () = until(self.leave_at), if !leaving => {
+                    leaving = true;
+                    self.client.leave().await?;
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, event: &ClientEvent) {
+        match event {
+            ClientEvent::Knock { device, .. } => self.knocks.push_back(*device),
+            ClientEvent::KnockGone { device } => self.knocks.retain(|known| known != device),
+            ClientEvent::Link(_) | ClientEvent::Admitted { .. } => {
+                if let (Some(seconds), None) = (self.stay, self.leave_at) {
+                    self.leave_at = Some(Instant::now() + Duration::from_secs(seconds));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The oldest knock is answered by a line that begins with y or n.
+    async fn answer(&mut self, line: &str) -> Result<()> {
+        let Some(device) = self.knocks.front().copied() else { return Ok(()) };
+        match line.trim_start().chars().next() {
+            Some('y' | 'Y') => {
+                self.knocks.pop_front();
+                self.client.admit(device).await?;
+            }
+            Some('n' | 'N') => {
+                self.knocks.pop_front();
+                self.client.refuse(device).await?;
+            }
+            _ => eprintln!("Write y to let the person in, n to refuse."),
+        }
+        Ok(())
+    }
+}
+
+async fn next_line(lines: &mut Option<Lines<BufReader<Stdin>>>) -> Option<String> {
+    match lines {
+        Some(lines) => lines.next_line().await.ok().flatten(),
+        None => std::future::pending().await,
+    }
+}
+
+/// Ctrl-C, or the polite signal of a service manager.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,110 @@
+//! Telling what happens, to a person or to a script.
+
+use std::io::Write;
+
+use conclave_client::{ClientEvent, MemberReport, SenderReport, TrackReport};
+use serde_json::{Value, json};
+
+/// Writes one event. An error means that nobody reads any more.
+pub(crate) fn tell(event: &ClientEvent, as_json: bool) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if as_json {
+        if let Some(value) = to_json(event) {
+            writeln!(out, "{value}")?;
+        }
+    } else if let Some(line) = to_text(event) {
+        writeln!(out, "{line}")?;
+    }
+    out.flush()
+}
+
+fn to_json(event: &ClientEvent) -> Option<Value> {
+    Some(match event {
+        ClientEvent::Link(link) => json!({"event": "link", "link": link}),
+        ClientEvent::Waiting { title, host } => {
+            json!({"event": "waiting", "title": title, "host": host})
+        }
+        ClientEvent::Knock { device, name } => {
+            json!({"event": "knock", "device": device.to_string(), "name": name})
+        }
+        ClientEvent::KnockGone { device } => {
+            json!({"event": "knock_gone", "device": device.to_string()})
+        }
+        ClientEvent::Admitted { device, name } => {
+            json!({"event": "admitted", "device": device.to_string(), "name": name})
+        }
+        ClientEvent::Roster { epoch, members } => {
+            let members: Vec<_> = members.iter().map(member_json).collect();
+            json!({"event": "roster", "epoch": epoch, "members": members})
+        }
+        ClientEvent::Code { epoch, digits, reason } => {
+            json!({"event": "code", "epoch": epoch, "digits": digits, "reason": reason})
+        }
+        ClientEvent::Media(senders) => {
+            let senders: Vec<_> = senders.iter().map(sender_json).collect();
+            json!({"event": "media", "senders": senders})
+        }
+        ClientEvent::Warning(text) => json!({"event": "warning", "text": text}),
+        ClientEvent::Recovered { ms } => json!({"event": "recovered", "ms": ms}),
+        ClientEvent::Left { reason, failed } => {
+            json!({"event": "left", "reason": reason, "failed": failed})
+        }
+    })
+}
+
+fn member_json(member: &MemberReport) -> Value {
+    json!({
+        "device": member.device.to_string(),
+        "name": member.name,
+        "role": if member.is_host { "host" } else { "participant" },
+        "me": member.is_me,
+    })
+}
+
+fn sender_json(sender: &SenderReport) -> Value {
+    json!({
+        "device": sender.device.to_string(),
+        "name": sender.name,
+        "audio": track_json(&sender.audio),
+        "video": track_json(&sender.video),
+    })
+}
+
+fn track_json(track: &TrackReport) -> Value {
+    let latency = match (track.latency_p50_ms, track.latency_p95_ms) {
+        (Some(p50), Some(p95)) => json!({"p50": p50, "p95": p95}),
+        _ => Value::Null,
+    };
+    json!({
+        "received": track.received,
+        "opened": track.opened,
+        "failed": track.failed,
+        "missed": track.missed,
+        "played": track.played,
+        "bytes": track.bytes,
+        "concealed_ms": track.concealed_ms,
+        "bitrate_bps": track.bitrate_bps,
+        "latency_ms": latency,
+    })
+}
+
+fn to_text(event: &ClientEvent) -> Option<String> {
+    Some(match event {
+        ClientEvent::Link(link) => format!("Hand on this link:\n{link}"),
+        ClientEvent::Waiting { title, host } => format!("\"{title}\": waiting until {host} lets you in."),
+        ClientEvent::Knock { name, .. } => format!("{name} asks to be let in. (y or n)"),
+        ClientEvent::KnockGone { .. } => return None,
+        ClientEvent::Admitted { name, .. } => format!("{name} is in."),
+        ClientEvent::Roster { members, .. } => {
+            let names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
+            format!("Here: {}", names.join(", "))
+        }
+        ClientEvent::Code { digits, reason, .. } => format!("Security code: {digits}. {reason}"),
+        ClientEvent::Media(_) => return None,
+        ClientEvent::Warning(text) => format!("Note: {text}"),
+        ClientEvent::Recovered { ms } => format!("Back after {ms} ms."),
+        ClientEvent::Left { reason, failed: false } => reason.clone(),
+        // Goes to standard error.
+        ClientEvent::Left { failed: true, .. } => return None,
+    })
+}

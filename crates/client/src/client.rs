@@ -1,0 +1,126 @@
+//! The handle of a running client.
+
+use std::sync::Arc;
+
+use conclave_wire::DeviceId;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::command::{COMMAND_QUEUE, Command};
+use crate::driver::Driver;
+use crate::error::ClientError;
+use crate::event::{ClientEvent, EVENT_QUEUE};
+use crate::frames::FrameHub;
+use crate::options::{Introduction, Options};
+use crate::view::MeetingView;
+
+/// One meeting, from its lobby to its end. Dropping it ends everything at once; [`Self::leave`]
+/// says goodbye first.
+pub struct Client {
+    commands: mpsc::Sender<Command>,
+    view: watch::Receiver<MeetingView>,
+    frames: Arc<FrameHub>,
+    driver: JoinHandle<()>,
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Client {
+    /// Opens the lobby: devices run and, with a link, the meeting's description is fetched;
+    /// nothing that was captured leaves the computer. The events end after
+    /// [`ClientEvent::Left`].
+    ///
+    /// # Errors
+    /// [`ClientError`] if a device or the folder for recordings cannot be used.
+    pub async fn open(options: Options) -> Result<(Self, mpsc::Receiver<ClientEvent>), ClientError> {
+        let (commands, orders) = mpsc::channel(COMMAND_QUEUE);
+        let (events, happened) = mpsc::channel(EVENT_QUEUE);
+        let frames = Arc::new(FrameHub::default());
+        let driver = Driver::open(options, frames.clone(), orders, events).await?;
+        let view = driver.view();
+        let driver = tokio::spawn(driver.run());
+        Ok((Self { commands, view, frames, driver }, happened))
+    }
+
+    /// Starts the meeting, or knocks at its door.
+    ///
+    /// # Errors
+    /// [`ClientError::Over`], as with every command, when the client has ended.
+    pub async fn enter(&self, introduction: Introduction) -> Result<(), ClientError> {
+        self.order(Command::Enter(introduction)).await
+    }
+
+    /// Lets somebody in (host).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn admit(&self, device: DeviceId) -> Result<(), ClientError> {
+        self.order(Command::Admit(device)).await
+    }
+
+    /// Does not let somebody in (host).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn refuse(&self, device: DeviceId) -> Result<(), ClientError> {
+        self.order(Command::Refuse(device)).await
+    }
+
+    /// Removes a member (host).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn remove(&self, device: DeviceId) -> Result<(), ClientError> {
+        self.order(Command::Remove(device)).await
+    }
+
+    /// Mutes the microphone; packets of silence go on in the same size and rhythm.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn set_muted(&self, muted: bool) -> Result<(), ClientError> {
+        self.order(Command::SetMuted(muted)).await
+    }
+
+    /// Turns the camera on or off; off releases it.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn set_camera(&self, on: bool) -> Result<(), ClientError> {
+        self.order(Command::SetCamera(on)).await
+    }
+
+    /// Takes a warning off the view.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn dismiss_warning(&self, id: u64) -> Result<(), ClientError> {
+        self.order(Command::DismissWarning(id)).await
+    }
+
+    /// Leaves; a host ends the meeting for all. [`ClientEvent::Left`] says when it is done.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn leave(&self) -> Result<(), ClientError> {
+        self.order(Command::Leave).await
+    }
+
+    /// The snapshot to draw, and its changes.
+    pub fn view(&self) -> watch::Receiver<MeetingView> {
+        self.view.clone()
+    }
+
+    /// Encoded pictures to draw.
+    pub fn frames(&self) -> Arc<FrameHub> {
+        self.frames.clone()
+    }
+
+    async fn order(&self, command: Command) -> Result<(), ClientError> {
+        self.commands.send(command).await.map_err(|_| ClientError::Over)
+    }
+}

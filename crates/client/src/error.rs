@@ -1,0 +1,56 @@
+//! Why a client cannot start.
+
+use std::path::PathBuf;
+
+use conclave_media::audio::{AudioError, WavError};
+use conclave_media::video::{PictureError, RecordingError, VideoError};
+use conclave_transport::ConnectError;
+
+/// Why a client cannot start or go on. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Microphone or loudspeaker.
+    #[error(transparent)]
+    Audio(#[from] AudioError),
+    /// Camera.
+    #[error(transparent)]
+    Video(#[from] VideoError),
+    /// The server cannot be reached or trusted.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The random source or a cipher failed.
+    #[error("Conclave's encryption failed on this computer. Restart it and try again.")]
+    Crypto,
+    /// The server program is not where it belongs.
+    #[error("The server program {} is missing. Install Conclave again, or name a running server with --server.", path.display())]
+    NoServerProgram {
+        /// Where it was expected.
+        path: PathBuf,
+    },
+    /// The server program ended at once or did not say where it listens.
+    #[error("The server program did not start ({reason}). Free the port that it was to use, or name a running server with --server.")]
+    ServerProgram {
+        /// What it said or did.
+        reason: String,
+    },
+    /// The folder for recordings cannot be made.
+    #[error("The folder {} cannot be used ({reason}). Choose another one with --save.", path.display())]
+    SaveFolder {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// A recording cannot be written on.
+    #[error(transparent)]
+    Wav(#[from] WavError),
+    /// A recording cannot be written on.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// A picture cannot be written.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The client has ended.
+    #[error("The meeting is over.")]
+    Over,
+}

@@ -1,0 +1,122 @@
+//! What a program that drives a client gets to hear, in order.
+
+use conclave_wire::DeviceId;
+
+/// Events that wait for a slow reader. Figures are dropped when it is full, everything else waits.
+pub(crate) const EVENT_QUEUE: usize = 256;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum ClientEvent {
+    /// The meeting is open; this is its invite link (host).
+    Link(String),
+    /// The knock is with the host.
+    Waiting {
+        /// What the meeting is about.
+        title: String,
+        /// Who hosts it.
+        host: String,
+    },
+    /// Somebody knocks (host).
+    Knock {
+        /// Who, as a pseudonym.
+        device: DeviceId,
+        /// Who, by the card.
+        name: String,
+    },
+    /// A knock is settled or was withdrawn (host).
+    KnockGone {
+        /// Who.
+        device: DeviceId,
+    },
+    /// Somebody is in: the joiner himself, or for the others each newcomer.
+    Admitted {
+        /// Who, as a pseudonym.
+        device: DeviceId,
+        /// Who, by the card.
+        name: String,
+    },
+    /// Who is here.
+    Roster {
+        /// MLS epoch.
+        epoch: u64,
+        /// In the order of leaves.
+        members: Vec<MemberReport>,
+    },
+    /// The security code of an epoch.
+    Code {
+        /// MLS epoch.
+        epoch: u64,
+        /// Thirty digits in groups of five.
+        digits: String,
+        /// Why it is a new one, as a sentence.
+        reason: String,
+    },
+    /// Once a second while in the meeting.
+    Media(Vec<SenderReport>),
+    /// Something to know although the meeting goes on; a sentence.
+    Warning(String),
+    /// A broken link is whole again.
+    Recovered {
+        /// Milliseconds from the break to being attached again.
+        ms: u64,
+    },
+    /// Over. Always the last one.
+    Left {
+        /// Why, as a sentence.
+        reason: String,
+        /// Whether it was a failure rather than somebody's wish.
+        failed: bool,
+    },
+}
+
+/// A member in a roster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberReport {
+    /// Pseudonym.
+    pub device: DeviceId,
+    /// Name by the card; empty until the card has come.
+    pub name: String,
+    /// Whether it may admit and remove.
+    pub is_host: bool,
+    /// Whether it is this device.
+    pub is_me: bool,
+}
+
+/// Figures of one remote sender.
+#[derive(Debug, Clone)]
+pub struct SenderReport {
+    /// Pseudonym.
+    pub device: DeviceId,
+    /// Name by the card.
+    pub name: String,
+    /// Sound.
+    pub audio: TrackReport,
+    /// Picture.
+    pub video: TrackReport,
+}
+
+/// Figures of one track. Counts are totals; rates and latencies are of the last second.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TrackReport {
+    /// Frames that arrived.
+    pub received: u64,
+    /// Frames that opened.
+    pub opened: u64,
+    /// Frames that were forged, damaged or played again.
+    pub failed: u64,
+    /// Frames of an epoch whose keys this device never had, or has dropped.
+    pub missed: u64,
+    /// Frames played, or decoded.
+    pub played: u64,
+    /// Sealed bytes that arrived.
+    pub bytes: u64,
+    /// Sound made up for what did not come, in milliseconds.
+    pub concealed_ms: u64,
+    /// Sealed bits each second.
+    pub bitrate_bps: u64,
+    /// From capture to play, or to the decoded picture: median in milliseconds, if anything was.
+    pub latency_p50_ms: Option<f64>,
+    /// The same, 95th percentile.
+    pub latency_p95_ms: Option<f64>,
+}

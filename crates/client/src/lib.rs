@@ -1,0 +1,48 @@
+//! The one driver: brings meeting, media and transport together.
+//!
+//! ```text
+//!            commands                        ┌── control  ◀──▶ service   (WebSocket)
+//! window ───────────────▶ Client ──▶ driver ─┤
+//!  CLI   ◀─────────────── view, events       ├── Meeting  (state machine, keys of each epoch)
+//!            frames                          └── media    ◀──▶ relay     (MoQ)
+//!                                                 publishing: engine → Sealer → tracks
+//!                                                 receiving:  tracks → Opener → engine, frames
+//! ```
+//!
+//! One select loop feeds the machine and carries out its outputs. Media tasks own sealers and
+//! openers; frames never pass through the machine. Every task belongs to the [`Client`] and ends
+//! with it.
+
+mod client;
+mod command;
+mod control;
+mod driver;
+mod error;
+mod event;
+mod frames;
+mod identity;
+mod media;
+mod options;
+mod saving;
+pub mod sidecar;
+mod view;
+
+pub use client::Client;
+pub use error::ClientError;
+pub use event::{ClientEvent, MemberReport, SenderReport, TrackReport};
+pub use frames::FrameHub;
+pub use identity::new_device_key;
+pub use options::{
+    Devices, Entry, Introduction, Options, Server, ServerAddress, ServerAddressError,
+};
+pub use view::{KnockView, LeftView, MeView, MeetingView, MemberView, ViewPhase, ViewRole, WarningView};
+
+pub use conclave_e2ee::DeviceKey;
+pub use conclave_media::DeviceInfo;
+pub use conclave_media::audio::{
+    MicrophoneSource, Processing, SpeakerSink, list_microphones, list_speakers,
+};
+pub use conclave_media::video::{CameraSource, Size, cameras};
+pub use conclave_meeting::{DisplayName, InviteLink, LinkError, NameError, Title};
+pub use conclave_transport::Fingerprint;
+pub use conclave_wire::DeviceId;

@@ -1,0 +1,311 @@
+//! What the driver holds of media: devices, keys, peers and figures.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use conclave_e2ee::{Leaf, MediaEpoch, Track};
+use conclave_media::audio::{AudioEngine, AudioOptions, MicrophoneSource, SourceId};
+use conclave_media::video::Size;
+use conclave_wire::DeviceId;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::figures::{Figures, quantile_ms};
+use super::keys::Keyring;
+use super::publishing::{Order, Publisher};
+use super::receiving::Screen;
+use super::session::Session;
+use super::tracks::size_of;
+use crate::error::ClientError;
+use crate::event::SenderReport;
+use crate::frames::FrameHub;
+use crate::options::{Devices, ServerAddress};
+use crate::saving::Recorder;
+
+/// Orders and events that wait at the most.
+const QUEUE: usize = 64;
+/// A picture that came within this time counts as present.
+const PICTURE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What media asks of, or tells, the driver.
+#[derive(Debug)]
+pub(crate) enum MediaEvent {
+    WantGrant,
+    WantKeyFrame(DeviceId, Track),
+    Up,
+    Down(String),
+    Warning(String),
+    /// A recording cannot be written on.
+    SavingFailed(ClientError),
+}
+
+/// A right to connect to the relay.
+pub(super) struct Grant {
+    pub(super) path: String,
+    pub(super) token: String,
+}
+
+/// A member whose media is wanted.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) device: DeviceId,
+    pub(crate) leaf: Leaf,
+    pub(crate) tile: u32,
+    pub(crate) name: Option<String>,
+    pub(super) figures: Arc<Figures>,
+}
+
+impl Peer {
+    pub(super) fn source(&self) -> SourceId {
+        SourceId(self.tile.into())
+    }
+}
+
+/// This device and everyone else in the meeting.
+pub(super) struct Peers {
+    pub(super) me: DeviceId,
+    pub(super) others: Vec<Peer>,
+}
+
+pub(crate) struct MediaPlane {
+    engine: Arc<AudioEngine>,
+    keyring: Arc<Keyring>,
+    orders: mpsc::Sender<Order>,
+    grants: Option<mpsc::Sender<Grant>>,
+    peers: watch::Sender<Arc<Peers>>,
+    screen: Screen,
+    recorder: Option<Arc<Recorder>>,
+    /// A file that begins once somebody is there to hear it.
+    held_back: Option<MicrophoneSource>,
+    last_tile: u32,
+    publisher: JoinHandle<()>,
+    session: Option<JoinHandle<()>>,
+}
+
+impl Drop for MediaPlane {
+    fn drop(&mut self) {
+        self.publisher.abort();
+        if let Some(session) = &self.session {
+            session.abort();
+        }
+    }
+}
+
+impl MediaPlane {
+    /// Opens the devices. Nothing leaves the computer before [`Self::connect`].
+    pub(crate) async fn start(
+        devices: Devices,
+        hub: Arc<FrameHub>,
+        preview: bool,
+        watch_size: Size,
+        save: Option<PathBuf>,
+    ) -> Result<(Self, mpsc::Receiver<MediaEvent>), ClientError> {
+        let (events, happened) = mpsc::channel(QUEUE);
+        let recorder = save.map(|folder| Recorder::new(folder, events.clone())).transpose()?;
+        let held_back = match &devices.microphone {
+            MicrophoneSource::File(_) => Some(devices.microphone.clone()),
+            _ => None,
+        };
+        let (engine, sound) = start_engine(&devices, held_back.is_some()).await?;
+        let (orders, orders_in) = mpsc::channel(QUEUE);
+        let own = preview.then(|| hub.clone());
+        let mut publisher = Publisher::new(orders_in, sound, events.clone(), own, devices.camera);
+        publisher.open_camera().await?;
+        let screen = Screen { size: watch_size, hub, recorder: recorder.clone(), events };
+        let nobody = Peers { me: DeviceId([0; 16]), others: Vec::new() };
+        let plane = Self {
+            engine: Arc::new(engine),
+            keyring: Arc::new(Keyring::new()),
+            orders,
+            grants: None,
+            peers: watch::channel(Arc::new(nobody)).0,
+            screen,
+            recorder,
+            held_back,
+            last_tile: 0,
+            publisher: tokio::spawn(publisher.run()),
+            session: None,
+        };
+        Ok((plane, happened))
+    }
+
+    /// Begins to look for the relay.
+    pub(crate) fn connect(&mut self, address: ServerAddress) {
+        if self.session.is_some() {
+            return;
+        }
+        let (grants, granted) = mpsc::channel(4);
+        self.grants = Some(grants);
+        let session = Session {
+            address,
+            engine: self.engine.clone(),
+            keyring: self.keyring.clone(),
+            orders: self.orders.clone(),
+            grants: granted,
+            peers: self.peers.subscribe(),
+            screen: self.screen.clone(),
+        };
+        self.session = Some(tokio::spawn(session.run()));
+    }
+
+    pub(crate) fn grant(&self, path: String, token: String) {
+        if let Some(grants) = &self.grants {
+            // A full queue holds fresher ones than needed already.
+            let _ = grants.try_send(Grant { path, token });
+        }
+    }
+
+    pub(crate) async fn install(&self, keys: MediaEpoch, senders_move_at: Instant) {
+        self.keyring.install(keys.opening);
+        let _ = self.orders.send(Order::Keys(keys.sealing, senders_move_at)).await;
+    }
+
+    /// Takes the members as they are now, this device among them.
+    pub(crate) fn set_members(&mut self, me: DeviceId, members: &[(DeviceId, Leaf, Option<String>)]) {
+        let before = self.peers.borrow().clone();
+        let others = members.iter().filter(|(device, ..)| *device != me);
+        let others: Vec<Peer> =
+            others.map(|(device, leaf, name)| self.peer(&before, *device, *leaf, name)).collect();
+        for gone in before.others.iter().filter(|old| !others.iter().any(|new| new.device == old.device)) {
+            self.engine.remove_source(gone.source());
+            self.screen.hub.remove(gone.tile);
+            self.keyring.forget(gone.leaf);
+            if let Some(recorder) = &self.recorder {
+                recorder.end(gone.device);
+            }
+        }
+        for peer in &others {
+            self.record(peer);
+        }
+        self.peers.send_replace(Arc::new(Peers { me, others }));
+    }
+
+    fn peer(&mut self, before: &Peers, device: DeviceId, leaf: Leaf, name: &Option<String>) -> Peer {
+        match before.others.iter().find(|peer| peer.device == device && peer.leaf == leaf) {
+            Some(known) => Peer { name: name.clone(), ..known.clone() },
+            None => {
+                self.last_tile += 1;
+                let figures = Arc::new(Figures::default());
+                let peer = Peer { device, leaf, tile: self.last_tile, name: name.clone(), figures };
+                self.engine.add_source(peer.source());
+                peer
+            }
+        }
+    }
+
+    fn record(&self, peer: &Peer) {
+        if let (Some(recorder), Some(name)) = (&self.recorder, &peer.name) {
+            let tap = || self.engine.tap(peer.source());
+            recorder.begin(peer.device, name, tap, peer.figures.clone());
+        }
+    }
+
+    pub(crate) fn tile(&self, device: DeviceId) -> u32 {
+        let peers = self.peers.borrow();
+        peers.others.iter().find(|peer| peer.device == device).map_or(0, |peer| peer.tile)
+    }
+
+    pub(crate) fn set_muted(&self, muted: bool) {
+        self.engine.set_muted(muted);
+    }
+
+    pub(crate) async fn set_camera(&self, on: bool) {
+        let _ = self.orders.send(Order::Camera(on)).await;
+        if !on {
+            self.screen.hub.remove(crate::frames::OWN_TILE);
+        }
+    }
+
+    pub(crate) async fn key_frame_wanted(&self, track: Track) {
+        if let Some(size) = size_of(track) {
+            let _ = self.orders.send(Order::KeyFrame(size)).await;
+        }
+    }
+
+    /// Lets a microphone that is a file begin.
+    pub(crate) fn release_microphone(&mut self) -> Result<(), ClientError> {
+        match self.held_back.take() {
+            Some(file) => Ok(self.engine.switch_microphone(file)?),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn has_held_back(&self) -> bool {
+        self.held_back.is_some()
+    }
+
+    pub(crate) fn microphone_level(&self) -> f32 {
+        self.engine.microphone_level()
+    }
+
+    pub(crate) fn is_speaking(&self, device: DeviceId) -> bool {
+        let source = SourceId(self.tile(device).into());
+        self.engine.source_stats(source).is_some_and(|stats| stats.speaking)
+    }
+
+    /// What is wrong with a member's picture, if it should be there.
+    pub(crate) fn problem(&self, device: DeviceId, name: &str) -> Option<String> {
+        let peers = self.peers.borrow();
+        let figures = &peers.others.iter().find(|peer| peer.device == device)?.figures;
+        if figures.video.is_alive(PICTURE_PATIENCE) {
+            return None;
+        }
+        Some(match figures.video.lacks_keys() {
+            true => format!("{name}'s key has not arrived. Asking again."),
+            false => format!("{name}'s picture has not arrived yet."),
+        })
+    }
+
+    /// Figures of everyone, since the last reading.
+    pub(crate) fn reports(&self) -> Vec<SenderReport> {
+        self.peers.borrow().others.iter().map(|peer| self.report(peer)).collect()
+    }
+
+    fn report(&self, peer: &Peer) -> SenderReport {
+        let mut audio = peer.figures.audio.report();
+        if let Some(stats) = self.engine.source_stats(peer.source()) {
+            audio.played = stats.played_frames;
+            audio.concealed_ms = stats.concealed_ms;
+            audio.latency_p50_ms = quantile_ms(&stats.latency_us_recent, 0.5);
+            audio.latency_p95_ms = quantile_ms(&stats.latency_us_recent, 0.95);
+        }
+        SenderReport {
+            device: peer.device,
+            name: peer.name.clone().unwrap_or_default(),
+            audio,
+            video: peer.figures.video.report(),
+        }
+    }
+
+    /// Ends everything in order and completes the recordings.
+    pub(crate) async fn stop(self) -> Result<(), ClientError> {
+        for peer in &self.peers.borrow().others {
+            self.engine.remove_source(peer.source());
+        }
+        let recorder = self.recorder.clone();
+        drop(self);
+        match recorder {
+            Some(recorder) => recorder.finish().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Devices may take their time to open, or never answer; the runtime must not wait for them.
+async fn start_engine(
+    devices: &Devices,
+    held_back: bool,
+) -> Result<(AudioEngine, mpsc::Receiver<conclave_media::audio::AudioPacket>), ClientError> {
+    let options = AudioOptions {
+        microphone: if held_back { MicrophoneSource::Off } else { devices.microphone.clone() },
+        speaker: devices.speaker.clone(),
+        processing: devices.processing,
+    };
+    let started = tokio::task::spawn_blocking(move || AudioEngine::start(options)).await;
+    match started {
+        Ok(started) => Ok(started?),
+        // Without a result the runtime is ending.
+        Err(_) => Err(ClientError::Over),
+    }
+}

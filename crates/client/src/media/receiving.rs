@@ -1,0 +1,146 @@
+//! From the relay to the engine and the window: opened first, believed then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use conclave_e2ee::{FrameMeta, OpenError};
+use conclave_media::audio::{AudioEngine, AudioPacket, SourceId};
+use conclave_media::video::{Size, VideoPacket};
+use conclave_transport::{Delivery, ReceivedFrame, Relay, SubscribeOptions, TrackReader};
+use tokio::sync::{mpsc, watch};
+
+use super::figures::Figures;
+use super::keys::SharedOpener;
+use super::plane::MediaEvent;
+use super::tracks;
+use crate::frames::FrameHub;
+use crate::saving::Recorder;
+
+/// Pause before a track that ended is asked for again.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// What the readers of one sender share.
+#[derive(Clone)]
+pub(super) struct Sender {
+    pub(super) relay: Arc<Relay>,
+    pub(super) broadcast: String,
+    pub(super) device: conclave_wire::DeviceId,
+    pub(super) source: SourceId,
+    pub(super) tile: u32,
+    pub(super) figures: Arc<Figures>,
+    pub(super) installed: watch::Receiver<u64>,
+}
+
+/// Reads a sender's sound until the session ends.
+pub(super) async fn sound(sender: Sender, opener: SharedOpener, engine: Arc<AudioEngine>) {
+    let (name, delivery) = match sender.relay.carries_datagrams() {
+        true => (tracks::AUDIO, Delivery::Datagrams),
+        false => (tracks::AUDIO_GROUPS, Delivery::Groups),
+    };
+    let options = SubscribeOptions {
+        delivery,
+        priority: tracks::AUDIO_PRIORITY,
+        max_age: tracks::AUDIO_MAX_AGE,
+    };
+    let figures = sender.figures.clone();
+    let play = |plaintext: &[u8]| match AudioPacket::decode(plaintext) {
+        Ok(packet) => engine.push(sender.source, packet),
+        Err(_) => figures.audio.damaged(),
+    };
+    loop {
+        if let Ok(reader) = sender.relay.subscribe(&sender.broadcast, name, options).await {
+            let count = &sender.figures.audio;
+            // One sealed packet goes out on both sound tracks, so its place is not authenticated.
+            let meta = |_: &ReceivedFrame| FrameMeta { track: tracks::AUDIO, group: 0, frame: 0 };
+            read(reader, &opener, sender.installed.clone(), count, meta, &play).await;
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Where a sender's pictures go.
+#[derive(Clone)]
+pub(super) struct Screen {
+    pub(super) size: Size,
+    pub(super) hub: Arc<FrameHub>,
+    pub(super) recorder: Option<Arc<Recorder>>,
+    pub(super) events: mpsc::Sender<MediaEvent>,
+}
+
+/// Reads a sender's picture until the session ends.
+pub(super) async fn picture(sender: Sender, opener: SharedOpener, screen: Screen) {
+    let name = tracks::video_name(screen.size);
+    let options = SubscribeOptions {
+        delivery: Delivery::Groups,
+        priority: tracks::video_priority(screen.size),
+        max_age: tracks::VIDEO_MAX_AGE,
+    };
+    let figures = sender.figures.clone();
+    let show = |plaintext: &[u8]| match VideoPacket::decode(plaintext) {
+        Ok(packet) => {
+            if let Some(recorder) = &screen.recorder {
+                recorder.picture(sender.device, packet.clone());
+            }
+            screen.hub.push(sender.tile, &packet);
+        }
+        Err(_) => figures.video.damaged(),
+    };
+    loop {
+        if let Ok(reader) = sender.relay.subscribe(&sender.broadcast, name, options).await {
+            // A sender encodes what somebody asks for, and a decoder starts at a key frame.
+            let wish = MediaEvent::WantKeyFrame(sender.device, tracks::video_track(screen.size));
+            let _ = screen.events.send(wish).await;
+            let count = &sender.figures.video;
+            let meta = |frame: &ReceivedFrame| FrameMeta { track: name, group: frame.group, frame: frame.frame };
+            read(reader, &opener, sender.installed.clone(), count, meta, &show).await;
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Reads one subscription to its end.
+async fn read<'a>(
+    mut reader: TrackReader,
+    opener: &SharedOpener,
+    mut installed: watch::Receiver<u64>,
+    count: &super::figures::TrackFigures,
+    meta: impl Fn(&ReceivedFrame) -> FrameMeta<'a>,
+    take: &impl Fn(&[u8]),
+) {
+    let mut plaintext = Vec::new();
+    loop {
+        tokio::select! {
+            frame = reader.recv() => match frame {
+                Ok(Some(frame)) => {
+                    count.arrived(frame.payload.len());
+                    plaintext.clear();
+                    let outcome = opener.open(&meta(&frame), &frame.payload, &mut plaintext);
+                    settle(count, outcome.map(|()| &plaintext[..]), take);
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "a track ended");
+                    return;
+                }
+            },
+            changed = installed.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                for outcome in opener.take_ready() {
+                    settle(count, outcome.as_deref().map_err(|error| *error), take);
+                }
+            }
+        }
+    }
+}
+
+fn settle(count: &super::figures::TrackFigures, outcome: Result<&[u8], OpenError>, take: &impl Fn(&[u8])) {
+    match outcome {
+        Ok(plaintext) => {
+            count.opened();
+            take(plaintext);
+        }
+        Err(error) => count.shut(&error),
+    }
+}

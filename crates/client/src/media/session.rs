@@ -1,0 +1,173 @@
+//! The connection to the relay, made again whenever it ends, and what is read over it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conclave_media::audio::AudioEngine;
+use conclave_transport::{BroadcastUpdate, ConnectError, Relay};
+use conclave_wire::DeviceId;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::keys::Keyring;
+use super::plane::{Grant, MediaEvent, Peer, Peers};
+use super::publishing::{Order, Writers};
+use super::receiving::{self, Screen, Sender};
+use super::tracks::video_track;
+use crate::identity;
+use crate::options::ServerAddress;
+
+/// How long a grant may take before it is asked for again: the control link may be down.
+const GRANT_PATIENCE: Duration = Duration::from_secs(1);
+/// Pauses between tries to connect; the last one repeats.
+const PAUSES_MS: [u64; 4] = [50, 150, 400, 1000];
+
+/// What a session needs, over all its connections.
+pub(super) struct Session {
+    pub(super) address: ServerAddress,
+    pub(super) engine: Arc<AudioEngine>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) grants: mpsc::Receiver<Grant>,
+    pub(super) peers: watch::Receiver<Arc<Peers>>,
+    pub(super) screen: Screen,
+}
+
+/// The tasks that read one sender; they end when this is dropped.
+struct Readers {
+    broadcast: String,
+    leaf: conclave_e2ee::Leaf,
+    _tasks: JoinSet<()>,
+}
+
+impl Session {
+    pub(super) async fn run(mut self) {
+        let mut tries = 0;
+        loop {
+            let Some(grant) = self.ask_grant().await else { return };
+            match self.connect(&grant).await {
+                Ok(relay) => {
+                    tries = 0;
+                    self.serve(Arc::new(relay)).await;
+                }
+                Err(error) => tracing::debug!(%error, "the media relay could not be reached"),
+            }
+            let pause = PAUSES_MS[tries.min(PAUSES_MS.len() - 1)];
+            tries += 1;
+            sleep(Duration::from_millis(pause)).await;
+        }
+    }
+
+    /// A fresh right to connect; `None` when the client ends.
+    async fn ask_grant(&mut self) -> Option<Grant> {
+        while self.grants.try_recv().is_ok() {}
+        loop {
+            self.screen.events.send(MediaEvent::WantGrant).await.ok()?;
+            match timeout(GRANT_PATIENCE, self.grants.recv()).await {
+                Ok(grant) => return grant,
+                Err(_) => continue,
+            }
+        }
+    }
+
+    async fn connect(&self, grant: &Grant) -> Result<Relay, ConnectError> {
+        let trust = self.address.trust();
+        Relay::connect(&self.address.endpoint, &trust, &grant.path, &grant.token).await
+    }
+
+    /// Publishes and reads until the connection ends or this device becomes another one.
+    async fn serve(&mut self, relay: Arc<Relay>) {
+        let me = self.peers.borrow().me;
+        let name = format!("{me}/{}", identity::instance());
+        let writers = relay.publish(&name).and_then(Writers::new);
+        match writers {
+            Ok(writers) => drop(self.orders.send(Order::Relay(Box::new(writers))).await),
+            Err(error) => tracing::warn!(%error, "nothing can be published"),
+        }
+        let _ = self.screen.events.send(MediaEvent::Up).await;
+        let reason = self.read_all(&relay, me).await;
+        let _ = self.orders.send(Order::NoRelay).await;
+        let _ = self.screen.events.send(MediaEvent::Down(reason)).await;
+    }
+
+    async fn read_all(&mut self, relay: &Arc<Relay>, me: DeviceId) -> String {
+        let mut updates = relay.broadcasts();
+        let mut routes = HashMap::new();
+        let mut readers: HashMap<DeviceId, Readers> = HashMap::new();
+        loop {
+            tokio::select! {
+                reason = relay.closed() => return reason,
+                update = updates.next() => match update {
+                    Some(update) => note_route(&mut routes, update, me),
+                    None => return "The media relay ended the session.".into(),
+                },
+                changed = self.peers.changed() => {
+                    if changed.is_err() {
+                        return "The meeting is over.".into();
+                    }
+                }
+            }
+            let peers = self.peers.borrow_and_update().clone();
+            if peers.me != me {
+                return "This device enters anew.".into();
+            }
+            self.reconcile(relay, &peers, &routes, &mut readers);
+        }
+    }
+
+    /// Reads whoever is in the roster and announced, and nobody else.
+    fn reconcile(
+        &self,
+        relay: &Arc<Relay>,
+        peers: &Peers,
+        routes: &HashMap<DeviceId, String>,
+        readers: &mut HashMap<DeviceId, Readers>,
+    ) {
+        readers.retain(|device, readers| {
+            let peer = peers.others.iter().find(|peer| peer.device == *device);
+            peer.is_some_and(|peer| peer.leaf == readers.leaf)
+                && routes.get(device).is_some_and(|route| *route == readers.broadcast)
+        });
+        for peer in &peers.others {
+            if let Some(route) = routes.get(&peer.device)
+                && !readers.contains_key(&peer.device)
+            {
+                readers.insert(peer.device, self.read(relay, peer, route));
+            }
+        }
+    }
+
+    fn read(&self, relay: &Arc<Relay>, peer: &Peer, route: &str) -> Readers {
+        let sender = Sender {
+            relay: relay.clone(),
+            broadcast: route.to_owned(),
+            device: peer.device,
+            source: peer.source(),
+            tile: peer.tile,
+            figures: peer.figures.clone(),
+            installed: self.keyring.watch(),
+        };
+        let mut tasks = JoinSet::new();
+        let opener = self.keyring.opener(peer.leaf, conclave_e2ee::Track::AUDIO);
+        tasks.spawn(receiving::sound(sender.clone(), opener, self.engine.clone()));
+        let opener = self.keyring.opener(peer.leaf, video_track(self.screen.size));
+        tasks.spawn(receiving::picture(sender, opener, self.screen.clone()));
+        Readers { broadcast: route.to_owned(), leaf: peer.leaf, _tasks: tasks }
+    }
+}
+
+/// A broadcast is named `<device>/<instance>`; of each device the newest instance counts.
+fn note_route(routes: &mut HashMap<DeviceId, String>, update: BroadcastUpdate, me: DeviceId) {
+    let device = update.name.split('/').next().and_then(|device| device.parse::<DeviceId>().ok());
+    match device {
+        Some(device) if device != me && update.active => {
+            routes.insert(device, update.name);
+        }
+        Some(device) if routes.get(&device) == Some(&update.name) => {
+            routes.remove(&device);
+        }
+        _ => {}
+    }
+}

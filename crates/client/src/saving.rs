@@ -1,0 +1,175 @@
+//! `--save`: for each remote person a WAV of what was played, a Matroska file of the picture as
+//! received, and a PNG of the last picture.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use conclave_media::audio::WavWriter;
+use conclave_media::clock::now_us;
+use conclave_media::video::{MkvWriter, Picture, RecordingError, VideoDecoder, VideoPacket};
+use conclave_wire::DeviceId;
+use tokio::sync::mpsc;
+
+use crate::error::ClientError;
+use crate::media::{Figures, MediaEvent};
+
+/// Pictures that wait for the disk and the decoder; more are left out up to the next key frame.
+const QUEUE: usize = 256;
+/// How often decoded pictures are looked for.
+const POLL: Duration = Duration::from_millis(3);
+
+/// Records everyone whose name is known.
+pub(crate) struct Recorder {
+    folder: PathBuf,
+    people: Mutex<HashMap<DeviceId, Person>>,
+    names: Mutex<Vec<String>>,
+    events: mpsc::Sender<MediaEvent>,
+}
+
+struct Person {
+    pictures: Option<SyncSender<VideoPacket>>,
+    threads: Vec<JoinHandle<Result<(), ClientError>>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(folder: PathBuf, events: mpsc::Sender<MediaEvent>) -> Result<Arc<Self>, ClientError> {
+        let fault = |error: std::io::Error| ClientError::SaveFolder {
+            path: folder.clone(),
+            reason: error.kind().to_string(),
+        };
+        std::fs::create_dir_all(&folder).map_err(fault)?;
+        Ok(Arc::new(Self { folder, people: Mutex::default(), names: Mutex::default(), events }))
+    }
+
+    /// Begins to record somebody; without effect if it is being done.
+    pub(crate) fn begin(
+        &self,
+        device: DeviceId,
+        name: &str,
+        tap: impl FnOnce() -> mpsc::Receiver<Vec<f32>>,
+        figures: Arc<Figures>,
+    ) {
+        if lock(&self.people).contains_key(&device) {
+            return;
+        }
+        let base = self.folder.join(self.file_name(name));
+        let (pictures, queue) = sync_channel(QUEUE);
+        let sound = tap();
+        let threads = vec![
+            self.spawn({
+                let path = base.with_extension("wav");
+                move || record_sound(&path, sound)
+            }),
+            self.spawn(move || record_pictures(&base, &queue, &figures)),
+        ];
+        lock(&self.people).insert(device, Person { pictures: Some(pictures), threads });
+    }
+
+    pub(crate) fn picture(&self, device: DeviceId, packet: VideoPacket) {
+        if let Some(pictures) = lock(&self.people).get(&device).and_then(|person| person.pictures.as_ref()) {
+            // A writer that fell behind finds a gap and waits for a key frame by itself.
+            let _ = pictures.try_send(packet);
+        }
+    }
+
+    /// No more pictures of somebody; its sound ends with its source.
+    pub(crate) fn end(&self, device: DeviceId) {
+        if let Some(person) = lock(&self.people).get_mut(&device) {
+            person.pictures = None;
+        }
+    }
+
+    /// Completes all files.
+    pub(crate) async fn finish(&self) -> Result<(), ClientError> {
+        let people: Vec<Person> = lock(&self.people).drain().map(|(_, person)| person).collect();
+        let joined = tokio::task::spawn_blocking(move || {
+            let mut outcome = Ok(());
+            for mut person in people {
+                person.pictures = None;
+                for thread in person.threads {
+                    // A writer that panicked has left an incomplete file, which is told by its lack.
+                    outcome = outcome.and(thread.join().unwrap_or(Ok(())));
+                }
+            }
+            outcome
+        });
+        joined.await.unwrap_or(Ok(()))
+    }
+
+    fn spawn(
+        &self,
+        work: impl FnOnce() -> Result<(), ClientError> + Send + 'static,
+    ) -> JoinHandle<Result<(), ClientError>> {
+        let events = self.events.clone();
+        std::thread::spawn(move || {
+            if let Err(error) = work() {
+                // The meeting must not go on as if it were recorded.
+                let _ = events.blocking_send(MediaEvent::SavingFailed(error));
+            }
+            Ok(())
+        })
+    }
+
+    /// A file name from a person's name; the second of two equal ones gets a number.
+    fn file_name(&self, name: &str) -> String {
+        let plain: String =
+            name.chars().map(|c| if c.is_alphanumeric() || "-_ ".contains(c) { c } else { '_' }).collect();
+        let mut names = lock(&self.names);
+        let mut candidate = plain.trim().to_owned();
+        let mut number = 1;
+        while names.contains(&candidate) {
+            number += 1;
+            candidate = format!("{} {number}", plain.trim());
+        }
+        names.push(candidate.clone());
+        candidate
+    }
+}
+
+fn record_sound(path: &Path, mut blocks: mpsc::Receiver<Vec<f32>>) -> Result<(), ClientError> {
+    let mut file = WavWriter::create(path)?;
+    while let Some(block) = blocks.blocking_recv() {
+        file.write(&block)?;
+    }
+    Ok(file.finish()?)
+}
+
+fn record_pictures(base: &Path, queue: &Receiver<VideoPacket>, figures: &Figures) -> Result<(), ClientError> {
+    let mut film = MkvWriter::create(&base.with_extension("mkv"))?;
+    let mut decoder = VideoDecoder::new()?;
+    let mut last: Option<Picture> = None;
+    loop {
+        match queue.recv_timeout(POLL) {
+            Ok(packet) => {
+                match film.write(&packet) {
+                    Err(error @ RecordingError::Unwritable { .. }) => return Err(error.into()),
+                    // Left out up to the next key frame; the film goes on.
+                    Err(error) => tracing::debug!(%error, "a picture was left out of the recording"),
+                    Ok(()) => {}
+                }
+                if let Err(error) = decoder.push(&packet) {
+                    tracing::debug!(%error, "a picture could not be decoded");
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        while let Some(picture) = decoder.try_picture() {
+            figures.video.decoded(now_us().saturating_sub(picture.capture_us));
+            last = Some(picture);
+        }
+    }
+    film.finish()?;
+    match last {
+        Some(picture) => Ok(picture.save_png(&base.with_extension("png"))?),
+        None => Ok(()),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
