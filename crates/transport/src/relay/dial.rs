@@ -1,0 +1,188 @@
+//! QUIC first, WebSocket where UDP does not pass.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use moq_net::{Session, Versions, origin, transport};
+use url::Url;
+
+use super::{QUIC_HEAD_START, quic, websocket};
+use crate::{ConnectError, Endpoint, Trust};
+
+/// The protocol versions we speak. Earlier ones carry neither timestamps nor datagrams; both
+/// ends come from one release, so there is nothing older to speak with.
+const VERSIONS: [&str; 2] = ["moq-lite-06", "moq-lite-05"];
+
+/// Where to connect and how to be admitted.
+pub(super) struct Target<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) trust: &'a Trust,
+    pub(super) path: &'a str,
+    pub(super) token: &'a str,
+}
+
+impl Target<'_> {
+    /// The request target. It carries the token: never print it.
+    pub(super) fn url(&self, scheme: &str) -> Result<Url, ConnectError> {
+        let url = self.endpoint.url(scheme, self.path);
+        let mut url = url.ok_or(ConnectError::InvalidEndpoint)?;
+        url.query_pairs_mut().append_pair("token", self.token);
+        Ok(url)
+    }
+}
+
+/// A session after its handshake. The driver has to be polled for anything to move.
+pub(super) struct Connected {
+    pub(super) session: Session,
+    pub(super) driver: Pin<Box<dyn Future<Output = moq_net::Error> + Send>>,
+    /// The QUIC endpoint; `None` over WebSocket.
+    pub(super) endpoint: Option<web_transport_moq::noq::Endpoint>,
+}
+
+/// What the session publishes and where it puts what the relay announces.
+pub(super) fn client(published: &origin::Producer, seen: origin::Producer) -> moq_net::Client {
+    moq_net::Client::new()
+        .with_versions(versions())
+        .with_publisher(published)
+        .with_subscriber(seen)
+}
+
+fn versions() -> Versions {
+    let known: Vec<moq_net::Version> = VERSIONS
+        .iter()
+        .filter_map(|version| version.parse().ok())
+        .collect();
+    Versions::from(known)
+}
+
+/// The versions' names as the transports negotiate them.
+pub(super) fn alpns() -> Vec<&'static str> {
+    versions().alpns()
+}
+
+/// Races the two transports; dropping the loser ends it.
+pub(super) async fn dial(
+    client: &moq_net::Client,
+    target: &Target<'_>,
+) -> Result<Connected, ConnectError> {
+    let mut quic = Box::pin(quic::connect(client, target));
+    let first = match tokio::time::timeout(QUIC_HEAD_START, &mut quic).await {
+        Ok(Ok(connected)) => return Ok(connected),
+        Ok(Err(error)) if error.is_final() => return Err(error),
+        Ok(Err(error)) => Some(error),
+        Err(_) => None,
+    };
+    let mut websocket = Box::pin(websocket::connect(client, target));
+    if let Some(error) = first {
+        return websocket.await.map_err(|other| blame(error, other));
+    }
+    tokio::select! {
+        connected = &mut quic => match connected {
+            Err(error) if !error.is_final() => {
+                websocket.await.map_err(|other| blame(error, other))
+            }
+            settled => settled,
+        },
+        connected = &mut websocket => match connected {
+            Err(error) if !error.is_final() => {
+                quic.await.map_err(|other| blame(other, error))
+            }
+            settled => settled,
+        },
+    }
+}
+
+/// Which of two failures to report: a verdict, then what somebody answered, then TCP's, whose
+/// reasons are real ones where UDP knows only silence.
+fn blame(quic: ConnectError, websocket: ConnectError) -> ConnectError {
+    let rank = |error: &ConnectError| match error {
+        error if error.is_final() => 2,
+        ConnectError::Protocol { .. } => 1,
+        _ => 0,
+    };
+    match rank(&quic) > rank(&websocket) {
+        true => quic,
+        false => websocket,
+    }
+}
+
+/// The MoQ handshake over a transport that is up.
+pub(super) async fn handshake<S>(
+    client: &moq_net::Client,
+    transport: S,
+    endpoint: Option<web_transport_moq::noq::Endpoint>,
+) -> Result<Connected, ConnectError>
+where
+    S: transport::poll::Boxable,
+{
+    let now = tokio::time::Instant::now().into_std();
+    let (session, driver) = client.connect(now, transport).await.map_err(moq_error)?;
+    Ok(Connected {
+        session,
+        driver: Box::pin(moq_net::time::run(driver)),
+        endpoint,
+    })
+}
+
+fn moq_error(error: moq_net::Error) -> ConnectError {
+    use moq_net::{Error, SessionError};
+    match error {
+        Error::Unauthorized | Error::Session(SessionError::Unauthorized) => ConnectError::Refused {
+            reason: "the media session was not admitted".into(),
+        },
+        Error::Transport(_) => ConnectError::Unreachable {
+            reason: "the connection broke during the handshake".into(),
+        },
+        Error::Timeout => ConnectError::Timeout,
+        error => ConnectError::Protocol {
+            reason: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_versions_with_timestamps_and_datagrams_are_offered() {
+        assert_eq!(alpns(), VERSIONS);
+    }
+
+    #[test]
+    fn the_most_telling_of_two_failures_is_reported() {
+        let timeout = ConnectError::Timeout;
+        let reason = String::new();
+        let unreachable = ConnectError::Unreachable {
+            reason: reason.clone(),
+        };
+        let protocol = ConnectError::Protocol {
+            reason: reason.clone(),
+        };
+        let refused = ConnectError::Refused { reason };
+        let cases = [
+            (&timeout, &unreachable, &unreachable),
+            (&protocol, &unreachable, &protocol),
+            (&refused, &protocol, &refused),
+            (&protocol, &refused, &refused),
+        ];
+        for (quic, websocket, expected) in cases {
+            assert_eq!(&blame(quic.clone(), websocket.clone()), expected);
+        }
+    }
+
+    #[test]
+    fn a_token_cannot_change_the_request_around_it() {
+        let endpoint = Endpoint::new("localhost", 4443);
+        let target = Target {
+            endpoint: &endpoint,
+            trust: &Trust::System,
+            path: "/m/00",
+            token: "a&b=c#d",
+        };
+        let url = target.url("https").unwrap();
+        assert_eq!(url.path(), "/m/00");
+        assert_eq!(url.query(), Some("token=a%26b%3Dc%23d"));
+        assert_eq!(url.fragment(), None);
+    }
+}

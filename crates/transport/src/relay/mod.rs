@@ -1,0 +1,238 @@
+//! A media session with the relay.
+//!
+//! A [`Relay`] is one connection: it does not reconnect. When it ends ([`Relay::closed`]), all it
+//! published is withdrawn, all it read ends with `Disconnected`, and a new one is made.
+//!
+//! It owns three tasks, aborted on drop: the drivers of two MoQ origins (what we publish, what the
+//! relay announces) and of the session between them. The QUIC and WebSocket layers below run their
+//! sockets on tasks of their own, which end with the last handle of the connection, that is with
+//! the session's driver.
+
+mod dial;
+mod quic;
+mod websocket;
+
+use std::time::Duration;
+
+use moq_net::origin;
+use tokio::sync::watch;
+
+use crate::publish::{Broadcast, PublishError};
+use crate::subscribe::{BroadcastUpdates, SubscribeError, SubscribeOptions, TrackReader};
+use crate::task::OwnedTask;
+use crate::{ConnectError, Delivery, Endpoint, Trust};
+
+/// How long the relay may be silent before the session counts as dead.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a quiet session is kept alive.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// Time for both transports and the MoQ handshake together.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long QUIC is tried alone before WebSocket joins. Longer than the pause between two
+/// addresses of one host, so that QUIC gets to try a second one.
+pub const QUIC_HEAD_START: Duration = Duration::from_millis(600);
+/// How long [`Relay::subscribe`] waits for the broadcast and the track to exist.
+pub const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a session ended, as a sentence; `None` while it lives.
+pub(crate) type Ended = watch::Receiver<Option<String>>;
+
+/// A connected media session.
+pub struct Relay {
+    session: moq_net::Session,
+    published: origin::Producer,
+    announced: origin::Consumer,
+    ended: Ended,
+    endpoint: Option<web_transport_moq::noq::Endpoint>,
+    // Last, so that the handles above are gone when the tasks are aborted.
+    _tasks: [OwnedTask; 3],
+}
+
+/// What a session has measured since it began. `None` where the transport does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkStats {
+    /// Smoothed round-trip time to the relay.
+    pub rtt: Option<Duration>,
+    /// Bytes sent, retransmissions and headers included.
+    pub bytes_sent: Option<u64>,
+    /// Bytes received, duplicates and headers included.
+    pub bytes_received: Option<u64>,
+    /// Bytes sent and lost.
+    pub bytes_lost: Option<u64>,
+    /// Packets sent.
+    pub packets_sent: Option<u64>,
+    /// Packets received.
+    pub packets_received: Option<u64>,
+    /// Packets sent and lost.
+    pub packets_lost: Option<u64>,
+}
+
+impl Relay {
+    /// Connects to `path` on the relay, showing `token`.
+    ///
+    /// QUIC (UDP) and WebSocket (TCP) live on the same port. QUIC is tried first; WebSocket joins
+    /// after [`QUIC_HEAD_START`], or at once when QUIC fails, and the first session stands. A
+    /// verdict of the server (refused, wrong certificate) ends both.
+    ///
+    /// The relay judges `token` after a QUIC session is up, and tells only a refusal: such a
+    /// session ends at once, and [`Self::closed`] says why. Over WebSocket it is
+    /// [`ConnectError::Refused`].
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect(
+        endpoint: &Endpoint,
+        trust: &Trust,
+        path: &str,
+        token: &str,
+    ) -> Result<Self, ConnectError> {
+        let (published, publishing) = origin::Producer::new(origin::Config::default());
+        let (seen, seeing) = origin::Producer::new(origin::Config::default());
+        let announced = seen.consume();
+        // The origins have to run before the session: the handshake already announces.
+        let publishing = OwnedTask::spawn(drive(publishing));
+        let seeing = OwnedTask::spawn(drive(seeing));
+
+        let client = dial::client(&published, seen);
+        let target = dial::Target {
+            endpoint,
+            trust,
+            path,
+            token,
+        };
+        let dialing = dial::dial(&client, &target);
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, dialing).await;
+        let connected = connected.map_err(|_| ConnectError::Timeout)??;
+        tracing::debug!(
+            quic = connected.endpoint.is_some(),
+            version = %connected.session.version(),
+            "media session connected"
+        );
+
+        let (end, ended) = watch::channel(None);
+        let session = connected.session.clone();
+        let driver = connected.driver;
+        let driving = OwnedTask::spawn(async move {
+            let reason = driver.await;
+            end.send_replace(Some(end_reason(&reason)));
+        });
+        Ok(Self {
+            session,
+            published,
+            announced,
+            ended,
+            endpoint: connected.endpoint,
+            _tasks: [driving, publishing, seeing],
+        })
+    }
+
+    /// Whether the session is QUIC. Over WebSocket no datagram arrives: tracks with
+    /// [`Delivery::Datagrams`] need a twin with [`Delivery::Groups`] for such readers.
+    pub fn carries_datagrams(&self) -> bool {
+        self.endpoint.is_some()
+    }
+
+    /// Prepares a broadcast; it is seen by others once [`Broadcast::announce`] is called.
+    ///
+    /// Choose a name that was never used before (a random last segment): positions start at zero
+    /// with each broadcast, and the relay may still remember the groups of a predecessor.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub fn publish(&self, broadcast: &str) -> Result<Broadcast, PublishError> {
+        Broadcast::new(&self.published, broadcast)
+    }
+
+    /// Which broadcasts the relay announces: those that exist now, then every change.
+    ///
+    /// Whether our own are among them is the relay's choice.
+    pub fn broadcasts(&self) -> BroadcastUpdates {
+        BroadcastUpdates::new(self.announced.announced(), self.ended.clone())
+    }
+
+    /// Reads a track, waiting up to [`SUBSCRIBE_TIMEOUT`] for the broadcast and the track.
+    ///
+    /// # Errors
+    /// See [`SubscribeError`].
+    pub async fn subscribe(
+        &self,
+        broadcast: &str,
+        track: &str,
+        options: SubscribeOptions,
+    ) -> Result<TrackReader, SubscribeError> {
+        if options.delivery == Delivery::Datagrams && !self.carries_datagrams() {
+            return Err(SubscribeError::NoDatagrams);
+        }
+        let ended = self.ended.clone();
+        let opening = TrackReader::open(&self.announced, broadcast, track, options, ended);
+        match tokio::time::timeout(SUBSCRIBE_TIMEOUT, opening).await {
+            Ok(opened) => opened,
+            Err(_) => Err(SubscribeError::Unavailable),
+        }
+    }
+
+    /// Waits for the session to end and says why, as a sentence.
+    pub async fn closed(&self) -> String {
+        wait_ended(&mut self.ended.clone()).await
+    }
+
+    /// What the session has measured. Asking starts the measuring, every 100 ms while somebody
+    /// asks: the first answer, or the first after a pause, is old.
+    pub fn stats(&self) -> LinkStats {
+        let stats = self.session.stats();
+        LinkStats {
+            rtt: stats.rtt,
+            bytes_sent: stats.bytes_sent,
+            bytes_received: stats.bytes_received,
+            bytes_lost: stats.bytes_lost,
+            packets_sent: stats.packets_sent,
+            packets_received: stats.packets_received,
+            packets_lost: stats.packets_lost,
+        }
+    }
+
+    /// Delivers what finished tracks still owe (a second at most) and says goodbye, so that the
+    /// relay need not wait for [`IDLE_TIMEOUT`]. Drop the broadcasts first.
+    pub async fn close(self) {
+        let Self {
+            session, endpoint, ..
+        } = &self;
+        // It ends either way; a peer that vanished is no news here.
+        let _ = session.clone().close().await;
+        if let Some(endpoint) = endpoint {
+            endpoint.close(0u32.into(), b"");
+            let draining = endpoint.wait_all_draining();
+            let _ = tokio::time::timeout(KEEP_ALIVE, draining).await;
+        }
+    }
+}
+
+async fn drive(driver: origin::Driver) {
+    // An origin's driver ends when its producers are gone.
+    moq_net::time::run(driver).await;
+}
+
+/// Resolves when the session has ended, with the reason.
+pub(crate) async fn wait_ended(ended: &mut Ended) -> String {
+    match ended.wait_for(Option::is_some).await {
+        Ok(reason) => reason.clone().unwrap_or_default(),
+        // The driver was aborted with its relay's handle.
+        Err(_) => "The media session was closed.".into(),
+    }
+}
+
+fn end_reason(error: &moq_net::Error) -> String {
+    use moq_net::{Error, SessionError};
+    match error {
+        Error::Unauthorized | Error::Session(SessionError::Unauthorized) => {
+            "The server ended the media session: this device may not take part. Join again.".into()
+        }
+        Error::Closed | Error::Cancel | Error::Session(SessionError::Cancel) => {
+            "The media session was closed.".into()
+        }
+        Error::Transport(_) | Error::Timeout => {
+            "The connection to the media relay was lost. Connect again.".into()
+        }
+        error => format!("The media session failed ({error}). Connect again."),
+    }
+}
