@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use conclave_client::sidecar::Sidecar;
 use conclave_client::{
-    CameraSource, Client, ClientEvent, Devices, Entry, InviteLink, Introduction, MemberReport,
+    CameraSource, Client, ClientEvent, Devices, Entry, Introduction, InviteLink, MemberReport,
     MicrophoneSource, Options, Processing, SenderReport, Server, Size, SpeakerSink, TrackReport,
     new_device_key,
 };
@@ -21,7 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(demo: Demo) -> Result<()> {
     let folder = demo.save.unwrap_or_else(default_folder);
-    println!("Starting a server on this computer, and two people with test pictures and test sounds.");
+    println!(
+        "Starting a server on this computer, and two people with test pictures and test sounds."
+    );
     let server = Sidecar::start(([127, 0, 0, 1], 0).into()).await?;
     let outcome = meet(&server, &folder, demo.seconds).await;
     server.stop().await;
@@ -73,8 +75,20 @@ impl Guest {
             save: Some(folder.to_owned()),
         };
         let (client, events) = Client::open(options).await?;
-        client.enter(Introduction { name: name.parse()?, title: "A demonstration".parse()? }).await?;
-        Ok(Self { name, client, events, code: String::new(), members: Vec::new(), senders: Vec::new() })
+        client
+            .enter(Introduction {
+                name: name.parse()?,
+                title: "A demonstration".parse()?,
+            })
+            .await?;
+        Ok(Self {
+            name,
+            client,
+            events,
+            code: String::new(),
+            members: Vec::new(),
+            senders: Vec::new(),
+        })
     }
 
     async fn wait_for_link(&mut self) -> Result<String> {
@@ -101,7 +115,11 @@ impl Guest {
         let end = Instant::now() + PATIENCE;
         // The code and the roster of the time together are what counts.
         while let Some(event) = timeout_at(end, self.events.recv()).await? {
-            if let ClientEvent::Left { reason, failed: true } = event {
+            if let ClientEvent::Left {
+                reason,
+                failed: true,
+            } = event
+            {
                 bail!(reason);
             }
         }
@@ -115,7 +133,10 @@ impl Guest {
             ClientEvent::Roster { members, .. } => self.members = members,
             ClientEvent::Media(senders) if !senders.is_empty() => self.senders = senders,
             ClientEvent::Warning(text) => println!("Note to {}: {text}", self.name),
-            ClientEvent::Left { reason, failed: true } => bail!(reason),
+            ClientEvent::Left {
+                reason,
+                failed: true,
+            } => bail!(reason),
             _ => {}
         }
         Ok(())
@@ -123,15 +144,29 @@ impl Guest {
 
     fn heard(&self) -> Result<&SenderReport> {
         let sender = self.senders.first();
-        sender.with_context(|| format!("Nothing reached {}. Run with CONCLAVE_LOG=debug to see why.", self.name))
+        sender.with_context(|| {
+            format!(
+                "Nothing reached {}. Run with CONCLAVE_LOG=debug to see why.",
+                self.name
+            )
+        })
     }
 }
 
 fn summarize(ana: &Guest, ben: &Guest, folder: &Path) -> Result<()> {
     println!();
     for guest in [ana, ben] {
-        let names: Vec<_> = guest.members.iter().map(|member| member.name.as_str()).collect();
-        println!("{} saw {} and read the code {}", guest.name, names.join(" and "), guest.code);
+        let names: Vec<_> = guest
+            .members
+            .iter()
+            .map(|member| member.name.as_str())
+            .collect();
+        println!(
+            "{} saw {} and read the code {}",
+            guest.name,
+            names.join(" and "),
+            guest.code
+        );
     }
     for guest in [ana, ben] {
         let sender = guest.heard()?;
@@ -152,7 +187,10 @@ fn summarize(ana: &Guest, ben: &Guest, folder: &Path) -> Result<()> {
         );
     }
     for name in ["Ana", "Ben"] {
-        println!("What arrived from {name}: {0}.wav {0}.mkv {0}.png", folder.join(name).display());
+        println!(
+            "What arrived from {name}: {0}.wav {0}.mkv {0}.png",
+            folder.join(name).display()
+        );
     }
     check(ana, ben)
 }
@@ -162,17 +200,27 @@ fn figures(track: &TrackReport) -> String {
         (Some(p50), Some(p95)) => format!("{p50:.0} ms from capture (p95 {p95:.0} ms)"),
         _ => "no delay measured".into(),
     };
-    format!("{} frames, {} opened, {} refused, {} played, {latency}", track.received, track.opened, track.failed, track.played)
+    format!(
+        "{} frames, {} opened, {} refused, {} played, {latency}",
+        track.received, track.opened, track.failed, track.played
+    )
 }
 
 /// A demonstration that shows nothing must not end as if it had.
 fn check(ana: &Guest, ben: &Guest) -> Result<()> {
-    ensure!(!ana.code.is_empty() && ana.members.len() == 2, "The two did not meet.");
+    ensure!(
+        !ana.code.is_empty() && ana.members.len() == 2,
+        "The two did not meet."
+    );
     for guest in [ana, ben] {
         let sender = guest.heard()?;
         ensure!(sender.audio.played > 0, "{} heard nothing.", guest.name);
         ensure!(sender.video.played > 0, "{} saw nothing.", guest.name);
-        ensure!(sender.audio.failed + sender.video.failed == 0, "{} received frames that did not open.", guest.name);
+        ensure!(
+            sender.audio.failed + sender.video.failed == 0,
+            "{} received frames that did not open.",
+            guest.name
+        );
     }
     Ok(())
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use conclave_client::{
-    Client, ClientEvent, DeviceId, Entry, Introduction, Options, Server, Size, Title, new_device_key,
+    Client, ClientEvent, DeviceId, Entry, Introduction, Options, Server, Size, Title,
+    new_device_key,
 };
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio::sync::mpsc::Receiver;
@@ -46,8 +47,19 @@ fn options(entry: Entry, seat: &Seat, waiting_room: bool) -> Result<Options> {
 
 async fn take_part(options: Options, seat: Seat, title: Title, answers: bool) -> Result<()> {
     let (client, events) = Client::open(options).await?;
-    client.enter(Introduction { name: seat.name.clone(), title }).await?;
-    let party = Party { client, json: seat.json, knocks: VecDeque::new(), stay: seat.seconds, leave_at: None };
+    client
+        .enter(Introduction {
+            name: seat.name.clone(),
+            title,
+        })
+        .await?;
+    let party = Party {
+        client,
+        json: seat.json,
+        knocks: VecDeque::new(),
+        stay: seat.seconds,
+        leave_at: None,
+    };
     party.attend(events, answers).await
 }
 
@@ -114,7 +126,9 @@ impl Party {
 
     /// The oldest knock is answered by a line that begins with y or n.
     async fn answer(&mut self, line: &str) -> Result<()> {
-        let Some(device) = self.knocks.front().copied() else { return Ok(()) };
+        let Some(device) = self.knocks.front().copied() else {
+            return Ok(());
+        };
         match line.trim_start().chars().next() {
             Some('y' | 'Y') => {
                 self.knocks.pop_front();

@@ -37,7 +37,11 @@ fn to_json(event: &ClientEvent) -> Option<Value> {
             let members: Vec<_> = members.iter().map(member_json).collect();
             json!({"event": "roster", "epoch": epoch, "members": members})
         }
-        ClientEvent::Code { epoch, digits, reason } => {
+        ClientEvent::Code {
+            epoch,
+            digits,
+            reason,
+        } => {
             json!({"event": "code", "epoch": epoch, "digits": digits, "reason": reason})
         }
         ClientEvent::Media(senders) => {
@@ -91,7 +95,9 @@ fn track_json(track: &TrackReport) -> Value {
 fn to_text(event: &ClientEvent) -> Option<String> {
     Some(match event {
         ClientEvent::Link(link) => format!("Hand on this link:\n{link}"),
-        ClientEvent::Waiting { title, host } => format!("\"{title}\": waiting until {host} lets you in."),
+        ClientEvent::Waiting { title, host } => {
+            format!("\"{title}\": waiting until {host} lets you in.")
+        }
         ClientEvent::Knock { name, .. } => format!("{name} asks to be let in. (y or n)"),
         ClientEvent::KnockGone { .. } => return None,
         ClientEvent::Admitted { name, .. } => format!("{name} is in."),
@@ -103,7 +109,10 @@ fn to_text(event: &ClientEvent) -> Option<String> {
         ClientEvent::Media(_) => return None,
         ClientEvent::Warning(text) => format!("Note: {text}"),
         ClientEvent::Recovered { ms } => format!("Back after {ms} ms."),
-        ClientEvent::Left { reason, failed: false } => reason.clone(),
+        ClientEvent::Left {
+            reason,
+            failed: false,
+        } => reason.clone(),
         // Goes to standard error.
         ClientEvent::Left { failed: true, .. } => return None,
     })

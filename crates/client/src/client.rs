@@ -36,14 +36,24 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`] if a device or the folder for recordings cannot be used.
-    pub async fn open(options: Options) -> Result<(Self, mpsc::Receiver<ClientEvent>), ClientError> {
+    pub async fn open(
+        options: Options,
+    ) -> Result<(Self, mpsc::Receiver<ClientEvent>), ClientError> {
         let (commands, orders) = mpsc::channel(COMMAND_QUEUE);
         let (events, happened) = mpsc::channel(EVENT_QUEUE);
         let frames = Arc::new(FrameHub::default());
         let driver = Driver::open(options, frames.clone(), orders, events).await?;
         let view = driver.view();
         let driver = tokio::spawn(driver.run());
-        Ok((Self { commands, view, frames, driver }, happened))
+        Ok((
+            Self {
+                commands,
+                view,
+                frames,
+                driver,
+            },
+            happened,
+        ))
     }
 
     /// Starts the meeting, or knocks at its door.
@@ -121,6 +131,9 @@ impl Client {
     }
 
     async fn order(&self, command: Command) -> Result<(), ClientError> {
-        self.commands.send(command).await.map_err(|_| ClientError::Over)
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| ClientError::Over)
     }
 }

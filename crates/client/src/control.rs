@@ -1,17 +1,18 @@
 //! The control connection, made again whenever it breaks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use conclave_transport::{ConnectError, ControlChannel};
 use conclave_wire::{ClientMessage, ServerMessage};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::options::ServerAddress;
 
 /// Messages that wait in either direction.
-const QUEUE: usize = 64;
+const QUEUE: usize = 256;
 /// Pauses between tries; the last one repeats.
 const PAUSES_MS: [u64; 5] = [0, 100, 250, 500, 1000];
 
@@ -33,6 +34,8 @@ enum LinkCommand {
 /// The connection; its task ends with it.
 pub(crate) struct ControlLink {
     server: String,
+    /// Told when an order found no room.
+    choked: Arc<Notify>,
     commands: mpsc::Sender<LinkCommand>,
     events: mpsc::Receiver<LinkEvent>,
     task: JoinHandle<()>,
@@ -49,8 +52,20 @@ impl ControlLink {
         let (commands, orders) = mpsc::channel(QUEUE);
         let (reports, events) = mpsc::channel(QUEUE);
         let server = address.endpoint.to_string();
-        let task = tokio::spawn(Worker { address, orders, reports }.run());
-        Self { server, commands, events, task }
+        let choked = Arc::new(Notify::new());
+        let worker = Worker {
+            address,
+            orders,
+            reports,
+            choked: choked.clone(),
+        };
+        Self {
+            server,
+            choked,
+            commands,
+            events,
+            task: tokio::spawn(worker.run()),
+        }
     }
 
     /// Where the server is, for a person to read.
@@ -58,16 +73,25 @@ impl ControlLink {
         self.server.clone()
     }
 
-    pub(crate) async fn send(&self, message: &ClientMessage) {
+    /// Queues a message. It never waits: the driver that would wait here is the one that makes
+    /// room on the other side. A connection that takes nothing more is given up, and the machine
+    /// says again what counts once there is a new one.
+    pub(crate) fn send(&self, message: &ClientMessage) {
         match message.encode() {
-            // A worker that is gone reports it by its events.
-            Ok(bytes) => drop(self.commands.send(LinkCommand::Send(bytes)).await),
+            Ok(bytes) => self.order(LinkCommand::Send(bytes)),
             Err(error) => tracing::error!(%error, "a message could not be encoded"),
         }
     }
 
-    pub(crate) async fn reconnect(&self) {
-        let _ = self.commands.send(LinkCommand::Reconnect).await;
+    pub(crate) fn reconnect(&self) {
+        self.order(LinkCommand::Reconnect);
+    }
+
+    fn order(&self, order: LinkCommand) {
+        // A worker that is gone reports it by its events.
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.commands.try_send(order) {
+            self.choked.notify_one();
+        }
     }
 
     /// The next event; `None` once the link is closed.
@@ -87,6 +111,7 @@ struct Worker {
     address: ServerAddress,
     orders: mpsc::Receiver<LinkCommand>,
     reports: mpsc::Sender<LinkEvent>,
+    choked: Arc<Notify>,
 }
 
 /// Why a connection ended.
@@ -144,6 +169,7 @@ impl Worker {
                         return End::Closed;
                     }
                 },
+                () = self.choked.notified() => break End::Broken,
                 message = channel.recv() => match message {
                     Ok(Some(bytes)) => {
                         if !self.deliver(&bytes).await {
@@ -167,7 +193,11 @@ impl Worker {
     /// Whether the connection is fit to go on.
     async fn deliver(&self, bytes: &[u8]) -> bool {
         match ServerMessage::decode(bytes) {
-            Ok(message) => self.reports.send(LinkEvent::Message(Box::new(message))).await.is_ok(),
+            Ok(message) => self
+                .reports
+                .send(LinkEvent::Message(Box::new(message)))
+                .await
+                .is_ok(),
             Err(error) => {
                 tracing::warn!(%error, "the server sent what is no message");
                 false

@@ -28,7 +28,9 @@ pub enum ClientError {
         path: PathBuf,
     },
     /// The server program ended at once or did not say where it listens.
-    #[error("The server program did not start ({reason}). Free the port that it was to use, or name a running server with --server.")]
+    #[error(
+        "The server program did not start ({reason}). Free the port that it was to use, or name a running server with --server."
+    )]
     ServerProgram {
         /// What it said or did.
         reason: String,
@@ -41,6 +43,9 @@ pub enum ClientError {
         /// What the system said.
         reason: String,
     },
+    /// A recording ended by a fault of ours.
+    #[error("A recording stopped and is incomplete. Record again; if it happens again, report it.")]
+    SavingStopped,
     /// A recording cannot be written on.
     #[error(transparent)]
     Wav(#[from] WavError),

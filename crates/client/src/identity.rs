@@ -11,7 +11,9 @@ use crate::error::ClientError;
 /// # Errors
 /// [`ClientError::Crypto`] if the system's random source fails.
 pub fn new_device_key() -> Result<Arc<DeviceKey>, ClientError> {
-    DeviceKey::generate().map(Arc::new).map_err(|_| ClientError::Crypto)
+    DeviceKey::generate()
+        .map(Arc::new)
+        .map_err(|_| ClientError::Crypto)
 }
 
 /// Fills a buffer from the system's random source.

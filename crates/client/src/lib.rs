@@ -30,12 +30,14 @@ mod view;
 pub use client::Client;
 pub use error::ClientError;
 pub use event::{ClientEvent, MemberReport, SenderReport, TrackReport};
-pub use frames::FrameHub;
+pub use frames::{Form, FrameHub};
 pub use identity::new_device_key;
 pub use options::{
     Devices, Entry, Introduction, Options, Server, ServerAddress, ServerAddressError,
 };
-pub use view::{KnockView, LeftView, MeView, MeetingView, MemberView, ViewPhase, ViewRole, WarningView};
+pub use view::{
+    KnockView, LeftView, MeView, MeetingView, MemberView, ViewPhase, ViewRole, WarningView,
+};
 
 pub use conclave_e2ee::DeviceKey;
 pub use conclave_media::DeviceInfo;

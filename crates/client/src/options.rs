@@ -94,7 +94,9 @@ pub struct ServerAddress {
 
 /// Why a text names no server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no server address; write https://HOST:PORT, followed by #FINGERPRINT if the server's certificate is self-signed")]
+#[error(
+    "\"{0}\" is no server address; write https://HOST:PORT, followed by #FINGERPRINT if the server's certificate is self-signed"
+)]
 pub struct ServerAddressError(String);
 
 impl ServerAddress {
@@ -136,7 +138,10 @@ impl FromStr for ServerAddress {
             None => None,
         };
         let port = url.port_or_known_default().ok_or_else(fault)?;
-        Ok(Self { endpoint: Endpoint::new(host, port), certificate })
+        Ok(Self {
+            endpoint: Endpoint::new(host, port),
+            certificate,
+        })
     }
 }
 
@@ -148,16 +153,32 @@ mod tests {
     fn addresses_are_read_with_and_without_a_fingerprint() {
         let pinned = format!("https://127.0.0.1:4443#{}", Fingerprint([7; 32]));
         let address: ServerAddress = pinned.parse().unwrap();
-        assert_eq!((address.endpoint.host.as_str(), address.endpoint.port), ("127.0.0.1", 4443));
+        assert_eq!(
+            (address.endpoint.host.as_str(), address.endpoint.port),
+            ("127.0.0.1", 4443)
+        );
         assert!(address.certificate.is_some());
         let address: ServerAddress = "https://meet.example.org".parse().unwrap();
         assert_eq!(address.endpoint.port, 443);
-        assert_eq!("https://[::1]:9".parse::<ServerAddress>().unwrap().endpoint.host, "::1");
+        assert_eq!(
+            "https://[::1]:9"
+                .parse::<ServerAddress>()
+                .unwrap()
+                .endpoint
+                .host,
+            "::1"
+        );
     }
 
     #[test]
     fn other_texts_are_refused_with_advice() {
-        for text in ["", "example.org", "http://example.org", "https://h/path", "https://h#short"] {
+        for text in [
+            "",
+            "example.org",
+            "http://example.org",
+            "https://h/path",
+            "https://h#short",
+        ] {
             let error = text.parse::<ServerAddress>().unwrap_err().to_string();
             assert!(error.contains("write https://HOST:PORT"), "{text}");
         }

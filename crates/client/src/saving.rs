@@ -36,25 +36,33 @@ struct Person {
 }
 
 impl Recorder {
-    pub(crate) fn new(folder: PathBuf, events: mpsc::Sender<MediaEvent>) -> Result<Arc<Self>, ClientError> {
+    pub(crate) fn new(
+        folder: PathBuf,
+        events: mpsc::Sender<MediaEvent>,
+    ) -> Result<Arc<Self>, ClientError> {
         let fault = |error: std::io::Error| ClientError::SaveFolder {
             path: folder.clone(),
             reason: error.kind().to_string(),
         };
         std::fs::create_dir_all(&folder).map_err(fault)?;
-        Ok(Arc::new(Self { folder, people: Mutex::default(), names: Mutex::default(), events }))
+        Ok(Arc::new(Self {
+            folder,
+            people: Mutex::default(),
+            names: Mutex::default(),
+            events,
+        }))
     }
 
-    /// Begins to record somebody; without effect if it is being done.
+    /// Begins to record somebody; false if it is being done already.
     pub(crate) fn begin(
         &self,
         device: DeviceId,
         name: &str,
         tap: impl FnOnce() -> mpsc::Receiver<Vec<f32>>,
         figures: Arc<Figures>,
-    ) {
+    ) -> bool {
         if lock(&self.people).contains_key(&device) {
-            return;
+            return false;
         }
         let base = self.folder.join(self.file_name(name));
         let (pictures, queue) = sync_channel(QUEUE);
@@ -66,11 +74,21 @@ impl Recorder {
             }),
             self.spawn(move || record_pictures(&base, &queue, &figures)),
         ];
-        lock(&self.people).insert(device, Person { pictures: Some(pictures), threads });
+        lock(&self.people).insert(
+            device,
+            Person {
+                pictures: Some(pictures),
+                threads,
+            },
+        );
+        true
     }
 
     pub(crate) fn picture(&self, device: DeviceId, packet: VideoPacket) {
-        if let Some(pictures) = lock(&self.people).get(&device).and_then(|person| person.pictures.as_ref()) {
+        if let Some(pictures) = lock(&self.people)
+            .get(&device)
+            .and_then(|person| person.pictures.as_ref())
+        {
             // A writer that fell behind finds a gap and waits for a key frame by itself.
             let _ = pictures.try_send(packet);
         }
@@ -85,14 +103,17 @@ impl Recorder {
 
     /// Completes all files.
     pub(crate) async fn finish(&self) -> Result<(), ClientError> {
-        let people: Vec<Person> = lock(&self.people).drain().map(|(_, person)| person).collect();
+        let people: Vec<Person> = lock(&self.people)
+            .drain()
+            .map(|(_, person)| person)
+            .collect();
         let joined = tokio::task::spawn_blocking(move || {
             let mut outcome = Ok(());
             for mut person in people {
                 person.pictures = None;
                 for thread in person.threads {
-                    // A writer that panicked has left an incomplete file, which is told by its lack.
-                    outcome = outcome.and(thread.join().unwrap_or(Ok(())));
+                    let ended = thread.join().unwrap_or(Err(ClientError::SavingStopped));
+                    outcome = outcome.and(ended);
                 }
             }
             outcome
@@ -106,18 +127,27 @@ impl Recorder {
     ) -> JoinHandle<Result<(), ClientError>> {
         let events = self.events.clone();
         std::thread::spawn(move || {
-            if let Err(error) = work() {
+            let outcome = work();
+            if outcome.is_err() {
                 // The meeting must not go on as if it were recorded.
-                let _ = events.blocking_send(MediaEvent::SavingFailed(error));
+                let _ = events.try_send(MediaEvent::SavingFailed);
             }
-            Ok(())
+            outcome
         })
     }
 
     /// A file name from a person's name; the second of two equal ones gets a number.
     fn file_name(&self, name: &str) -> String {
-        let plain: String =
-            name.chars().map(|c| if c.is_alphanumeric() || "-_ ".contains(c) { c } else { '_' }).collect();
+        let plain: String = name
+            .chars()
+            .map(|c| {
+                if c.is_alphanumeric() || "-_ ".contains(c) {
+                    c
+                } else {
+                    '_'
+                }
+            })
+            .collect();
         let mut names = lock(&self.names);
         let mut candidate = plain.trim().to_owned();
         let mut number = 1;
@@ -138,7 +168,11 @@ fn record_sound(path: &Path, mut blocks: mpsc::Receiver<Vec<f32>>) -> Result<(),
     Ok(file.finish()?)
 }
 
-fn record_pictures(base: &Path, queue: &Receiver<VideoPacket>, figures: &Figures) -> Result<(), ClientError> {
+fn record_pictures(
+    base: &Path,
+    queue: &Receiver<VideoPacket>,
+    figures: &Figures,
+) -> Result<(), ClientError> {
     let mut film = MkvWriter::create(&base.with_extension("mkv"))?;
     let mut decoder = VideoDecoder::new()?;
     let mut last: Option<Picture> = None;
@@ -148,7 +182,9 @@ fn record_pictures(base: &Path, queue: &Receiver<VideoPacket>, figures: &Figures
                 match film.write(&packet) {
                     Err(error @ RecordingError::Unwritable { .. }) => return Err(error.into()),
                     // Left out up to the next key frame; the film goes on.
-                    Err(error) => tracing::debug!(%error, "a picture was left out of the recording"),
+                    Err(error) => {
+                        tracing::debug!(%error, "a picture was left out of the recording")
+                    }
                     Ok(()) => {}
                 }
                 if let Err(error) = decoder.push(&packet) {
@@ -159,7 +195,9 @@ fn record_pictures(base: &Path, queue: &Receiver<VideoPacket>, figures: &Figures
             Err(RecvTimeoutError::Disconnected) => break,
         }
         while let Some(picture) = decoder.try_picture() {
-            figures.video.decoded(now_us().saturating_sub(picture.capture_us));
+            figures
+                .video
+                .decoded(now_us().saturating_sub(picture.capture_us));
             last = Some(picture);
         }
     }

@@ -45,16 +45,26 @@ impl Sidecar {
             .kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => ClientError::NoServerProgram { path },
-            kind => ClientError::ServerProgram { reason: kind.to_string() },
+            kind => ClientError::ServerProgram {
+                reason: kind.to_string(),
+            },
         })?;
         let stdin = child.stdin.take();
         match tokio::time::timeout(PATIENCE, read_address(&mut child)).await {
             Ok(Some(address)) => {
                 drain(&mut child);
-                Ok(Self { address, child, stdin })
+                Ok(Self {
+                    address,
+                    child,
+                    stdin,
+                })
             }
-            Ok(None) => Err(ClientError::ServerProgram { reason: complaint(&mut child).await }),
-            Err(_) => Err(ClientError::ServerProgram { reason: "it said nothing".into() }),
+            Ok(None) => Err(ClientError::ServerProgram {
+                reason: complaint(&mut child).await,
+            }),
+            Err(_) => Err(ClientError::ServerProgram {
+                reason: "it said nothing".into(),
+            }),
         }
     }
 
@@ -99,7 +109,10 @@ async fn read_address(child: &mut Child) -> Option<ServerAddress> {
             _ => {}
         }
     }
-    url.map(|address| ServerAddress { certificate: fingerprint, ..address })
+    url.map(|address| ServerAddress {
+        certificate: fingerprint,
+        ..address
+    })
 }
 
 /// A pipe that nobody reads would stop the server once it is full.
@@ -120,6 +133,11 @@ async fn complaint(child: &mut Child) -> String {
     }
     match text.trim() {
         "" => "it ended without a word".into(),
-        text => text.lines().last().unwrap_or(text).trim_end_matches('.').to_owned(),
+        text => text
+            .lines()
+            .last()
+            .unwrap_or(text)
+            .trim_end_matches('.')
+            .to_owned(),
     }
 }

@@ -151,7 +151,11 @@ pub(crate) fn role(role: Role) -> ViewRole {
 /// Thirty digits as six groups of five, to be read aloud.
 pub(crate) fn grouped(digits: &str) -> String {
     let plain: Vec<char> = digits.chars().filter(char::is_ascii_digit).collect();
-    plain.chunks(5).map(String::from_iter).collect::<Vec<_>>().join(" ")
+    plain
+        .chunks(5)
+        .map(String::from_iter)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Why the code changed, as a sentence.
@@ -205,7 +209,10 @@ mod tests {
 
     #[test]
     fn a_code_is_read_in_groups() {
-        assert_eq!(grouped("123456789012345678901234567890"), "12345 67890 12345 67890 12345 67890");
+        assert_eq!(
+            grouped("123456789012345678901234567890"),
+            "12345 67890 12345 67890 12345 67890"
+        );
     }
 
     #[test]
@@ -213,6 +220,9 @@ mod tests {
         let name = |text: &str| text.parse::<DisplayName>().unwrap();
         assert_eq!(listed(&[]), "somebody");
         assert_eq!(listed(&[name("Ana")]), "Ana");
-        assert_eq!(listed(&[name("Ana"), name("Ben"), name("Cy")]), "Ana, Ben and Cy");
+        assert_eq!(
+            listed(&[name("Ana"), name("Ben"), name("Cy")]),
+            "Ana, Ben and Cy"
+        );
     }
 }

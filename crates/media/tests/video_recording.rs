@@ -209,6 +209,6 @@ fn the_last_picture_is_saved_as_a_png_in_true_colours() {
             .save_png(Path::new("/dev/full"))
             .unwrap_err()
             .to_string();
-        assert!(text.contains("No space left"), "{text}");
+        assert!(text.contains("disk is full"), "{text}");
     }
 }

@@ -53,14 +53,20 @@ pub(crate) enum CardError {
 
 impl SignedCard {
     pub(crate) fn sign(card: Card, key: &DeviceKey) -> Option<Self> {
-        let signature = key.sign(DOMAIN, &postcard::to_allocvec(&card).ok()?).to_vec();
+        let signature = key
+            .sign(DOMAIN, &postcard::to_allocvec(&card).ok()?)
+            .to_vec();
         Some(Self { card, signature })
     }
 
     /// The card, if its device key signed it and it is of this meeting and group.
     pub(crate) fn verify(self, meeting: MeetingId, group_id: &[u8]) -> Result<Card, CardError> {
         let bytes = postcard::to_allocvec(&self.card).map_err(|_| CardError::Malformed)?;
-        let signature = self.signature.as_slice().try_into().map_err(|_| CardError::Malformed)?;
+        let signature = self
+            .signature
+            .as_slice()
+            .try_into()
+            .map_err(|_| CardError::Malformed)?;
         verify_device(&self.card.device_key, DOMAIN, &bytes, signature)
             .map_err(|_| CardError::Signature)?;
         if self.card.meeting != meeting || self.card.group_id != group_id {

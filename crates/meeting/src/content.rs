@@ -19,7 +19,10 @@ pub struct MediaState {
 
 impl Default for MediaState {
     fn default() -> Self {
-        Self { muted: false, camera: true }
+        Self {
+            muted: false,
+            camera: true,
+        }
     }
 }
 

@@ -44,7 +44,12 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(identity: Identity, link: InviteLink, media: MediaState, entropy: Entropy) -> Self {
+    pub(crate) fn new(
+        identity: Identity,
+        link: InviteLink,
+        media: MediaState,
+        entropy: Entropy,
+    ) -> Self {
         let handshake_key = link.secret.handshake_key();
         let mut context = Self {
             identity,

@@ -45,8 +45,13 @@ impl Descriptor {
         let meeting = self.meeting;
         let bytes = postcard::to_allocvec(&self).ok()?;
         let signature = host.sign(DOMAIN, &bytes).to_vec();
-        let signed = postcard::to_allocvec(&Signed { descriptor: self, signature }).ok()?;
-        key.seal(&aad(Purpose::Descriptor, meeting, 0), &signed).ok()
+        let signed = postcard::to_allocvec(&Signed {
+            descriptor: self,
+            signature,
+        })
+        .ok()?;
+        key.seal(&aad(Purpose::Descriptor, meeting, 0), &signed)
+            .ok()
     }
 
     pub(crate) fn open(
@@ -58,11 +63,20 @@ impl Descriptor {
         let bytes = key
             .open(&aad(Purpose::Descriptor, meeting, 0), sealed)
             .map_err(|_| DescriptorError::Sealed)?;
-        let Ok((Signed { descriptor, signature }, [])) = postcard::take_from_bytes(&bytes) else {
+        let Ok((
+            Signed {
+                descriptor,
+                signature,
+            },
+            [],
+        )) = postcard::take_from_bytes(&bytes)
+        else {
             return Err(DescriptorError::Malformed);
         };
-        let signature =
-            signature.as_slice().try_into().map_err(|_| DescriptorError::Malformed)?;
+        let signature = signature
+            .as_slice()
+            .try_into()
+            .map_err(|_| DescriptorError::Malformed)?;
         let body = postcard::to_allocvec(&descriptor).map_err(|_| DescriptorError::Malformed)?;
         verify_device(&descriptor.host_key, DOMAIN, &body, signature)
             .map_err(|_| DescriptorError::NotByHost)?;

@@ -166,27 +166,39 @@ pub enum LeftReason {
     #[error("The server says that you were removed from the meeting.")]
     RemovedByServer,
     /// The service never had this meeting.
-    #[error("The server does not know this meeting: it has not begun, is over, or the link is of another server. Ask the host for a new link.")]
+    #[error(
+        "The server does not know this meeting: it has not begun, is over, or the link is of another server. Ask the host for a new link."
+    )]
     NoSuchMeeting,
     /// Its lifetime is over.
     #[error("This meeting is over. Ask the host for a new link.")]
     Over,
     /// The link's secret does not fit.
-    #[error("The invite link does not fit this meeting: it is damaged or was revoked. Ask the host for a new link.")]
+    #[error(
+        "The invite link does not fit this meeting: it is damaged or was revoked. Ask the host for a new link."
+    )]
     WrongLink,
     /// The descriptor is not signed by the host whom the link names.
-    #[error("The meeting's description is not signed by the host whom the link names. Do not trust this server; ask the host for a new link.")]
+    #[error(
+        "The meeting's description is not signed by the host whom the link names. Do not trust this server; ask the host for a new link."
+    )]
     NotByHost,
     /// The service is full.
     #[error("The server is full. Try again later.")]
     Full,
     /// One side is too old.
-    #[error("This version of Conclave and the server's do not fit together. Update the older of the two.")]
+    #[error(
+        "This version of Conclave and the server's do not fit together. Update the older of the two."
+    )]
     Version,
     /// No way back in time.
-    #[error("The connection to the meeting was lost and could not be restored. Join again with the link.")]
+    #[error(
+        "The connection to the meeting was lost and could not be restored. Join again with the link."
+    )]
     Lost,
     /// A bug of ours or a broken random source.
-    #[error("Conclave's encryption failed on this computer. Restart it and join again; if it happens again, report it.")]
+    #[error(
+        "Conclave's encryption failed on this computer. Restart it and join again; if it happens again, report it."
+    )]
     Fault,
 }

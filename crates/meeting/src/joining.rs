@@ -26,6 +26,8 @@ pub(crate) struct Joining {
     own: Card,
     tries: u32,
     told: bool,
+    /// Whether this KeyPackage was shown on a connection before.
+    knocked: bool,
     /// Since when the service has not known the meeting.
     lost_since: Option<Instant>,
     retry_at: Option<Instant>,
@@ -35,7 +37,7 @@ impl Joining {
     /// Makes a fresh KeyPackage and card and knocks with them.
     pub(crate) fn knock(context: &mut Context, described: Described) -> State {
         match Self::prepare(context, described, 0) {
-            Some(joining) => {
+            Some(mut joining) => {
                 joining.send_knock(context);
                 State::Joining(Box::new(joining))
             }
@@ -44,10 +46,8 @@ impl Joining {
     }
 
     pub(crate) fn prepare(context: &Context, described: Described, tries: u32) -> Option<Self> {
-        let candidate =
-            Candidate::new(Pseudonym(context.device.0), &context.link.secret).ok()?;
-        let key_package =
-            conclave_e2ee::VerifiedKeyPackage::parse(candidate.key_package()).ok()?;
+        let candidate = Candidate::new(Pseudonym(context.device.0), &context.link.secret).ok()?;
+        let key_package = conclave_e2ee::VerifiedKeyPackage::parse(candidate.key_package()).ok()?;
         let own = Card {
             name: context.identity.name.clone(),
             device_key: context.identity.key.public(),
@@ -65,13 +65,20 @@ impl Joining {
             own,
             tries,
             told: false,
+            knocked: false,
             lost_since: None,
             retry_at: None,
         })
     }
 
-    pub(crate) fn handle(mut self: Box<Self>, context: &mut Context, now: Instant, input: Input) -> State {
+    pub(crate) fn handle(
+        mut self: Box<Self>,
+        context: &mut Context,
+        now: Instant,
+        input: Input,
+    ) -> State {
         match input {
+            Input::LinkUp if self.knocked => return self.knock_anew(context),
             Input::LinkUp => self.send_knock(context),
             Input::LinkDown => self.retry_at = None,
             Input::Tick if self.retry_at.is_some_and(|at| at <= now) => {
@@ -88,11 +95,33 @@ impl Joining {
         State::Joining(self)
     }
 
+    /// The link broke after a knock. A Welcome may have been lost with it: the service would count
+    /// the old device as a member, so that a fresh one knocks.
+    fn knock_anew(self: Box<Self>, context: &mut Context) -> State {
+        let told = self.told;
+        let lost_since = self.lost_since;
+        context.renew_device();
+        match Self::prepare(context, self.described, self.tries) {
+            Some(mut joining) => {
+                joining.told = told;
+                joining.lost_since = lost_since;
+                joining.send_knock(context);
+                State::Joining(Box::new(joining))
+            }
+            None => leave(context, LeftReason::Fault),
+        }
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.retry_at
     }
 
-    fn receive(mut self: Box<Self>, context: &mut Context, now: Instant, message: ServerMessage) -> State {
+    fn receive(
+        mut self: Box<Self>,
+        context: &mut Context,
+        now: Instant,
+        message: ServerMessage,
+    ) -> State {
         match message {
             ServerMessage::Waiting => {
                 self.lost_since = None;
@@ -101,10 +130,24 @@ impl Joining {
                 }
             }
             ServerMessage::Refused => return leave(context, LeftReason::Refused),
-            ServerMessage::Welcome { epoch, next_seq, welcome, tree } => {
-                return self.enter(context, now, epoch, next_seq, welcome.as_slice(), tree.as_slice());
+            ServerMessage::Welcome {
+                epoch,
+                next_seq,
+                welcome,
+                tree,
+            } => {
+                return self.enter(
+                    context,
+                    now,
+                    epoch,
+                    next_seq,
+                    welcome.as_slice(),
+                    tree.as_slice(),
+                );
             }
-            ServerMessage::Error { code: ErrorCode::NoSuchMeeting } if self.may_wait(now) => {
+            ServerMessage::Error {
+                code: ErrorCode::NoSuchMeeting,
+            } if self.may_wait(now) => {
                 self.retry_at = Some(now + RETRY);
             }
             ServerMessage::Error { code } => return leave_for(context, code, State::Joining(self)),
@@ -117,8 +160,11 @@ impl Joining {
         now.duration_since(*self.lost_since.get_or_insert(now)) < RESTORE_GRACE
     }
 
-    fn send_knock(&self, context: &mut Context) {
-        let sealed = self.sealed_card(context).and_then(|card| Blob::new(card).ok());
+    fn send_knock(&mut self, context: &mut Context) {
+        self.knocked = context.link_up;
+        let sealed = self
+            .sealed_card(context)
+            .and_then(|card| Blob::new(card).ok());
         match sealed {
             Some(card) => {
                 let knock = Knock {
@@ -142,7 +188,13 @@ impl Joining {
         };
         let card = postcard::to_allocvec(&knock).ok()?;
         let host = &self.described.descriptor.knock_key;
-        seal_card(host, &context.link.secret, &knock_aad(context.link.meeting, context.device), &card).ok()
+        seal_card(
+            host,
+            &context.link.secret,
+            &knock_aad(context.link.meeting, context.device),
+            &card,
+        )
+        .ok()
     }
 
     fn enter(
@@ -154,10 +206,19 @@ impl Joining {
         welcome: &[u8],
         tree: &[u8],
     ) -> State {
-        let Self { described, candidate, card, own, tries, .. } = *self;
+        let Self {
+            described,
+            candidate,
+            card,
+            own,
+            tries,
+            ..
+        } = *self;
         let joined = open_welcome(context, candidate, epoch, welcome, tree)
             .filter(|group| group.group_id() == described.descriptor.group_id);
-        if let Some(active) = joined.and_then(|group| Active::joined(context, group, described.clone(), (card, own), next_seq)) {
+        if let Some(active) = joined.and_then(|group| {
+            Active::joined(context, group, described.clone(), (card, own), next_seq)
+        }) {
             context.event(Event::Admitted);
             return active.begin(context, now);
         }
@@ -178,7 +239,10 @@ impl Joining {
 }
 
 /// A card is for one meeting and one knocking device.
-pub(crate) fn knock_aad(meeting: conclave_wire::MeetingId, device: conclave_wire::DeviceId) -> Vec<u8> {
+pub(crate) fn knock_aad(
+    meeting: conclave_wire::MeetingId,
+    device: conclave_wire::DeviceId,
+) -> Vec<u8> {
     let mut bytes = aad(Purpose::Knock, meeting, 0);
     bytes.extend_from_slice(&device.0);
     bytes
@@ -193,7 +257,9 @@ fn open_welcome(
 ) -> Option<Group> {
     let meeting = context.link.meeting;
     let key = &context.handshake_key;
-    let welcome = key.open(&aad(Purpose::Welcome, meeting, epoch), welcome).ok()?;
+    let welcome = key
+        .open(&aad(Purpose::Welcome, meeting, epoch), welcome)
+        .ok()?;
     let tree = key.open(&aad(Purpose::Tree, meeting, epoch), tree).ok()?;
     candidate.join(&welcome, &tree).ok()
 }

@@ -25,13 +25,17 @@ const MAX_LINK: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// Another scheme, or none.
-    #[error("this is not a Conclave link: it must begin with conclave://; copy the whole link from the invitation")]
+    #[error(
+        "this is not a Conclave link: it must begin with conclave://; copy the whole link from the invitation"
+    )]
     NotALink,
     /// Host, port or path missing or wrong.
     #[error("the link's address is damaged; copy the whole link from the invitation")]
     Address,
     /// No `#…` part, or a part of it missing or cut short.
-    #[error("the link is cut short: the part after # is missing or damaged; copy the whole link from the invitation")]
+    #[error(
+        "the link is cut short: the part after # is missing or damaged; copy the whole link from the invitation"
+    )]
     Secret,
     /// A format from the future.
     #[error("the link is of a newer kind than this version of Conclave knows; update Conclave")]
@@ -133,7 +137,8 @@ impl FromStr for InviteLink {
 fn strip_scheme(text: &str) -> Option<&str> {
     const SCHEME: &str = "conclave://";
     let head = text.get(..SCHEME.len())?;
-    head.eq_ignore_ascii_case(SCHEME).then(|| &text[SCHEME.len()..])
+    head.eq_ignore_ascii_case(SCHEME)
+        .then(|| &text[SCHEME.len()..])
 }
 
 fn parse_authority(authority: &str) -> Option<(String, u16)> {
@@ -180,16 +185,26 @@ mod tests {
 
     #[test]
     fn a_link_reads_what_it_writes() {
-        for (host, port, pinned) in
-            [("meet.example.org", 443, false), ("127.0.0.1", 4443, true), ("::1", 4443, true)]
-        {
+        for (host, port, pinned) in [
+            ("meet.example.org", 443, false),
+            ("127.0.0.1", 4443, true),
+            ("::1", 4443, true),
+        ] {
             let text = link(host, port, pinned).expose();
             let parsed: InviteLink = text.parse().expect("parses");
             assert_eq!(parsed.expose(), text);
             assert_eq!((parsed.host.as_str(), parsed.port), (host, port));
         }
-        assert!(link("h", 443, false).expose().starts_with("conclave://h/j/"));
-        assert!(link("::1", 9, false).expose().starts_with("conclave://[::1]:9/j/"));
+        assert!(
+            link("h", 443, false)
+                .expose()
+                .starts_with("conclave://h/j/")
+        );
+        assert!(
+            link("::1", 9, false)
+                .expose()
+                .starts_with("conclave://[::1]:9/j/")
+        );
     }
 
     #[test]
@@ -207,9 +222,18 @@ mod tests {
         let fault = |text: &str| text.parse::<InviteLink>().err();
         assert_eq!(fault("https://example.org"), Some(LinkError::NotALink));
         assert_eq!(fault("conclave://h/x/y#v1.a.b"), Some(LinkError::Address));
-        assert_eq!(fault("conclave://h:0/j/AQEBAQEBAQEBAQEBAQEBAQ#v1.a.b"), Some(LinkError::Address));
-        assert_eq!(fault("conclave://h/j/AQEBAQEBAQEBAQEBAQEBAQ"), Some(LinkError::Secret));
-        assert_eq!(fault("conclave://h/j/AQEBAQEBAQEBAQEBAQEBAQ#v2.a.b"), Some(LinkError::Version));
+        assert_eq!(
+            fault("conclave://h:0/j/AQEBAQEBAQEBAQEBAQEBAQ#v1.a.b"),
+            Some(LinkError::Address)
+        );
+        assert_eq!(
+            fault("conclave://h/j/AQEBAQEBAQEBAQEBAQEBAQ"),
+            Some(LinkError::Secret)
+        );
+        assert_eq!(
+            fault("conclave://h/j/AQEBAQEBAQEBAQEBAQEBAQ#v2.a.b"),
+            Some(LinkError::Version)
+        );
     }
 
     #[test]

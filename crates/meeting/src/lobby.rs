@@ -35,7 +35,9 @@ impl Lobby {
                         return leave(context, reason);
                     }
                 }
-                ServerMessage::Error { code } => return leave_for(context, code, State::Lobby(self)),
+                ServerMessage::Error { code } => {
+                    return leave_for(context, code, State::Lobby(self));
+                }
                 _ => {}
             },
             _ => {}
@@ -67,7 +69,10 @@ impl Lobby {
 
 fn look(context: &mut Context) {
     let knock_token = knock_token(context);
-    context.send(ClientMessage::Look { meeting: context.link.meeting, knock_token });
+    context.send(ClientMessage::Look {
+        meeting: context.link.meeting,
+        knock_token,
+    });
 }
 
 pub(crate) fn knock_token(context: &Context) -> Token {

@@ -81,13 +81,19 @@ impl Meeting {
         };
         let context = Context::new(identity, link, media, entropy);
         let active = found(&context, params).ok_or(StartError)?;
-        Ok(Self { context, state: State::Active(Box::new(active)) })
+        Ok(Self {
+            context,
+            state: State::Active(Box::new(active)),
+        })
     }
 
     /// Makes ready to join by a link; begins in the lobby.
     pub fn join(link: InviteLink, identity: Identity, media: MediaState, entropy: Entropy) -> Self {
         let context = Context::new(identity, link, media, entropy);
-        Self { context, state: State::Lobby(Lobby::default()) }
+        Self {
+            context,
+            state: State::Lobby(Lobby::default()),
+        }
     }
 
     /// Changes the name to be shown. Without effect once a card is made: in the lobby only.
@@ -106,7 +112,12 @@ impl Meeting {
         }
         let context = &mut self.context;
         // Replaced below in every case; the placeholder is never seen.
-        let state = std::mem::replace(&mut self.state, State::Left(Left { reason: LeftReason::Fault }));
+        let state = std::mem::replace(
+            &mut self.state,
+            State::Left(Left {
+                reason: LeftReason::Fault,
+            }),
+        );
         self.state = match state {
             State::Lobby(lobby) => lobby.handle(context, input),
             State::Joining(joining) => joining.handle(context, now, input),
@@ -168,9 +179,16 @@ impl Meeting {
 
 /// Founds the group of which the host is the only member yet.
 fn found(context: &Context, params: HostParams) -> Option<Active> {
-    let policy = Policy { hosts: vec![context.device.0], waiting_room: params.waiting_room };
-    let group =
-        Group::create(Pseudonym(context.device.0), &context.link.secret, &policy.encode()?).ok()?;
+    let policy = Policy {
+        hosts: vec![context.device.0],
+        waiting_room: params.waiting_room,
+    };
+    let group = Group::create(
+        Pseudonym(context.device.0),
+        &context.link.secret,
+        &policy.encode()?,
+    )
+    .ok()?;
     let knock_key = KnockKey::generate().ok()?;
     let key: &DeviceKey = &context.identity.key;
     let descriptor = Descriptor {
@@ -183,6 +201,14 @@ fn found(context: &Context, params: HostParams) -> Option<Active> {
         knock_key: knock_key.public(),
         waiting_room: params.waiting_room,
     };
-    let sealed = descriptor.clone().seal(key, &context.link.secret.descriptor_key())?;
-    Active::founded(context, group, Described { descriptor, sealed }, knock_key, params.lifetime)
+    let sealed = descriptor
+        .clone()
+        .seal(key, &context.link.secret.descriptor_key())?;
+    Active::founded(
+        context,
+        group,
+        Described { descriptor, sealed },
+        knock_key,
+        params.lifetime,
+    )
 }

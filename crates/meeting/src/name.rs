@@ -84,7 +84,10 @@ fn checked(text: &str, max: usize) -> Result<String, NameError> {
     if text.chars().count() > max {
         return Err(NameError::TooLong { max });
     }
-    if text.chars().any(|c| c.is_control() || turns_direction(c) || is_invisible(c)) {
+    if text
+        .chars()
+        .any(|c| c.is_control() || turns_direction(c) || is_invisible(c))
+    {
         return Err(NameError::Control);
     }
     Ok(text.to_owned())
@@ -98,7 +101,10 @@ fn turns_direction(c: char) -> bool {
 /// Letters without width could make two different names look the same. The joiners U+200C and
 /// U+200D stay: Persian and many Indian scripts need them.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{00ad}')
+    matches!(
+        c,
+        '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{00ad}'
+    )
 }
 
 #[cfg(test)]
@@ -118,8 +124,14 @@ mod tests {
         assert_eq!(" \t".parse::<DisplayName>(), Err(NameError::Empty));
         assert_eq!("a\u{202e}b".parse::<DisplayName>(), Err(NameError::Control));
         assert_eq!("a\nb".parse::<DisplayName>(), Err(NameError::Control));
-        assert_eq!("A\u{200b}na".parse::<DisplayName>(), Err(NameError::Control));
-        assert_eq!("x".repeat(65).parse::<DisplayName>(), Err(NameError::TooLong { max: 64 }));
+        assert_eq!(
+            "A\u{200b}na".parse::<DisplayName>(),
+            Err(NameError::Control)
+        );
+        assert_eq!(
+            "x".repeat(65).parse::<DisplayName>(),
+            Err(NameError::TooLong { max: 64 })
+        );
     }
 
     #[test]

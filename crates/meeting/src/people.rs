@@ -38,7 +38,10 @@ impl People {
 
     /// The member that shows this long-term key, if any.
     pub(crate) fn by_device_key(&self, key: &[u8; 32]) -> Option<DeviceId> {
-        self.cards.values().find(|(_, card)| card.device_key == *key).map(|(_, card)| card.device)
+        self.cards
+            .values()
+            .find(|(_, card)| card.device_key == *key)
+            .map(|(_, card)| card.device)
     }
 
     pub(crate) fn set_online(&mut self, device: DeviceId, online: bool, now: Instant) {
@@ -66,8 +69,14 @@ impl People {
 
     /// All cards, in messages of bounded size, for those who came late.
     pub(crate) fn introductions(&self) -> Vec<Content> {
-        let cards: Vec<_> =
-            self.cards.values().map(|(signed, card)| (signed.clone(), self.media(card.device))).collect();
-        cards.chunks(MAX_CARDS).map(|chunk| Content::Cards(chunk.to_vec())).collect()
+        let cards: Vec<_> = self
+            .cards
+            .values()
+            .map(|(signed, card)| (signed.clone(), self.media(card.device)))
+            .collect();
+        cards
+            .chunks(MAX_CARDS)
+            .map(|chunk| Content::Cards(chunk.to_vec()))
+            .collect()
     }
 }

@@ -106,12 +106,17 @@ pub(crate) fn judge(
 }
 
 fn is_host_leaf(leaf: Leaf, members: &[Member], policy: &Policy) -> bool {
-    members.iter().any(|member| member.leaf == leaf && policy.is_host(member.pseudonym))
+    members
+        .iter()
+        .any(|member| member.leaf == leaf && policy.is_host(member.pseudonym))
 }
 
 fn check_new_policy(bytes: &[u8], members: &[Member]) -> Result<(), Violation> {
     let policy = Policy::decode(bytes).ok_or(Violation::Policy)?;
-    match members.iter().any(|member| policy.is_host(member.pseudonym)) {
+    match members
+        .iter()
+        .any(|member| policy.is_host(member.pseudonym))
+    {
         true => Ok(()),
         false => Err(Violation::Policy),
     }
@@ -119,7 +124,9 @@ fn check_new_policy(bytes: &[u8], members: &[Member]) -> Result<(), Violation> {
 
 /// openmls compares signature keys; that nobody takes another's pseudonym is ours to check.
 fn check_duplicates(commit: &CommitSummary, members: &[Member]) -> Result<(), Violation> {
-    let staying = members.iter().filter(|member| !commit.removes.contains(&member.leaf));
+    let staying = members
+        .iter()
+        .filter(|member| !commit.removes.contains(&member.leaf));
     let mut pseudonyms = HashSet::new();
     let mut keys = HashSet::new();
     for member in staying {

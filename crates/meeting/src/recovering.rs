@@ -24,9 +24,10 @@ impl Recovering {
         context.renew_device();
         context.emit(Output::Reconnect);
         match Joining::prepare(context, described, 0) {
-            Some(joining) => {
-                State::Recovering(Self { joining: Box::new(joining), give_up_at: now + PATIENCE })
-            }
+            Some(joining) => State::Recovering(Self {
+                joining: Box::new(joining),
+                give_up_at: now + PATIENCE,
+            }),
             None => leave(context, LeftReason::Fault),
         }
     }
@@ -42,6 +43,8 @@ impl Recovering {
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        self.joining.deadline().map_or(self.give_up_at, |at| at.min(self.give_up_at))
+        self.joining
+            .deadline()
+            .map_or(self.give_up_at, |at| at.min(self.give_up_at))
     }
 }

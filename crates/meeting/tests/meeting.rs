@@ -24,7 +24,12 @@ fn two_people_meet_and_read_the_same_code() {
     assert_eq!(world.people[ben].names(), ["Ana", "Ben"]);
     assert_eq!(world.people[ana].snapshot().code.unwrap().len(), 30);
     assert!(world.people[ben].events.contains(&Event::Admitted));
-    let roles: Vec<_> = world.people[ben].snapshot().members.into_iter().map(|m| (m.is_me, m.role)).collect();
+    let roles: Vec<_> = world.people[ben]
+        .snapshot()
+        .members
+        .into_iter()
+        .map(|m| (m.is_me, m.role))
+        .collect();
     assert_eq!(roles, [(false, Role::Host), (true, Role::Participant)]);
 }
 
@@ -33,10 +38,17 @@ fn the_service_sees_no_name_title_or_secret() {
     let (world, ana, _) = two();
     let secret = *world.people[ana].meeting.link().secret.expose();
     for needle in ["Ana".as_bytes(), b"Ben", b"Merger", &secret] {
-        let found = world.service.seen.windows(needle.len()).any(|window| window == needle);
+        let found = world
+            .service
+            .seen
+            .windows(needle.len())
+            .any(|window| window == needle);
         assert!(!found, "{needle:?}");
     }
-    assert!(world.service.seen.len() > 10_000, "nothing went through the service");
+    assert!(
+        world.service.seen.len() > 10_000,
+        "nothing went through the service"
+    );
 }
 
 #[test]
@@ -44,14 +56,27 @@ fn frames_go_from_one_to_the_other() {
     let (mut world, ana, ben) = two();
     let mut keys = world.people[ana].keys.pop().unwrap();
     let mut sealer = Sealer::new(Track::AUDIO);
-    sealer.install(keys.sealing.take(Track::AUDIO).unwrap()).unwrap();
-    let meta = FrameMeta { track: "audio", group: 0, frame: 0 };
+    sealer
+        .install(keys.sealing.take(Track::AUDIO).unwrap())
+        .unwrap();
+    let meta = FrameMeta {
+        track: "audio",
+        group: 0,
+        frame: 0,
+    };
     let mut sealed = Vec::new();
     sealer.seal(&meta, b"good morning", &mut sealed).unwrap();
     let mut opener = Opener::new(Track::AUDIO, keys.sealing.leaf());
-    opener.install(&world.people[ben].keys.pop().unwrap().opening, Instant::now()).unwrap();
+    opener
+        .install(
+            &world.people[ben].keys.pop().unwrap().opening,
+            Instant::now(),
+        )
+        .unwrap();
     let mut plain = Vec::new();
-    opener.open(Instant::now(), &meta, &sealed, &mut plain).unwrap();
+    opener
+        .open(Instant::now(), &meta, &sealed, &mut plain)
+        .unwrap();
     assert_eq!(plain, b"good morning");
 }
 
@@ -80,7 +105,10 @@ fn without_a_waiting_room_the_link_is_enough() {
 fn those_who_knock_together_come_in_by_one_commit() {
     let mut world = World::new();
     let (ana, link) = world.host("Ana", true);
-    let guests: Vec<_> = ["Ben", "Cy", "Di", "Ed"].iter().map(|name| world.join(name, &link)).collect();
+    let guests: Vec<_> = ["Ben", "Cy", "Di", "Ed"]
+        .iter()
+        .map(|name| world.join(name, &link))
+        .collect();
     world.admit_all(ana);
     assert_eq!(world.people[ana].snapshot().epoch, 1);
     let all: Vec<_> = [ana].into_iter().chain(guests).collect();
@@ -135,14 +163,33 @@ fn who_is_removed_opens_nothing_sent_after() {
     assert_eq!(world.people[ben].left(), Some(LeftReason::Removed));
     let mut keys = world.people[ana].keys.pop().unwrap();
     let mut sealer = Sealer::new(Track::AUDIO);
-    sealer.install(keys.sealing.take(Track::AUDIO).unwrap()).unwrap();
-    let meta = FrameMeta { track: "audio", group: 0, frame: 0 };
+    sealer
+        .install(keys.sealing.take(Track::AUDIO).unwrap())
+        .unwrap();
+    let meta = FrameMeta {
+        track: "audio",
+        group: 0,
+        frame: 0,
+    };
     let mut sealed = Vec::new();
-    sealer.seal(&meta, b"now that he is gone", &mut sealed).unwrap();
+    sealer
+        .seal(&meta, b"now that he is gone", &mut sealed)
+        .unwrap();
     let mut opener = Opener::new(Track::AUDIO, keys.sealing.leaf());
-    opener.install(&world.people[ben].keys.pop().unwrap().opening, Instant::now()).unwrap();
+    opener
+        .install(
+            &world.people[ben].keys.pop().unwrap().opening,
+            Instant::now(),
+        )
+        .unwrap();
     let outcome = opener.open(Instant::now(), &meta, &sealed, &mut Vec::new());
-    assert!(matches!(outcome, Err(OpenError::NotYet | OpenError::UnknownKey | OpenError::Forged)), "{outcome:?}");
+    assert!(
+        matches!(
+            outcome,
+            Err(OpenError::NotYet | OpenError::UnknownKey | OpenError::Forged)
+        ),
+        "{outcome:?}"
+    );
 }
 
 #[test]
@@ -156,12 +203,21 @@ fn when_the_host_leaves_the_meeting_ends_for_all() {
 fn mute_and_camera_are_seen_also_by_those_who_come_later() {
     let mut world = World::new();
     let (ana, link) = world.host("Ana", false);
-    let quiet = MediaState { muted: true, camera: false };
+    let quiet = MediaState {
+        muted: true,
+        camera: false,
+    };
     world.command(ana, Command::SetMedia(quiet));
     let ben = world.join("Ben", &link);
     world.pass(Duration::from_millis(300));
     let of = |who: usize, device| {
-        world.people[who].snapshot().members.into_iter().find(|m| m.device == device).unwrap().media
+        world.people[who]
+            .snapshot()
+            .members
+            .into_iter()
+            .find(|m| m.device == device)
+            .unwrap()
+            .media
     };
     assert_eq!(of(ben, world.device(ana)), quiet);
 }
@@ -184,7 +240,13 @@ fn a_member_away_for_a_minute_is_removed() {
     let (mut world, ana, ben) = two();
     let device = world.device(ben);
     world.hang_up(ben);
-    world.slip(ana, ServerMessage::Presence { device, online: false });
+    world.slip(
+        ana,
+        ServerMessage::Presence {
+            device,
+            online: false,
+        },
+    );
     world.pass(Duration::from_secs(59));
     assert_eq!(world.people[ana].names(), ["Ana", "Ben"]);
     world.pass(Duration::from_secs(2));
@@ -196,7 +258,11 @@ fn a_service_that_lost_everything_is_restored_by_whoever_comes_first() {
     for first_is_host in [true, false] {
         let (mut world, ana, ben) = two();
         let code = world.people[ana].snapshot().code;
-        let (first, second) = if first_is_host { (ana, ben) } else { (ben, ana) };
+        let (first, second) = if first_is_host {
+            (ana, ben)
+        } else {
+            (ben, ana)
+        };
         world.hang_up(ana);
         world.hang_up(ben);
         world.service.restart();
@@ -205,7 +271,11 @@ fn a_service_that_lost_everything_is_restored_by_whoever_comes_first() {
         world.dial(second);
         world.settle();
         world.assert_agreement(&[ana, ben]);
-        assert_eq!(world.people[ana].snapshot().code, code, "nobody came or went: the code stays");
+        assert_eq!(
+            world.people[ana].snapshot().code,
+            code,
+            "nobody came or went: the code stays"
+        );
         let link = world.people[ana].meeting.link().clone();
         let cy = world.join("Cy", &link);
         world.admit_all(ana);
@@ -258,10 +328,16 @@ fn what_is_not_of_the_meeting_is_refused_without_harm() {
     let entry = Entry {
         seq: world.service.log_len(),
         from: DeviceId([5; 16]),
-        body: EntryBody::Application { message: Blob::new(vec![0xaa; 200]).unwrap() },
+        body: EntryBody::Application {
+            message: Blob::new(vec![0xaa; 200]).unwrap(),
+        },
     };
     world.slip(ben, ServerMessage::Entry(entry));
-    assert!(world.people[ben].events.contains(&Event::Warning(Warning::Foreign)));
+    assert!(
+        world.people[ben]
+            .events
+            .contains(&Event::Warning(Warning::Foreign))
+    );
     assert_eq!(world.people[ben].snapshot().phase, Phase::Active);
     world.assert_agreement(&[ana, ben]);
 }

@@ -24,7 +24,10 @@ impl<const MAX: usize> Blob<MAX> {
     /// Wraps bytes that are within the bound.
     pub fn new(bytes: Vec<u8>) -> Result<Self, TooLong> {
         if bytes.len() > MAX {
-            return Err(TooLong { len: bytes.len(), max: MAX });
+            return Err(TooLong {
+                len: bytes.len(),
+                max: MAX,
+            });
         }
         Ok(Self(bytes))
     }
@@ -99,7 +102,10 @@ impl<T, const MAX: usize> List<T, MAX> {
     /// Wraps items that are within the bound.
     pub fn new(items: Vec<T>) -> Result<Self, TooLong> {
         if items.len() > MAX {
-            return Err(TooLong { len: items.len(), max: MAX });
+            return Err(TooLong {
+                len: items.len(),
+                max: MAX,
+            });
         }
         Ok(Self(items))
     }

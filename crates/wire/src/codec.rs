@@ -16,7 +16,9 @@ pub const MAX_MESSAGE: usize = 4 * 1024 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The other side speaks another protocol version.
-    #[error("the other side speaks protocol version {0}, this one speaks {VERSION}; update the older of the two")]
+    #[error(
+        "the other side speaks protocol version {0}, this one speaks {VERSION}; update the older of the two"
+    )]
     Version(u8),
     /// Longer than [`MAX_MESSAGE`].
     #[error("a message of {0} bytes is over the bound of {MAX_MESSAGE}")]
@@ -57,7 +59,8 @@ codec!(ClientMessage);
 codec!(ServerMessage);
 
 fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodeError> {
-    let bytes = postcard::to_extend(message, vec![VERSION]).map_err(|_| EncodeError::Unencodable)?;
+    let bytes =
+        postcard::to_extend(message, vec![VERSION]).map_err(|_| EncodeError::Unencodable)?;
     if bytes.len() > MAX_MESSAGE {
         return Err(EncodeError::TooLarge(bytes.len()));
     }

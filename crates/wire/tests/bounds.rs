@@ -23,7 +23,11 @@ fn a_message_survives_the_trip() {
 fn every_cut_is_malformed() {
     let bytes = entry(40).encode().expect("encodes");
     for len in 0..bytes.len() {
-        assert_eq!(ServerMessage::decode(&bytes[..len]), Err(DecodeError::Malformed), "at {len}");
+        assert_eq!(
+            ServerMessage::decode(&bytes[..len]),
+            Err(DecodeError::Malformed),
+            "at {len}"
+        );
     }
 }
 
@@ -38,19 +42,21 @@ fn bytes_left_over_are_malformed() {
 fn another_version_is_named() {
     let mut bytes = entry(4).encode().expect("encodes");
     bytes[0] = VERSION + 1;
-    assert_eq!(ServerMessage::decode(&bytes), Err(DecodeError::Version(VERSION + 1)));
+    assert_eq!(
+        ServerMessage::decode(&bytes),
+        Err(DecodeError::Version(VERSION + 1))
+    );
 }
 
 #[test]
 fn a_blob_over_its_bound_is_refused_on_both_sides() {
-    assert_eq!(
-        Blob::<8>::new(vec![0; 9]),
-        Err(TooLong { len: 9, max: 8 })
-    );
+    assert_eq!(Blob::<8>::new(vec![0; 9]), Err(TooLong { len: 9, max: 8 }));
     let mut bytes = vec![VERSION, 8];
     // Publish{message}: a length one over the bound, then that many bytes.
     let over = MAX_PUBLISH + 1;
-    let publish = ClientMessage::Publish { message: Blob::new(vec![0; MAX_PUBLISH]).expect("at the bound") };
+    let publish = ClientMessage::Publish {
+        message: Blob::new(vec![0; MAX_PUBLISH]).expect("at the bound"),
+    };
     let fine = publish.encode().expect("encodes");
     assert!(ClientMessage::decode(&fine).is_ok());
     bytes.truncate(1);
@@ -68,13 +74,19 @@ fn a_blob_over_its_bound_is_refused_on_both_sides() {
 #[test]
 fn a_frame_over_the_bound_is_refused_before_it_is_read() {
     let bytes = vec![VERSION; MAX_MESSAGE + 1];
-    assert_eq!(ServerMessage::decode(&bytes), Err(DecodeError::TooLarge(MAX_MESSAGE + 1)));
+    assert_eq!(
+        ServerMessage::decode(&bytes),
+        Err(DecodeError::TooLarge(MAX_MESSAGE + 1))
+    );
 }
 
 #[test]
 fn tokens_do_not_show_themselves() {
     let token = Token([0xab; 32]);
-    assert_eq!(format!("{token:?} {:?}", token.hash()), "Token(redacted) TokenHash(redacted)");
+    assert_eq!(
+        format!("{token:?} {:?}", token.hash()),
+        "Token(redacted) TokenHash(redacted)"
+    );
     assert!(token.hash().admits(&token));
     assert!(!token.hash().admits(&Token([0xac; 32])));
 }

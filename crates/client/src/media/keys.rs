@@ -16,13 +16,22 @@ const RECENT: usize = 3;
 pub(super) struct SharedOpener(Arc<Mutex<Opener>>);
 
 impl SharedOpener {
-    pub(super) fn open(&self, meta: &FrameMeta<'_>, frame: &[u8], out: &mut Vec<u8>) -> Result<(), OpenError> {
+    pub(super) fn open(
+        &self,
+        meta: &FrameMeta<'_>,
+        frame: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), OpenError> {
         self.lock().open(Instant::now(), meta, frame, out)
     }
 
     /// Frames that waited for an epoch that has come.
     pub(super) fn take_ready(&self) -> Vec<Result<Vec<u8>, OpenError>> {
-        self.lock().take_ready(Instant::now()).into_iter().map(|released| released.outcome).collect()
+        self.lock()
+            .take_ready(Instant::now())
+            .into_iter()
+            .map(|released| released.outcome)
+            .collect()
     }
 
     fn install(&self, epoch: &OpeningEpoch) {
@@ -52,7 +61,10 @@ struct Inner {
 
 impl Keyring {
     pub(super) fn new() -> Self {
-        Self { inner: Mutex::default(), installed: watch::channel(0).0 }
+        Self {
+            inner: Mutex::default(),
+            installed: watch::channel(0).0,
+        }
     }
 
     pub(super) fn install(&self, epoch: OpeningEpoch) {

@@ -16,7 +16,7 @@ use super::keys::Keyring;
 use super::publishing::{Order, Publisher};
 use super::receiving::Screen;
 use super::session::Session;
-use super::tracks::size_of;
+use super::tracks::{size_of, video_track};
 use crate::error::ClientError;
 use crate::event::SenderReport;
 use crate::frames::FrameHub;
@@ -36,8 +36,8 @@ pub(crate) enum MediaEvent {
     Up,
     Down(String),
     Warning(String),
-    /// A recording cannot be written on.
-    SavingFailed(ClientError),
+    /// A recording cannot be written on; why is known when the plane stops.
+    SavingFailed,
 }
 
 /// A right to connect to the relay.
@@ -102,18 +102,32 @@ impl MediaPlane {
         save: Option<PathBuf>,
     ) -> Result<(Self, mpsc::Receiver<MediaEvent>), ClientError> {
         let (events, happened) = mpsc::channel(QUEUE);
-        let recorder = save.map(|folder| Recorder::new(folder, events.clone())).transpose()?;
+        let recorder = save
+            .map(|folder| Recorder::new(folder, events.clone()))
+            .transpose()?;
         let held_back = match &devices.microphone {
             MicrophoneSource::File(_) => Some(devices.microphone.clone()),
             _ => None,
         };
-        let (engine, sound) = start_engine(&devices, held_back.is_some()).await?;
+        let (engine, sound) = start_engine(&devices).await?;
+        if held_back.is_some() {
+            // It was opened to see that it can be; it is played from its beginning later.
+            engine.switch_microphone(MicrophoneSource::Off)?;
+        }
         let (orders, orders_in) = mpsc::channel(QUEUE);
         let own = preview.then(|| hub.clone());
         let mut publisher = Publisher::new(orders_in, sound, events.clone(), own, devices.camera);
         publisher.open_camera().await?;
-        let screen = Screen { size: watch_size, hub, recorder: recorder.clone(), events };
-        let nobody = Peers { me: DeviceId([0; 16]), others: Vec::new() };
+        let screen = Screen {
+            size: watch_size,
+            hub,
+            recorder: recorder.clone(),
+            events,
+        };
+        let nobody = Peers {
+            me: DeviceId([0; 16]),
+            others: Vec::new(),
+        };
         let plane = Self {
             engine: Arc::new(engine),
             keyring: Arc::new(Keyring::new()),
@@ -158,16 +172,28 @@ impl MediaPlane {
 
     pub(crate) async fn install(&self, keys: MediaEpoch, senders_move_at: Instant) {
         self.keyring.install(keys.opening);
-        let _ = self.orders.send(Order::Keys(keys.sealing, senders_move_at)).await;
+        let _ = self
+            .orders
+            .send(Order::Keys(keys.sealing, senders_move_at))
+            .await;
     }
 
     /// Takes the members as they are now, this device among them.
-    pub(crate) fn set_members(&mut self, me: DeviceId, members: &[(DeviceId, Leaf, Option<String>)]) {
+    pub(crate) fn set_members(
+        &mut self,
+        me: DeviceId,
+        members: &[(DeviceId, Leaf, Option<String>)],
+    ) {
         let before = self.peers.borrow().clone();
         let others = members.iter().filter(|(device, ..)| *device != me);
-        let others: Vec<Peer> =
-            others.map(|(device, leaf, name)| self.peer(&before, *device, *leaf, name)).collect();
-        for gone in before.others.iter().filter(|old| !others.iter().any(|new| new.device == old.device)) {
+        let others: Vec<Peer> = others
+            .map(|(device, leaf, name)| self.peer(&before, *device, *leaf, name))
+            .collect();
+        for gone in before
+            .others
+            .iter()
+            .filter(|old| !others.iter().any(|new| new.device == old.device))
+        {
             self.engine.remove_source(gone.source());
             self.screen.hub.remove(gone.tile);
             self.keyring.forget(gone.leaf);
@@ -181,13 +207,32 @@ impl MediaPlane {
         self.peers.send_replace(Arc::new(Peers { me, others }));
     }
 
-    fn peer(&mut self, before: &Peers, device: DeviceId, leaf: Leaf, name: &Option<String>) -> Peer {
-        match before.others.iter().find(|peer| peer.device == device && peer.leaf == leaf) {
-            Some(known) => Peer { name: name.clone(), ..known.clone() },
+    fn peer(
+        &mut self,
+        before: &Peers,
+        device: DeviceId,
+        leaf: Leaf,
+        name: &Option<String>,
+    ) -> Peer {
+        match before
+            .others
+            .iter()
+            .find(|peer| peer.device == device && peer.leaf == leaf)
+        {
+            Some(known) => Peer {
+                name: name.clone(),
+                ..known.clone()
+            },
             None => {
                 self.last_tile += 1;
                 let figures = Arc::new(Figures::default());
-                let peer = Peer { device, leaf, tile: self.last_tile, name: name.clone(), figures };
+                let peer = Peer {
+                    device,
+                    leaf,
+                    tile: self.last_tile,
+                    name: name.clone(),
+                    figures,
+                };
                 self.engine.add_source(peer.source());
                 peer
             }
@@ -197,13 +242,21 @@ impl MediaPlane {
     fn record(&self, peer: &Peer) {
         if let (Some(recorder), Some(name)) = (&self.recorder, &peer.name) {
             let tap = || self.engine.tap(peer.source());
-            recorder.begin(peer.device, name, tap, peer.figures.clone());
+            if recorder.begin(peer.device, name, tap, peer.figures.clone()) {
+                // A film begins at a key frame, and the last one may be gone already.
+                let wish = MediaEvent::WantKeyFrame(peer.device, video_track(self.screen.size));
+                let _ = self.screen.events.try_send(wish);
+            }
         }
     }
 
     pub(crate) fn tile(&self, device: DeviceId) -> u32 {
         let peers = self.peers.borrow();
-        peers.others.iter().find(|peer| peer.device == device).map_or(0, |peer| peer.tile)
+        peers
+            .others
+            .iter()
+            .find(|peer| peer.device == device)
+            .map_or(0, |peer| peer.tile)
     }
 
     pub(crate) fn set_muted(&self, muted: bool) {
@@ -241,13 +294,19 @@ impl MediaPlane {
 
     pub(crate) fn is_speaking(&self, device: DeviceId) -> bool {
         let source = SourceId(self.tile(device).into());
-        self.engine.source_stats(source).is_some_and(|stats| stats.speaking)
+        self.engine
+            .source_stats(source)
+            .is_some_and(|stats| stats.speaking)
     }
 
     /// What is wrong with a member's picture, if it should be there.
     pub(crate) fn problem(&self, device: DeviceId, name: &str) -> Option<String> {
         let peers = self.peers.borrow();
-        let figures = &peers.others.iter().find(|peer| peer.device == device)?.figures;
+        let figures = &peers
+            .others
+            .iter()
+            .find(|peer| peer.device == device)?
+            .figures;
         if figures.video.is_alive(PICTURE_PATIENCE) {
             return None;
         }
@@ -259,7 +318,12 @@ impl MediaPlane {
 
     /// Figures of everyone, since the last reading.
     pub(crate) fn reports(&self) -> Vec<SenderReport> {
-        self.peers.borrow().others.iter().map(|peer| self.report(peer)).collect()
+        self.peers
+            .borrow()
+            .others
+            .iter()
+            .map(|peer| self.report(peer))
+            .collect()
     }
 
     fn report(&self, peer: &Peer) -> SenderReport {
@@ -295,10 +359,15 @@ impl MediaPlane {
 /// Devices may take their time to open, or never answer; the runtime must not wait for them.
 async fn start_engine(
     devices: &Devices,
-    held_back: bool,
-) -> Result<(AudioEngine, mpsc::Receiver<conclave_media::audio::AudioPacket>), ClientError> {
+) -> Result<
+    (
+        AudioEngine,
+        mpsc::Receiver<conclave_media::audio::AudioPacket>,
+    ),
+    ClientError,
+> {
     let options = AudioOptions {
-        microphone: if held_back { MicrophoneSource::Off } else { devices.microphone.clone() },
+        microphone: devices.microphone.clone(),
         speaker: devices.speaker.clone(),
         processing: devices.processing,
     };

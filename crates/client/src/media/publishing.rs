@@ -1,12 +1,15 @@
 //! From the engine to the relay: every packet is sealed before anything else can have it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use conclave_e2ee::{FrameMeta, Sealer, SealingEpoch, Track};
 use conclave_media::audio::AudioPacket;
-use conclave_media::video::{CameraSource, CaptureEvent, Size, VideoCapture, VideoError, VideoPacket};
+use conclave_media::video::{
+    CameraSource, CaptureEvent, Size, VideoCapture, VideoError, VideoPacket,
+};
 use conclave_transport::{Broadcast, Delivery, PublishError, TrackOptions, TrackWriter};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
@@ -60,7 +63,12 @@ impl Writers {
             video.push((size, writer));
         }
         broadcast.announce()?;
-        Ok(Self { _broadcast: broadcast, audio: sound, audio_groups: sound_groups, video })
+        Ok(Self {
+            _broadcast: broadcast,
+            audio: sound,
+            audio_groups: sound_groups,
+            video,
+        })
     }
 }
 
@@ -74,8 +82,12 @@ pub(super) struct Publisher {
     camera: Option<Camera>,
     /// A camera takes seconds to open, and sound must not wait for it.
     opening: Option<JoinHandle<Result<Camera, VideoError>>>,
+    /// What the person wants; a camera that opens too late is closed again.
+    camera_on: bool,
     /// Sizes that somebody has asked for.
     wanted: Vec<Size>,
+    /// Sizes of which a frame was not sent, and whether a key frame has been asked for since.
+    gaps: HashMap<Size, bool>,
     sealers: Vec<Sealer>,
     coming: Option<(SealingEpoch, Instant)>,
     writers: Option<Box<Writers>>,
@@ -87,7 +99,12 @@ struct Camera {
     events: mpsc::Receiver<CaptureEvent>,
 }
 
-const TRACKS: [Track; 4] = [Track::AUDIO, Track::VIDEO_LOW, Track::VIDEO_MEDIUM, Track::VIDEO_HIGH];
+const TRACKS: [Track; 4] = [
+    Track::AUDIO,
+    Track::VIDEO_LOW,
+    Track::VIDEO_MEDIUM,
+    Track::VIDEO_HIGH,
+];
 
 impl Publisher {
     pub(super) fn new(
@@ -97,9 +114,27 @@ impl Publisher {
         preview: Option<Arc<FrameHub>>,
         source: CameraSource,
     ) -> Self {
-        let wanted = if preview.is_some() { vec![Size::Low] } else { Vec::new() };
+        let wanted = if preview.is_some() {
+            vec![Size::Low]
+        } else {
+            Vec::new()
+        };
         let sealers = TRACKS.into_iter().map(Sealer::new).collect();
-        Self { orders, sound, events, preview, source, camera: None, opening: None, wanted, sealers, coming: None, writers: None }
+        Self {
+            orders,
+            sound,
+            events,
+            preview,
+            source,
+            camera: None,
+            opening: None,
+            camera_on: true,
+            wanted,
+            gaps: HashMap::new(),
+            sealers,
+            coming: None,
+            writers: None,
+        }
     }
 
     /// Opens the camera, so that a missing one is known before the meeting begins.
@@ -115,23 +150,43 @@ impl Publisher {
         tokio::task::spawn_blocking(move || {
             let (mut capture, packets) = VideoCapture::start(source, &sizes)?;
             let events = capture.take_events().unwrap_or_else(|| mpsc::channel(1).1);
-            Ok(Camera { capture, packets, events })
+            Ok(Camera {
+                capture,
+                packets,
+                events,
+            })
         })
     }
 
-    async fn camera_opened(&mut self, opened: Result<Camera, VideoError>) {
-        self.opening = None;
-        match opened {
-            Ok(camera) => {
-                self.camera = Some(camera);
-                self.wanted.clone().into_iter().for_each(|size| self.show(size));
-            }
-            Err(error) => self.warn(error.to_string()).await,
+    /// Stopping a camera takes a moment too.
+    fn close_camera(&mut self) {
+        if let Some(camera) = self.camera.take() {
+            tokio::task::spawn_blocking(move || drop(camera));
         }
     }
 
-    async fn warn(&self, text: String) {
-        let _ = self.events.send(MediaEvent::Warning(text)).await;
+    fn camera_opened(&mut self, opened: Result<Result<Camera, VideoError>, JoinError>) {
+        self.opening = None;
+        match opened {
+            Ok(Ok(camera)) => {
+                self.camera = Some(camera);
+                match self.camera_on {
+                    true => self
+                        .wanted
+                        .clone()
+                        .into_iter()
+                        .for_each(|size| self.show(size)),
+                    false => self.close_camera(),
+                }
+            }
+            Ok(Err(error)) => self.warn(error.to_string()),
+            Err(_) => self.warn(VideoError::NoCamera.to_string()),
+        }
+    }
+
+    /// Never waits: the driver that would make room may be waiting for this task.
+    fn warn(&self, text: String) {
+        let _ = self.events.try_send(MediaEvent::Warning(text));
     }
 
     /// Runs until the orders end.
@@ -141,21 +196,21 @@ impl Publisher {
             tokio::select! {
                 biased;
                 order = self.orders.recv() => match order {
-                    Some(order) => self.obey(order).await,
+                    Some(order) => self.obey(order),
                     None => return,
                 },
                 () = until(change) => self.change_keys(),
-                Some(Ok(opened)) = finished(self.opening.as_mut()) => self.camera_opened(opened).await,
+                opened = finished(self.opening.as_mut()) => self.camera_opened(opened),
                 Some(packet) = self.sound.recv() => self.send_sound(&packet),
                 given = given(self.camera.as_mut()) => match given {
                     Given::Picture(packet) => self.send_picture(&packet),
-                    Given::Event(event) => self.camera_event(event).await,
+                    Given::Event(event) => self.camera_event(event),
                 },
             }
         }
     }
 
-    async fn obey(&mut self, order: Order) {
+    fn obey(&mut self, order: Order) {
         match order {
             Order::Keys(keys, at) => {
                 // An epoch that was still waiting is overtaken: the newer keys are for fewer or
@@ -171,13 +226,13 @@ impl Publisher {
             }
             Order::NoRelay => self.writers = None,
             Order::KeyFrame(size) => self.show(size),
-            Order::Camera(true) if self.camera.is_none() && self.opening.is_none() => {
-                self.opening = Some(self.begin_opening());
-            }
-            Order::Camera(true) => {}
-            Order::Camera(false) => {
-                self.camera = None;
-                self.opening = None;
+            Order::Camera(on) => {
+                self.camera_on = on;
+                if !on {
+                    self.close_camera();
+                } else if self.camera.is_none() && self.opening.is_none() {
+                    self.opening = Some(self.begin_opening());
+                }
             }
         }
     }
@@ -194,12 +249,16 @@ impl Publisher {
 
     fn refresh(&self) {
         if let Some(camera) = &self.camera {
-            self.wanted.iter().for_each(|size| camera.capture.request_key_frame(*size));
+            self.wanted
+                .iter()
+                .for_each(|size| camera.capture.request_key_frame(*size));
         }
     }
 
     fn change_keys(&mut self) {
-        let Some((mut keys, _)) = self.coming.take() else { return };
+        let Some((mut keys, _)) = self.coming.take() else {
+            return;
+        };
         for (track, sealer) in TRACKS.into_iter().zip(&mut self.sealers) {
             let installed = keys.take(track).map(|key| sealer.install(key));
             if !matches!(installed, Some(Ok(()))) {
@@ -210,7 +269,9 @@ impl Publisher {
 
     fn sealer(&mut self, track: Track) -> Option<&mut Sealer> {
         let place = TRACKS.iter().position(|known| *known == track)?;
-        self.sealers.get_mut(place).filter(|sealer| sealer.is_ready())
+        self.sealers
+            .get_mut(place)
+            .filter(|sealer| sealer.is_ready())
     }
 
     fn seal(&mut self, track: Track, meta: &FrameMeta<'_>, plaintext: &[u8]) -> Option<Bytes> {
@@ -228,51 +289,90 @@ impl Publisher {
         if self.writers.is_none() {
             return;
         }
-        let meta = FrameMeta { track: tracks::AUDIO, group: 0, frame: 0 };
-        let Some(sealed) = self.seal(Track::AUDIO, &meta, &packet.encode()) else { return };
-        let Some(writers) = &mut self.writers else { return };
+        let meta = FrameMeta {
+            track: tracks::AUDIO,
+            group: 0,
+            frame: 0,
+        };
+        let Some(sealed) = self.seal(Track::AUDIO, &meta, &packet.encode()) else {
+            return;
+        };
+        let Some(writers) = &mut self.writers else {
+            return;
+        };
         let written = [
             writers.audio.write(sealed.clone(), packet.capture_us, true),
             writers.audio_groups.write(sealed, packet.capture_us, true),
         ];
-        note(written);
+        let _ = note(written);
     }
 
     fn send_picture(&mut self, packet: &VideoPacket) {
         if let (Size::Low, Some(hub)) = (packet.size, &self.preview) {
             hub.push(OWN_TILE, packet);
         }
-        let position = self.writers.as_ref().and_then(|writers| {
-            let (_, writer) = writers.video.iter().find(|(size, _)| *size == packet.size)?;
-            Some(writer.next_position(packet.key))
-        });
-        let Some((group, frame)) = position else { return };
-        let meta = FrameMeta { track: tracks::video_name(packet.size), group, frame };
-        let Some(sealed) = self.seal(tracks::video_track(packet.size), &meta, &packet.encode()) else { return };
-        let Some(writers) = &mut self.writers else { return };
-        if let Some((_, writer)) = writers.video.iter_mut().find(|(size, _)| *size == packet.size) {
-            note([writer.write(sealed, packet.capture_us, packet.key)]);
+        let is_whole = packet.key || !self.gaps.contains_key(&packet.size);
+        if is_whole && self.write_picture(packet).is_some() {
+            self.gaps.remove(&packet.size);
+            return;
+        }
+        // Every later frame builds on the one that was not sent: nothing decodes before a key frame.
+        let can_send = self.writers.is_some() && self.sealers.iter().all(Sealer::is_ready);
+        let asked = self.gaps.entry(packet.size).or_default();
+        if can_send
+            && !std::mem::replace(asked, true)
+            && let Some(camera) = &self.camera
+        {
+            camera.capture.request_key_frame(packet.size);
         }
     }
 
-    async fn camera_event(&mut self, event: CaptureEvent) {
+    /// `None` if the frame did not go out.
+    fn write_picture(&mut self, packet: &VideoPacket) -> Option<()> {
+        let place = |writers: &Writers| {
+            writers
+                .video
+                .iter()
+                .position(|(size, _)| *size == packet.size)
+        };
+        let place = place(self.writers.as_ref()?)?;
+        let (group, frame) = self.writers.as_ref()?.video[place]
+            .1
+            .next_position(packet.key);
+        let meta = FrameMeta {
+            track: tracks::video_name(packet.size),
+            group,
+            frame,
+        };
+        let sealed = self.seal(tracks::video_track(packet.size), &meta, &packet.encode())?;
+        let written =
+            self.writers.as_mut()?.video[place]
+                .1
+                .write(sealed, packet.capture_us, packet.key);
+        note([written])
+    }
+
+    fn camera_event(&mut self, event: CaptureEvent) {
         let text = match event {
             CaptureEvent::Failed(error) => {
-                self.camera = None;
+                self.close_camera();
                 error.to_string()
             }
             CaptureEvent::Silent(error) => error.to_string(),
             CaptureEvent::Resumed => return,
         };
-        self.warn(text).await;
+        self.warn(text);
     }
 }
 
-/// A write fails when the session has ended, which the session itself reports.
-fn note<const N: usize>(written: [Result<(), conclave_transport::WriteError>; N]) {
+/// Whether all went out. A write fails when the session has ended, which the session reports.
+fn note<const N: usize>(written: [Result<(), conclave_transport::WriteError>; N]) -> Option<()> {
+    let mut all = Some(());
     for error in written.into_iter().filter_map(Result::err) {
         tracing::trace!(%error, "a frame was not sent");
+        all = None;
     }
+    all
 }
 
 /// What a camera gives.
@@ -283,7 +383,9 @@ enum Given {
 
 /// What the camera gives next; never, without a camera.
 async fn given(camera: Option<&mut Camera>) -> Given {
-    let Some(camera) = camera else { return std::future::pending().await };
+    let Some(camera) = camera else {
+        return std::future::pending().await;
+    };
     tokio::select! {
         Some(packet) = camera.packets.recv() => Given::Picture(packet),
         Some(event) = camera.events.recv() => Given::Event(event),
@@ -292,9 +394,9 @@ async fn given(camera: Option<&mut Camera>) -> Given {
 }
 
 /// The camera, once it is open; never, while none is being opened.
-async fn finished<T>(task: Option<&mut JoinHandle<T>>) -> Option<Result<T, JoinError>> {
+async fn finished<T>(task: Option<&mut JoinHandle<T>>) -> Result<T, JoinError> {
     match task {
-        Some(task) => Some(task.await),
+        Some(task) => task.await,
         None => std::future::pending().await,
     }
 }

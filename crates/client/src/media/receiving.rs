@@ -1,7 +1,7 @@
 //! From the relay to the engine and the window: opened first, believed then.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use conclave_e2ee::{FrameMeta, OpenError};
 use conclave_media::audio::{AudioEngine, AudioPacket, SourceId};
@@ -18,6 +18,9 @@ use crate::saving::Recorder;
 
 /// Pause before a track that ended is asked for again.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// How long a wish for a key frame may take before it is said again.
+const KEY_FRAME_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What the readers of one sender share.
 #[derive(Clone)]
@@ -48,11 +51,27 @@ pub(super) async fn sound(sender: Sender, opener: SharedOpener, engine: Arc<Audi
         Err(_) => figures.audio.damaged(),
     };
     loop {
-        if let Ok(reader) = sender.relay.subscribe(&sender.broadcast, name, options).await {
+        if let Ok(reader) = sender
+            .relay
+            .subscribe(&sender.broadcast, name, options)
+            .await
+        {
             let count = &sender.figures.audio;
             // One sealed packet goes out on both sound tracks, so its place is not authenticated.
-            let meta = |_: &ReceivedFrame| FrameMeta { track: tracks::AUDIO, group: 0, frame: 0 };
-            read(reader, &opener, sender.installed.clone(), count, meta, &play).await;
+            let meta = |_: &ReceivedFrame| FrameMeta {
+                track: tracks::AUDIO,
+                group: 0,
+                frame: 0,
+            };
+            read(
+                reader,
+                &opener,
+                sender.installed.clone(),
+                count,
+                meta,
+                &play,
+            )
+            .await;
         }
         tokio::time::sleep(RETRY).await;
     }
@@ -76,8 +95,15 @@ pub(super) async fn picture(sender: Sender, opener: SharedOpener, screen: Screen
         max_age: tracks::VIDEO_MAX_AGE,
     };
     let figures = sender.figures.clone();
+    let film = Film::default();
     let show = |plaintext: &[u8]| match VideoPacket::decode(plaintext) {
         Ok(packet) => {
+            if film.breaks_at(&packet) {
+                let track = tracks::video_track(screen.size);
+                let _ = screen
+                    .events
+                    .try_send(MediaEvent::WantKeyFrame(sender.device, track));
+            }
             if let Some(recorder) = &screen.recorder {
                 recorder.picture(sender.device, packet.clone());
             }
@@ -86,15 +112,61 @@ pub(super) async fn picture(sender: Sender, opener: SharedOpener, screen: Screen
         Err(_) => figures.video.damaged(),
     };
     loop {
-        if let Ok(reader) = sender.relay.subscribe(&sender.broadcast, name, options).await {
+        if let Ok(reader) = sender
+            .relay
+            .subscribe(&sender.broadcast, name, options)
+            .await
+        {
             // A sender encodes what somebody asks for, and a decoder starts at a key frame.
             let wish = MediaEvent::WantKeyFrame(sender.device, tracks::video_track(screen.size));
             let _ = screen.events.send(wish).await;
             let count = &sender.figures.video;
-            let meta = |frame: &ReceivedFrame| FrameMeta { track: name, group: frame.group, frame: frame.frame };
-            read(reader, &opener, sender.installed.clone(), count, meta, &show).await;
+            let meta = |frame: &ReceivedFrame| FrameMeta {
+                track: name,
+                group: frame.group,
+                frame: frame.frame,
+            };
+            read(
+                reader,
+                &opener,
+                sender.installed.clone(),
+                count,
+                meta,
+                &show,
+            )
+            .await;
         }
         tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Finds the places where a film cannot be followed without a key frame.
+#[derive(Default)]
+struct Film(Mutex<Course>);
+
+#[derive(Default)]
+struct Course {
+    /// The only frame other than a key frame that can be followed.
+    next: Option<u32>,
+    wished_at: Option<Instant>,
+}
+
+impl Film {
+    /// Whether a key frame is to be asked for: frames are missing before this one, and the last
+    /// wish is old enough to have been lost.
+    fn breaks_at(&self, packet: &VideoPacket) -> bool {
+        let mut course = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if packet.key || course.next == Some(packet.seq) {
+            course.next = Some(packet.seq.wrapping_add(1));
+            return false;
+        }
+        course.next = None;
+        let recent = |at: Instant| at.elapsed() < KEY_FRAME_PATIENCE;
+        if course.wished_at.is_some_and(recent) {
+            return false;
+        }
+        course.wished_at = Some(Instant::now());
+        true
     }
 }
 
@@ -135,7 +207,11 @@ async fn read<'a>(
     }
 }
 
-fn settle(count: &super::figures::TrackFigures, outcome: Result<&[u8], OpenError>, take: &impl Fn(&[u8])) {
+fn settle(
+    count: &super::figures::TrackFigures,
+    outcome: Result<&[u8], OpenError>,
+    take: &impl Fn(&[u8]),
+) {
     match outcome {
         Ok(plaintext) => {
             count.opened();

@@ -46,7 +46,9 @@ impl Session {
     pub(super) async fn run(mut self) {
         let mut tries = 0;
         loop {
-            let Some(grant) = self.ask_grant().await else { return };
+            let Some(grant) = self.ask_grant().await else {
+                return;
+            };
             match self.connect(&grant).await {
                 Ok(relay) => {
                     tries = 0;
@@ -128,7 +130,9 @@ impl Session {
         readers.retain(|device, readers| {
             let peer = peers.others.iter().find(|peer| peer.device == *device);
             peer.is_some_and(|peer| peer.leaf == readers.leaf)
-                && routes.get(device).is_some_and(|route| *route == readers.broadcast)
+                && routes
+                    .get(device)
+                    .is_some_and(|route| *route == readers.broadcast)
         });
         for peer in &peers.others {
             if let Some(route) = routes.get(&peer.device)
@@ -151,16 +155,30 @@ impl Session {
         };
         let mut tasks = JoinSet::new();
         let opener = self.keyring.opener(peer.leaf, conclave_e2ee::Track::AUDIO);
-        tasks.spawn(receiving::sound(sender.clone(), opener, self.engine.clone()));
-        let opener = self.keyring.opener(peer.leaf, video_track(self.screen.size));
+        tasks.spawn(receiving::sound(
+            sender.clone(),
+            opener,
+            self.engine.clone(),
+        ));
+        let opener = self
+            .keyring
+            .opener(peer.leaf, video_track(self.screen.size));
         tasks.spawn(receiving::picture(sender, opener, self.screen.clone()));
-        Readers { broadcast: route.to_owned(), leaf: peer.leaf, _tasks: tasks }
+        Readers {
+            broadcast: route.to_owned(),
+            leaf: peer.leaf,
+            _tasks: tasks,
+        }
     }
 }
 
 /// A broadcast is named `<device>/<instance>`; of each device the newest instance counts.
 fn note_route(routes: &mut HashMap<DeviceId, String>, update: BroadcastUpdate, me: DeviceId) {
-    let device = update.name.split('/').next().and_then(|device| device.parse::<DeviceId>().ok());
+    let device = update
+        .name
+        .split('/')
+        .next()
+        .and_then(|device| device.parse::<DeviceId>().ok());
     match device {
         Some(device) if device != me && update.active => {
             routes.insert(device, update.name);

@@ -43,5 +43,7 @@ pub(super) fn video_priority(size: Size) -> u8 {
 }
 
 pub(super) fn size_of(track: Track) -> Option<Size> {
-    Size::ALL.into_iter().find(|size| video_track(*size) == track)
+    Size::ALL
+        .into_iter()
+        .find(|size| video_track(*size) == track)
 }

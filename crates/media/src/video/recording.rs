@@ -150,6 +150,11 @@ fn next_pts(last: Option<gst::ClockTime>, first_us: u64, capture_us: u64) -> gst
 }
 
 fn unwritable(path: &Path, reason: String) -> RecordingError {
+    // The system and GStreamer say it each in their own way ("on device", "on the resource").
+    let reason = match reason.contains("No space left") {
+        true => "the disk is full".to_owned(),
+        false => reason,
+    };
     RecordingError::Unwritable {
         path: path.to_owned(),
         reason,

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::{CommitBundle, Group, Leaf, Token32};
-use conclave_wire::{Admission, Blob, ClientMessage, Commit, CommitBlob, DeviceId, List, MAX_BATCH};
+use conclave_wire::{
+    Admission, Blob, ClientMessage, Commit, CommitBlob, DeviceId, ErrorCode, List,
+};
 
 use super::desk::Knocker;
 use super::standing::{Standing, wire_token};
@@ -19,6 +21,10 @@ use crate::snapshot::Change;
 
 /// Admissions wait so long for company: one commit lets in all who knock together.
 const BATCH: Duration = Duration::from_millis(250);
+/// People let in or removed by one commit: its Welcome stays well within the service's bound.
+const MAX_BATCH: usize = 128;
+/// Pause before a commit is offered again that the service had no room for.
+const RETRY: Duration = Duration::from_secs(1);
 /// A member whose connection is gone for so long is removed by the host.
 const ABSENCE: Duration = Duration::from_secs(60);
 
@@ -30,6 +36,8 @@ pub(super) struct Commits {
     pending: Option<Pending>,
     /// After a lost race: the epoch that must be reached before the next try.
     blocked_until: u64,
+    /// After a refusal for want of room: the time of the next try.
+    retry_at: Option<Instant>,
     /// What a service that lost one epoch can be brought on with.
     last: Option<Step>,
     last_added: Option<Vec<DeviceId>>,
@@ -47,7 +55,7 @@ struct Pending {
 /// The commit that led to the present epoch, and the token of the one before.
 struct Step {
     from_epoch: u64,
-    token: Option<Token32>,
+    token: Token32,
     commit: Commit,
 }
 
@@ -57,12 +65,19 @@ impl Commits {
         self.admit_at.get_or_insert(now + BATCH);
     }
 
+    pub(super) fn wants_removal(&self, device: DeviceId) -> bool {
+        self.removals.contains(&device)
+    }
+
     pub(super) fn want_removal(&mut self, device: DeviceId) {
         self.removals.insert(device);
     }
 
     pub(super) fn withdraw(&mut self, device: DeviceId) {
-        let offered = self.pending.as_ref().is_some_and(|pending| pending.admitted.contains(&device));
+        let offered = self
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.admitted.contains(&device));
         if !offered {
             self.admissions.remove(&device);
         }
@@ -75,18 +90,26 @@ impl Commits {
         }
     }
 
-    pub(super) fn deadline(&self, people: &People, is_host: bool, attached: bool) -> Option<Instant> {
+    pub(super) fn deadline(
+        &self,
+        people: &People,
+        is_host: bool,
+        attached: bool,
+    ) -> Option<Instant> {
         let batch = self.admit_at.filter(|_| attached && self.pending.is_none());
+        let retry = self.retry_at.filter(|_| attached && self.pending.is_none());
         let absence = people
             .away()
             .filter(|(device, _)| is_host && !self.removals.contains(device))
             .map(|(_, since)| since + ABSENCE)
             .min();
-        batch.into_iter().chain(absence).min()
+        batch.into_iter().chain(retry).chain(absence).min()
     }
 
     pub(super) fn is_own(&self, sealed: &[u8]) -> bool {
-        self.pending.as_ref().is_some_and(|pending| pending.message.commit.as_slice() == sealed)
+        self.pending
+            .as_ref()
+            .is_some_and(|pending| pending.message.commit.as_slice() == sealed)
     }
 
     /// Another commit is first; the wishes stay.
@@ -103,15 +126,20 @@ impl Commits {
         }
     }
 
-    pub(super) fn take_previous_token(&mut self) -> Option<(u64, Token32)> {
-        let step = self.last.as_mut()?;
-        Some((step.from_epoch, step.token.take()?))
+    /// Epoch and token of the one before the present.
+    pub(super) fn previous_token(&self) -> Option<(u64, Token32)> {
+        self.last
+            .as_ref()
+            .map(|step| (step.from_epoch, step.token.clone()))
     }
 
     /// The commit that ends `epoch`, without the admission: who was let in by it and did not hear
     /// of it knocks again.
     pub(super) fn last_step(&self, epoch: u64) -> Option<Commit> {
-        self.last.as_ref().filter(|step| step.from_epoch == epoch).map(|step| step.commit.clone())
+        self.last
+            .as_ref()
+            .filter(|step| step.from_epoch == epoch)
+            .map(|step| step.commit.clone())
     }
 
     pub(super) fn last_added(&self) -> Option<&[DeviceId]> {
@@ -119,8 +147,16 @@ impl Commits {
     }
 
     /// Remembers the commit that ended `from_epoch`, whose token was `token`.
-    pub(super) fn merged(&mut self, from_epoch: u64, token: Token32, sealed: &[u8], next: &Token32) {
-        let Ok(commit) = CommitBlob::new(sealed.to_vec()) else { return };
+    pub(super) fn merged(
+        &mut self,
+        from_epoch: u64,
+        token: Token32,
+        sealed: &[u8],
+        next: &Token32,
+    ) {
+        let Ok(commit) = CommitBlob::new(sealed.to_vec()) else {
+            return;
+        };
         let commit = Commit {
             expected_epoch: from_epoch,
             commit,
@@ -128,7 +164,11 @@ impl Commits {
             admission: None,
             removed: List::default(),
         };
-        self.last = Some(Step { from_epoch, token: Some(token), commit });
+        self.last = Some(Step {
+            from_epoch,
+            token,
+            commit,
+        });
     }
 
     pub(super) fn note_added(&mut self, added: Vec<DeviceId>) {
@@ -136,13 +176,15 @@ impl Commits {
     }
 
     fn ready(&self, now: Instant, epoch: u64) -> Option<Wish> {
-        if self.pending.is_some() || epoch < self.blocked_until {
+        let early = self.retry_at.is_some_and(|at| now < at);
+        if self.pending.is_some() || epoch < self.blocked_until || early {
             return None;
         }
         if !self.removals.is_empty() {
             return Some(Wish::Removals);
         }
-        (self.admit_at.is_some_and(|at| at <= now) && !self.admissions.is_empty()).then_some(Wish::Admissions)
+        (self.admit_at.is_some_and(|at| at <= now) && !self.admissions.is_empty())
+            .then_some(Wish::Admissions)
     }
 }
 
@@ -159,7 +201,10 @@ impl Active {
             return;
         }
         if let Some(pending) = &mut self.commits.pending {
-            if pending.resend_at_seq.is_some_and(|seq| seq <= self.next_seq) {
+            if pending
+                .resend_at_seq
+                .is_some_and(|seq| seq <= self.next_seq)
+            {
                 pending.resend_at_seq = None;
                 context.send(ClientMessage::Commit(pending.message.clone()));
             }
@@ -169,8 +214,14 @@ impl Active {
             return;
         }
         let present: BTreeSet<_> = self.devices().collect();
-        self.commits.removals.retain(|device| present.contains(device));
-        match self.commits.ready(now, self.group.epoch()) {
+        self.commits
+            .removals
+            .retain(|device| present.contains(device));
+        let wish = self.commits.ready(now, self.group.epoch());
+        if self.commits.retry_at.is_some_and(|at| at <= now) {
+            self.commits.retry_at = None;
+        }
+        match wish {
             Some(Wish::Removals) => self.offer_removals(context),
             Some(Wish::Admissions) => self.offer_admissions(context),
             None => {}
@@ -197,7 +248,10 @@ impl Active {
     fn offer_admissions(&mut self, context: &mut Context) {
         let batch: Vec<_> = self.commits.admissions.iter().take(MAX_BATCH).collect();
         let devices: Vec<_> = batch.iter().map(|(device, _)| **device).collect();
-        let packages: Vec<_> = batch.iter().map(|(_, knocker)| knocker.key_package.clone()).collect();
+        let packages: Vec<_> = batch
+            .iter()
+            .map(|(_, knocker)| knocker.key_package.clone())
+            .collect();
         match self.group.add(&packages) {
             Ok(bundle) => self.offer(context, bundle, devices, Vec::new()),
             Err(_) => self.drop_batch(context, &devices),
@@ -213,7 +267,13 @@ impl Active {
         context.warn(Warning::BadKnock);
     }
 
-    fn offer(&mut self, context: &mut Context, bundle: CommitBundle, admitted: Vec<DeviceId>, removed: Vec<DeviceId>) {
+    fn offer(
+        &mut self,
+        context: &mut Context,
+        bundle: CommitBundle,
+        admitted: Vec<DeviceId>,
+        removed: Vec<DeviceId>,
+    ) {
         let is_removal = !removed.is_empty();
         let Some(message) = self.seal_commit(context, bundle, &admitted, removed) else {
             self.commits.lost(&mut self.group);
@@ -221,8 +281,12 @@ impl Active {
             return;
         };
         context.send(ClientMessage::Commit(message.clone()));
-        self.commits.pending =
-            Some(Pending { message, admitted, removed: is_removal, resend_at_seq: None });
+        self.commits.pending = Some(Pending {
+            message,
+            admitted,
+            removed: is_removal,
+            resend_at_seq: None,
+        });
     }
 
     fn seal_commit(
@@ -254,10 +318,14 @@ impl Active {
 
     /// The log shows our own commit: now, and not before, it counts.
     pub(super) fn own_commit_won(&mut self, context: &mut Context, now: Instant) -> Flow {
-        let Some(pending) = self.commits.pending.take() else { return Flow::Stay };
+        let Some(pending) = self.commits.pending.take() else {
+            return Flow::Stay;
+        };
         let before = self.group.epoch();
         let gone = pending.message.removed.as_slice().iter();
-        let gone: Vec<_> = gone.filter_map(|device| self.people.name(*device).cloned()).collect();
+        let gone: Vec<_> = gone
+            .filter_map(|device| self.people.name(*device).cloned())
+            .collect();
         if self.group.merge_pending().is_err() {
             return Flow::Leave(LeftReason::Fault);
         }
@@ -280,12 +348,19 @@ impl Active {
     }
 
     /// The admitted are members: their cards move from the desk to the people.
-    fn settle_admissions(&mut self, now: Instant, admitted: &[DeviceId]) -> Vec<crate::name::DisplayName> {
+    fn settle_admissions(
+        &mut self,
+        now: Instant,
+        admitted: &[DeviceId],
+    ) -> Vec<crate::name::DisplayName> {
         let mut names = Vec::new();
         for device in admitted {
             if let Some(knocker) = self.commits.admissions.remove(device) {
                 names.push(knocker.card.name.clone());
-                self.people.introduce(knocker.signed, knocker.card, Default::default());
+                self.people
+                    .introduce(knocker.signed, knocker.card, Default::default());
+                // Until it says something: one whose Welcome was lost is a leaf without a person.
+                self.people.set_online(*device, false, now);
             }
         }
         self.commits.admit_at = (!self.commits.admissions.is_empty()).then_some(now);
@@ -293,8 +368,25 @@ impl Active {
     }
 
     pub(super) fn conflict(&mut self, epoch: u64) -> Flow {
-        self.commits.lost(&mut self.group);
-        self.commits.blocked_until = epoch;
+        // It may speak of an older commit that was offered again; the pending one still stands.
+        let is_pending = |pending: &Pending| pending.message.expected_epoch < epoch;
+        if self.commits.pending.as_ref().is_some_and(is_pending) {
+            self.commits.lost(&mut self.group);
+            self.commits.blocked_until = epoch;
+        }
         Flow::Stay
+    }
+
+    /// The service did not take what was offered: try again soon, or let it be if it can never fit.
+    pub(super) fn not_taken(&mut self, context: &mut Context, now: Instant, code: ErrorCode) {
+        let Some(pending) = &self.commits.pending else {
+            return;
+        };
+        let admitted = pending.admitted.clone();
+        self.commits.lost(&mut self.group);
+        self.commits.retry_at = Some(now + RETRY);
+        if code == ErrorCode::TooLarge {
+            self.drop_batch(context, &admitted);
+        }
     }
 }

@@ -31,16 +31,26 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(knock_key: KnockKey) -> Self {
-        Self { knock_key, knocks: BTreeMap::new(), arrivals: 0 }
+        Self {
+            knock_key,
+            knocks: BTreeMap::new(),
+            arrivals: 0,
+        }
     }
 
     /// In the order of arrival.
     pub(super) fn waiting(&self) -> impl Iterator<Item = (DeviceId, DisplayName)> + '_ {
-        self.knocks.values().map(|(device, knocker)| (*device, knocker.card.name.clone()))
+        self.knocks
+            .values()
+            .map(|(device, knocker)| (*device, knocker.card.name.clone()))
     }
 
     fn take(&mut self, device: DeviceId) -> Option<Knocker> {
-        let place = self.knocks.iter().find(|(_, (who, _))| *who == device).map(|(place, _)| *place)?;
+        let place = self
+            .knocks
+            .iter()
+            .find(|(_, (who, _))| *who == device)
+            .map(|(place, _)| *place)?;
         self.knocks.remove(&place).map(|(_, knocker)| knocker)
     }
 
@@ -51,7 +61,13 @@ impl Desk {
 }
 
 impl Active {
-    pub(super) fn knocked(&mut self, context: &mut Context, now: Instant, device: DeviceId, sealed: &[u8]) {
+    pub(super) fn knocked(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        device: DeviceId,
+        sealed: &[u8],
+    ) {
         let Some(knocker) = self.read_card(context, device, sealed) else {
             context.warn(Warning::BadKnock);
             context.send(ClientMessage::Refuse { device });
@@ -64,6 +80,8 @@ impl Active {
         }
         // Somebody who is in already comes back, with proof of the same long-term key.
         let before = self.people.by_device_key(&knocker.card.device_key);
+        // Who is being removed is not let in again by the same key.
+        let before = before.filter(|before| !self.commits.wants_removal(*before));
         let host = context.identity.key.public();
         if before.is_some() && knocker.card.device_key != host || !self.policy.waiting_room {
             if let Some(before) = before.filter(|before| *before != context.device) {
@@ -81,16 +99,39 @@ impl Active {
         let meeting = context.link.meeting;
         let desk = self.desk.as_ref()?;
         let aad = knock_aad(meeting, device);
-        let bytes = desk.knock_key.open_card(&context.link.secret, &aad, sealed).ok()?;
-        let (knock, _): (KnockCard, _) = postcard::take_from_bytes(&bytes).ok()?;
+        let bytes = desk
+            .knock_key
+            .open_card(&context.link.secret, &aad, sealed)
+            .ok()?;
+        let (knock, rest): (KnockCard, _) = postcard::take_from_bytes(&bytes).ok()?;
+        if !rest.is_empty() {
+            return None;
+        }
         let (signed, card, key_package) =
             knock.verify(meeting, &self.group.group_id(), device).ok()?;
-        Some(Knocker { signed, card, key_package })
+        Some(Knocker {
+            signed,
+            card,
+            key_package,
+        })
     }
 
     pub(super) fn knock_withdrawn(&mut self, context: &mut Context, device: DeviceId) {
         self.commits.withdraw(device);
-        if self.desk.as_mut().and_then(|desk| desk.take(device)).is_some() {
+        if self
+            .desk
+            .as_mut()
+            .and_then(|desk| desk.take(device))
+            .is_some()
+        {
+            context.event(Event::KnockWithdrawn { device });
+        }
+    }
+
+    /// The service tells anew who knocks; those who went meanwhile must not stay on the list.
+    pub(super) fn clear_desk(&mut self, context: &mut Context) {
+        let Some(desk) = &mut self.desk else { return };
+        for (device, _) in std::mem::take(&mut desk.knocks).into_values() {
             context.event(Event::KnockWithdrawn { device });
         }
     }
@@ -102,7 +143,12 @@ impl Active {
     }
 
     pub(super) fn refuse(&mut self, context: &mut Context, device: DeviceId) {
-        if self.desk.as_mut().and_then(|desk| desk.take(device)).is_some() {
+        if self
+            .desk
+            .as_mut()
+            .and_then(|desk| desk.take(device))
+            .is_some()
+        {
             context.send(ClientMessage::Refuse { device });
             context.event(Event::KnockWithdrawn { device });
         }

@@ -26,7 +26,9 @@ impl Active {
         }
         self.next_seq += 1;
         match entry.body {
-            EntryBody::Commit { epoch, commit } => self.commit_entry(context, now, epoch, commit.as_slice()),
+            EntryBody::Commit { epoch, commit } => {
+                self.commit_entry(context, now, epoch, commit.as_slice())
+            }
             EntryBody::Application { message } if entry.from != context.device => {
                 self.application(context, now, message.as_slice())
             }
@@ -35,7 +37,13 @@ impl Active {
         }
     }
 
-    fn commit_entry(&mut self, context: &mut Context, now: Instant, epoch: u64, sealed: &[u8]) -> Flow {
+    fn commit_entry(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        epoch: u64,
+        sealed: &[u8],
+    ) -> Flow {
         if self.commits.is_own(sealed) {
             return self.own_commit_won(context, now);
         }
@@ -55,7 +63,13 @@ impl Active {
     }
 
     /// Somebody else's commit: staged, judged, and only then merged.
-    fn foreign_commit(&mut self, context: &mut Context, now: Instant, sealed: &[u8], staged: Staged) -> Flow {
+    fn foreign_commit(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        sealed: &[u8],
+        staged: Staged,
+    ) -> Flow {
         let members = self.group.members();
         let summary = staged.summary();
         if summary.removes_me {
@@ -68,7 +82,11 @@ impl Active {
             return self.reject(context, violation);
         }
         let change = self.describe(summary);
-        let added = summary.adds.iter().map(|(pseudonym, _)| DeviceId(pseudonym.0)).collect();
+        let added = summary
+            .adds
+            .iter()
+            .map(|(pseudonym, _)| DeviceId(pseudonym.0))
+            .collect();
         let removal = !summary.removes.is_empty();
         let policy = summary.changes_policy.as_deref().and_then(Policy::decode);
         let before = self.group.epoch();
@@ -105,7 +123,10 @@ impl Active {
 
     fn device_at(&self, leaf: Leaf) -> Option<DeviceId> {
         let members = self.group.members();
-        members.iter().find(|member| member.leaf == leaf).map(|member| DeviceId(member.pseudonym.0))
+        members
+            .iter()
+            .find(|member| member.leaf == leaf)
+            .map(|member| DeviceId(member.pseudonym.0))
     }
 
     fn application(&mut self, context: &mut Context, now: Instant, sealed: &[u8]) -> Flow {
@@ -115,9 +136,9 @@ impl Active {
             return Flow::Stay;
         };
         let content = match self.group.process(&message) {
-            Ok(Processed::Application { pseudonym, bytes, .. }) => {
-                Content::decode(&bytes).map(|content| (pseudonym, content))
-            }
+            Ok(Processed::Application {
+                pseudonym, bytes, ..
+            }) => Content::decode(&bytes).map(|content| (pseudonym, content)),
             // A commit where a message should be could only come from a lying service.
             Ok(Processed::Commit(_)) | Err(_) => None,
         };
@@ -130,10 +151,17 @@ impl Active {
         }
     }
 
-    fn hear(&mut self, context: &mut Context, now: Instant, from: Pseudonym, content: Content) -> Flow {
+    fn hear(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        from: Pseudonym,
+        content: Content,
+    ) -> Flow {
         let device = DeviceId(from.0);
+        self.people.set_online(device, true, now);
         match content {
-            Content::Cards(cards) => self.cards(context, cards),
+            Content::Cards(cards) => self.cards(context, from, cards),
             Content::Media(media) => {
                 self.people.set_media(device, media);
                 context.event(Event::Roster);
@@ -156,7 +184,15 @@ impl Active {
         Flow::Stay
     }
 
-    fn cards(&mut self, context: &mut Context, cards: Vec<(SignedCard, MediaState)>) {
+    /// A card names the leaf that it belongs to, but only its maker's key signs it. So a member
+    /// is believed about itself, and a host, who has seen card and KeyPackage together, about all.
+    fn cards(
+        &mut self,
+        context: &mut Context,
+        from: Pseudonym,
+        cards: Vec<(SignedCard, MediaState)>,
+    ) {
+        let by_host = self.policy.is_host(from);
         let group_id = self.group.group_id();
         let members = self.group.members();
         let host = &self.described.descriptor;
@@ -165,11 +201,14 @@ impl Active {
                 context.warn(Warning::FalseCard);
                 continue;
             };
-            let leaf = members.iter().find(|member| member.pseudonym.0 == card.device.0);
+            let leaf = members
+                .iter()
+                .find(|member| member.pseudonym.0 == card.device.0);
             // Somebody who has gone meanwhile: nothing false about it.
             let Some(leaf) = leaf else { continue };
             let false_host = card.device == host.host_device && card.device_key != host.host_key;
-            if leaf.leaf_key != card.leaf_key || false_host {
+            let not_theirs = !by_host && card.device.0 != from.0;
+            if leaf.leaf_key != card.leaf_key || false_host || not_theirs {
                 context.warn(Warning::FalseCard);
                 continue;
             }
@@ -181,8 +220,12 @@ impl Active {
 
     /// A commit comes before the cards of those whom it adds; the reason is completed after.
     fn name_the_newcomers(&mut self) {
-        if let (Change::Joined(names), Some(added)) = (&mut self.change, self.commits.last_added()) {
-            *names = added.iter().filter_map(|device| self.people.name(*device).cloned()).collect();
+        if let (Change::Joined(names), Some(added)) = (&mut self.change, self.commits.last_added())
+        {
+            *names = added
+                .iter()
+                .filter_map(|device| self.people.name(*device).cloned())
+                .collect();
         }
     }
 }

@@ -1,9 +1,12 @@
 //! In the meeting: a member of the group.
 //!
 //! ```text
-//! standing   Unopened ─▶ Attaching ─▶ Attached ─┐     whether the service knows us
-//!                 ▲           ▲                 │
-//!                 └── Away ◀──┴──── LinkDown ◀──┘
+//! standing   Unopened ─▶ Opening ────▶ Attached     whether the service knows us
+//!                          ▲  │ exists    ▲   │
+//!                  unknown │  ▼           │   │ LinkDown
+//!                        Attaching ───────┘   │
+//!                          ▲   LinkUp         ▼
+//!                          └──────────────── Away
 //! ```
 //! The subjects of the submodules: `standing` (being known to the service, also after it lost
 //! its memory), `log` (its entries), `commits` (changing the group, one step at a time) and
@@ -49,6 +52,10 @@ pub(crate) struct Active {
     described: Described,
     lifetime: Duration,
     standing: Standing,
+    /// Whether the host has been told that the meeting is open.
+    is_open: bool,
+    /// Whether the token of the epoch before was shown on this connection.
+    tried_previous: bool,
     /// The next log entry that is ours to read.
     next_seq: u64,
     people: People,
@@ -75,7 +82,10 @@ impl Active {
         knock_key: KnockKey,
         lifetime: Duration,
     ) -> Option<Self> {
-        let own = group.members().into_iter().find(|member| member.leaf == group.own_leaf())?;
+        let own = group
+            .members()
+            .into_iter()
+            .find(|member| member.leaf == group.own_leaf())?;
         let card = Card {
             name: context.identity.name.clone(),
             device_key: context.identity.key.public(),
@@ -102,7 +112,11 @@ impl Active {
     ) -> Option<Self> {
         let mut active = Self::new(group, described, RESTORED_LIFETIME, Standing::Attached)?;
         let host = active.described.descriptor.host_device;
-        let host_is_in = active.group.members().iter().any(|member| member.pseudonym.0 == host.0);
+        let host_is_in = active
+            .group
+            .members()
+            .iter()
+            .any(|member| member.pseudonym.0 == host.0);
         if !host_is_in || !active.policy.hosts.contains(&host.0) {
             return None;
         }
@@ -111,7 +125,12 @@ impl Active {
         Some(active)
     }
 
-    fn new(group: Group, described: Described, lifetime: Duration, standing: Standing) -> Option<Self> {
+    fn new(
+        group: Group,
+        described: Described,
+        lifetime: Duration,
+        standing: Standing,
+    ) -> Option<Self> {
         let policy = Policy::decode(&group.policy()?)?;
         Some(Self {
             token: group.delivery_token().ok()?,
@@ -120,6 +139,8 @@ impl Active {
             described,
             lifetime,
             standing,
+            is_open: false,
+            tried_previous: false,
             next_seq: 0,
             people: People::default(),
             commits: Commits::default(),
@@ -131,10 +152,16 @@ impl Active {
     /// The first epoch that a newcomer is in.
     pub(crate) fn begin(mut self, context: &mut Context, now: Instant) -> State {
         let flow = self.new_epoch(context, now, Change::Begun, false, None);
+        self.publish(context, &Content::Media(context.media));
         self.go(context, now, flow)
     }
 
-    pub(crate) fn handle(mut self: Box<Self>, context: &mut Context, now: Instant, input: Input) -> State {
+    pub(crate) fn handle(
+        mut self: Box<Self>,
+        context: &mut Context,
+        now: Instant,
+        input: Input,
+    ) -> State {
         let flow = match input {
             Input::LinkUp => {
                 self.link_up(context);
@@ -147,7 +174,8 @@ impl Active {
             Input::Message(message) => self.receive(context, now, *message),
             Input::Command(command) => self.obey(context, now, command),
             Input::Tick => {
-                self.commits.remove_absent(&self.people, self.desk.is_some(), now);
+                self.commits
+                    .remove_absent(&self.people, self.desk.is_some(), now);
                 Flow::Stay
             }
         };
@@ -169,9 +197,12 @@ impl Active {
 
     fn receive(&mut self, context: &mut Context, now: Instant, message: ServerMessage) -> Flow {
         match message {
-            ServerMessage::Attached { epoch, known, first_seq, next_seq } => {
-                self.attached(context, now, epoch, known, first_seq, next_seq)
-            }
+            ServerMessage::Attached {
+                epoch,
+                known,
+                first_seq,
+                next_seq,
+            } => self.attached(context, now, epoch, known, first_seq, next_seq),
             ServerMessage::Entry(entry) => self.entry(context, now, entry),
             ServerMessage::CommitConflict { epoch } => self.conflict(epoch),
             ServerMessage::Knock { device, card } => {
@@ -183,17 +214,28 @@ impl Active {
                 Flow::Stay
             }
             ServerMessage::Presence { device, online } => {
-                self.people.set_online(device, online, now);
-                context.event(Event::Roster);
+                // The service may claim what it likes of strangers and of ourselves.
+                if device != context.device && self.devices().any(|member| member == device) {
+                    self.people.set_online(device, online, now);
+                    context.event(Event::Roster);
+                }
                 Flow::Stay
             }
-            ServerMessage::Grant { path, token, lifetime_s } => {
+            ServerMessage::Grant {
+                path,
+                token,
+                lifetime_s,
+            } => {
                 let lifetime = Duration::from_secs(lifetime_s.into());
-                context.emit(Output::Grant { path, token, lifetime });
+                context.emit(Output::Grant {
+                    path,
+                    token,
+                    lifetime,
+                });
                 Flow::Stay
             }
             ServerMessage::Removed => Flow::Leave(LeftReason::RemovedByServer),
-            ServerMessage::Error { code } => self.refused_by_service(context, code),
+            ServerMessage::Error { code } => self.refused_by_service(context, now, code),
             ServerMessage::Descriptor { .. }
             | ServerMessage::Waiting
             | ServerMessage::Refused
@@ -201,7 +243,7 @@ impl Active {
         }
     }
 
-    fn refused_by_service(&mut self, context: &mut Context, code: ErrorCode) -> Flow {
+    fn refused_by_service(&mut self, context: &mut Context, now: Instant, code: ErrorCode) -> Flow {
         match code {
             ErrorCode::NoSuchMeeting
             | ErrorCode::MeetingExists
@@ -209,12 +251,13 @@ impl Active {
             | ErrorCode::TooFarBehind => self.not_attached(context, code),
             ErrorCode::MeetingOver => Flow::Leave(LeftReason::Over),
             ErrorCode::UnsupportedVersion => Flow::Leave(LeftReason::Version),
-            ErrorCode::Full if self.standing == Standing::Attaching => Flow::Leave(LeftReason::Full),
+            ErrorCode::Full if self.standing != Standing::Attached => Flow::Leave(LeftReason::Full),
             ErrorCode::WrongKnockToken
             | ErrorCode::Malformed
             | ErrorCode::TooLarge
             | ErrorCode::Full
             | ErrorCode::TooFast => {
+                self.not_taken(context, now, code);
                 context.warn(Warning::Server(code));
                 Flow::Stay
             }
@@ -242,7 +285,13 @@ impl Active {
                 }
             }
             Command::RequestKeyFrame(device, track) => {
-                self.publish(context, &Content::KeyFrame { device, track: track.number() });
+                self.publish(
+                    context,
+                    &Content::KeyFrame {
+                        device,
+                        track: track.number(),
+                    },
+                );
             }
             Command::Leave => {
                 let content = match self.desk {
@@ -295,18 +344,28 @@ impl Active {
         self.people.retain(&present);
         self.change = change;
         let senders_move_at = if at_once { now } else { now + SENDERS_WAIT };
-        context.emit(Output::Keys { keys: Box::new(keys), senders_move_at });
+        context.emit(Output::Keys {
+            keys: Box::new(keys),
+            senders_move_at,
+        });
         context.event(Event::Roster);
         context.event(Event::Code);
         Flow::Stay
     }
 
     fn devices(&self) -> impl Iterator<Item = DeviceId> + use<> {
-        self.group.members().into_iter().map(|member| DeviceId(member.pseudonym.0))
+        self.group
+            .members()
+            .into_iter()
+            .map(|member| DeviceId(member.pseudonym.0))
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.commits.deadline(&self.people, self.desk.is_some(), self.standing == Standing::Attached)
+        self.commits.deadline(
+            &self.people,
+            self.desk.is_some(),
+            self.standing == Standing::Attached,
+        )
     }
 
     pub(crate) fn snapshot(&self, context: &Context) -> Snapshot {
@@ -335,7 +394,9 @@ impl Active {
             change: self.change.clone(),
             members: members.collect(),
             knocks: self.desk.as_ref().map_or_else(Vec::new, |desk| {
-                desk.waiting().map(|(device, name)| KnockView { device, name }).collect()
+                desk.waiting()
+                    .map(|(device, name)| KnockView { device, name })
+                    .collect()
             }),
             link_up: context.link_up,
         }

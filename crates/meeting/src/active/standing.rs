@@ -19,6 +19,8 @@ pub(super) enum Standing {
     Unopened,
     /// The link is down.
     Away,
+    /// Opened or restored, not answered.
+    Opening,
     /// Asked, not answered.
     Attaching,
     /// Present.
@@ -27,6 +29,7 @@ pub(super) enum Standing {
 
 impl Active {
     pub(super) fn link_up(&mut self, context: &mut Context) {
+        self.tried_previous = false;
         match self.standing {
             Standing::Unopened => self.open(context),
             _ => self.attach(context, self.group.epoch(), self.token.clone()),
@@ -34,13 +37,21 @@ impl Active {
     }
 
     pub(super) fn link_down(&mut self) {
+        // Whether an `Open` came through is not known; the service says so when it is asked again.
+        let unanswered = self.standing == Standing::Opening && self.desk.is_some() && !self.is_open;
         if self.standing != Standing::Unopened {
-            self.standing = Standing::Away;
+            self.standing = if unanswered {
+                Standing::Unopened
+            } else {
+                Standing::Away
+            };
         }
     }
 
     fn open(&mut self, context: &mut Context) {
-        let Ok(descriptor) = Blob::new(self.described.sealed.clone()) else { return };
+        let Ok(descriptor) = Blob::new(self.described.sealed.clone()) else {
+            return;
+        };
         let open = OpenMeeting {
             meeting: context.link.meeting,
             knock_hash: knock_token(context).hash(),
@@ -53,9 +64,7 @@ impl Active {
             wants_knocks: self.desk.is_some(),
         };
         context.send(ClientMessage::Open(open));
-        if self.standing != Standing::Unopened {
-            self.standing = Standing::Attaching;
-        }
+        self.standing = Standing::Opening;
     }
 
     fn attach(&mut self, context: &mut Context, epoch: u64, token: Token32) {
@@ -63,7 +72,10 @@ impl Active {
             meeting: context.link.meeting,
             device: context.device,
             device_token: context.device_token.clone(),
-            proof: MemberProof { epoch, token: wire_token(&token) },
+            proof: MemberProof {
+                epoch,
+                token: wire_token(&token),
+            },
             from_seq: self.next_seq,
             wants_knocks: self.desk.is_some(),
         };
@@ -74,24 +86,25 @@ impl Active {
     pub(super) fn not_attached(&mut self, context: &mut Context, code: ErrorCode) -> Flow {
         match (self.standing, code) {
             // It restarted: whoever comes first restores the meeting at his epoch …
-            (Standing::Attaching | Standing::Unopened, ErrorCode::NoSuchMeeting) => {
+            (Standing::Attaching, ErrorCode::NoSuchMeeting) => {
                 self.open(context);
                 Flow::Stay
             }
             // … and the others find it there.
-            (Standing::Attaching | Standing::Unopened, ErrorCode::MeetingExists) => {
+            (Standing::Opening, ErrorCode::MeetingExists) => {
                 self.attach(context, self.group.epoch(), self.token.clone());
                 Flow::Stay
             }
             // It was restored at the epoch before ours: prove that one, then bring the rest on.
-            (Standing::Attaching, ErrorCode::NotAMember) => match self.commits.take_previous_token() {
-                Some((epoch, token)) => {
+            (Standing::Attaching, ErrorCode::NotAMember) => match self.commits.previous_token() {
+                Some((epoch, token)) if !self.tried_previous => {
+                    self.tried_previous = true;
                     self.attach(context, epoch, token);
                     Flow::Stay
                 }
-                None => Flow::Recover,
+                _ => Flow::Recover,
             },
-            (Standing::Attaching, _) => Flow::Recover,
+            (Standing::Opening | Standing::Attaching, _) => Flow::Recover,
             (Standing::Attached, ErrorCode::NotAMember | ErrorCode::TooFarBehind) => Flow::Recover,
             _ => {
                 context.warn(Warning::Server(code));
@@ -109,14 +122,19 @@ impl Active {
         first_seq: u64,
         next_seq: u64,
     ) -> Flow {
-        if std::mem::replace(&mut self.standing, Standing::Attached) == Standing::Unopened {
+        let opened = std::mem::replace(&mut self.standing, Standing::Attached) == Standing::Opening;
+        if self.desk.is_some() && !std::mem::replace(&mut self.is_open, true) {
             context.event(Event::Admitted);
             context.event(Event::Code);
         }
-        if !known {
+        if !known || opened {
             // A new log: its numbers are its own, and presence is known of nobody.
             self.next_seq = first_seq;
-            for device in self.devices().filter(|device| *device != context.device).collect::<Vec<_>>() {
+            for device in self
+                .devices()
+                .filter(|device| *device != context.device)
+                .collect::<Vec<_>>()
+            {
                 self.people.set_online(device, false, now);
             }
         }
@@ -129,6 +147,7 @@ impl Active {
         }
         self.publish(context, &Content::Media(context.media));
         if self.desk.is_some() {
+            self.clear_desk(context);
             self.introduce_all(context);
         }
         context.event(Event::Roster);

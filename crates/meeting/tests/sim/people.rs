@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use conclave_e2ee::{DeviceKey, MediaEpoch};
 use conclave_meeting::{
-    Command, Event, HostParams, Identity, Input, InviteLink, LeftReason, Meeting, Output, Phase, Snapshot,
+    Command, Event, HostParams, Identity, Input, InviteLink, LeftReason, Meeting, Output, Phase,
+    Snapshot,
 };
 use conclave_wire::{DeviceId, ServerMessage};
 
@@ -33,7 +34,13 @@ impl Person {
     }
 
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.snapshot().members.into_iter().filter_map(|m| m.name).map(String::from).collect();
+        let mut names: Vec<_> = self
+            .snapshot()
+            .members
+            .into_iter()
+            .filter_map(|m| m.name)
+            .map(String::from)
+            .collect();
         names.sort();
         names
     }
@@ -48,7 +55,13 @@ impl Person {
 
 impl World {
     pub fn new() -> Self {
-        Self { service: Service::default(), people: Vec::new(), now: Instant::now(), lines: 0, seed: 0 }
+        Self {
+            service: Service::default(),
+            people: Vec::new(),
+            now: Instant::now(),
+            lines: 0,
+            seed: 0,
+        }
     }
 
     /// The host, with his meeting open.
@@ -92,7 +105,12 @@ impl World {
     }
 
     fn seat(&mut self, meeting: Meeting) -> usize {
-        self.people.push(Person { meeting, events: Vec::new(), keys: Vec::new(), line: None });
+        self.people.push(Person {
+            meeting,
+            events: Vec::new(),
+            keys: Vec::new(),
+            line: None,
+        });
         let who = self.people.len() - 1;
         self.dial(who);
         self.settle();
@@ -100,7 +118,9 @@ impl World {
     }
 
     pub fn command(&mut self, who: usize, command: Command) {
-        self.people[who].meeting.handle(self.now, Input::Command(command));
+        self.people[who]
+            .meeting
+            .handle(self.now, Input::Command(command));
         self.settle();
     }
 
@@ -131,7 +151,9 @@ impl World {
 
     /// Hands a message to somebody as if the service had sent it.
     pub fn slip(&mut self, who: usize, message: ServerMessage) {
-        self.people[who].meeting.handle(self.now, Input::Message(Box::new(message)));
+        self.people[who]
+            .meeting
+            .handle(self.now, Input::Message(Box::new(message)));
         self.settle();
     }
 
@@ -139,12 +161,19 @@ impl World {
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
         loop {
-            let next = self.people.iter().filter_map(|person| person.meeting.deadline()).min();
+            let next = self
+                .people
+                .iter()
+                .filter_map(|person| person.meeting.deadline())
+                .min();
             match next {
                 Some(at) if at <= end => {
                     self.now = self.now.max(at);
-                    let due = |person: &Person| person.meeting.deadline().is_some_and(|when| when <= at);
-                    let woken: Vec<_> = (0..self.people.len()).filter(|who| due(&self.people[*who])).collect();
+                    let due =
+                        |person: &Person| person.meeting.deadline().is_some_and(|when| when <= at);
+                    let woken: Vec<_> = (0..self.people.len())
+                        .filter(|who| due(&self.people[*who]))
+                        .collect();
                     for who in woken {
                         self.people[who].meeting.handle(self.now, Input::Tick);
                     }
@@ -160,11 +189,21 @@ impl World {
     pub fn settle(&mut self) {
         loop {
             (0..self.people.len()).for_each(|who| self.drain(who));
-            let Some((line, message)) = self.service.outbox.pop_front() else { return };
-            let Some(who) = self.people.iter().position(|person| person.line == Some(line)) else { continue };
+            let Some((line, message)) = self.service.outbox.pop_front() else {
+                return;
+            };
+            let Some(who) = self
+                .people
+                .iter()
+                .position(|person| person.line == Some(line))
+            else {
+                continue;
+            };
             // Through the codec, as on a real line.
             let message = ServerMessage::decode(&message.encode().unwrap()).unwrap();
-            self.people[who].meeting.handle(self.now, Input::Message(Box::new(message)));
+            self.people[who]
+                .meeting
+                .handle(self.now, Input::Message(Box::new(message)));
         }
     }
 
@@ -205,5 +244,8 @@ impl World {
 }
 
 fn identity(name: &str) -> Identity {
-    Identity { name: name.parse().unwrap(), key: Arc::new(DeviceKey::generate().unwrap()) }
+    Identity {
+        name: name.parse().unwrap(),
+        key: Arc::new(DeviceKey::generate().unwrap()),
+    }
 }

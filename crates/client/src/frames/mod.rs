@@ -5,15 +5,20 @@
 //! number counts over all tiles; the largest one seen is what to ask after.
 //!
 //! Of each tile everything since its last key frame is kept, so that a window that fell behind
-//! goes on at a frame it can decode, and never piles up work.
+//! goes on at a frame it can decode, and never piles up work. For a window that cannot decode at
+//! all, `raw` does it and flag 2 marks the pictures.
+
+mod raw;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use conclave_media::video::VideoPacket;
 use tokio::sync::Notify;
+
+use self::raw::RawTiles;
 
 /// The tile of the own picture.
 pub(crate) const OWN_TILE: u32 = 0;
@@ -22,12 +27,22 @@ const MAX_FRAMES: usize = 600;
 /// Payload bytes in one batch.
 const MAX_BATCH: usize = 4 * 1024 * 1024;
 const FLAG_KEY: u32 = 1;
+const FLAG_RAW: u32 = 2;
+
+/// What a window can draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// VP9 frames, which it decodes itself.
+    Encoded,
+    /// Decoded pictures, I420 without padding between rows.
+    Raw,
+}
 
 struct Frame {
     number: u32,
     width: u32,
     height: u32,
-    key: bool,
+    flags: u32,
     payload: Bytes,
 }
 
@@ -41,7 +56,8 @@ struct Tiles {
 #[derive(Default)]
 pub struct FrameHub {
     tiles: Mutex<Tiles>,
-    arrived: Notify,
+    raw: RawTiles,
+    arrived: Arc<Notify>,
 }
 
 impl FrameHub {
@@ -58,33 +74,42 @@ impl FrameHub {
                 number,
                 width: packet.width.into(),
                 height: packet.height.into(),
-                key: packet.key,
+                flags: if packet.key { FLAG_KEY } else { 0 },
                 payload: packet.payload.clone(),
             });
         }
         drop(all);
+        self.raw.push(tile, packet, &self.arrived);
         self.arrived.notify_waiters();
     }
 
     pub(crate) fn remove(&self, tile: u32) {
         self.lock().tiles.remove(&tile);
+        self.raw.remove(tile);
     }
 
     /// The pictures after number `after`, waiting up to `limit` for the first one; an empty batch
-    /// when there is none.
-    pub async fn next(&self, after: u32, limit: Duration) -> Vec<u8> {
+    /// when there is none. Each form counts for itself.
+    pub async fn next(&self, after: u32, form: Form, limit: Duration) -> Vec<u8> {
         let arrived = self.arrived.notified();
         tokio::pin!(arrived);
         // Registered before looking, so that a picture in between is not missed.
         arrived.as_mut().enable();
-        let batch = self.batch(after);
+        let batch = self.batch(after, form);
         if batch.len() > 4 || tokio::time::timeout(limit, arrived).await.is_err() {
             return batch;
         }
-        self.batch(after)
+        self.batch(after, form)
     }
 
-    fn batch(&self, after: u32) -> Vec<u8> {
+    fn batch(&self, after: u32, form: Form) -> Vec<u8> {
+        match form {
+            Form::Encoded => self.encoded(after),
+            Form::Raw => self.raw.batch(after),
+        }
+    }
+
+    fn encoded(&self, after: u32) -> Vec<u8> {
         let all = self.lock();
         let mut picked: Vec<(u32, &Frame)> = all
             .tiles
@@ -113,9 +138,16 @@ fn encode(frames: &[(u32, &Frame)]) -> Vec<u8> {
     let mut word = |value: u32| batch.extend_from_slice(&value.to_le_bytes());
     word(frames.len() as u32);
     for (tile, frame) in frames {
-        let flags = if frame.key { FLAG_KEY } else { 0 };
         let len = frame.payload.len() as u32;
-        for value in [*tile, frame.number, frame.width, frame.height, flags, len, 0] {
+        for value in [
+            *tile,
+            frame.number,
+            frame.width,
+            frame.height,
+            frame.flags,
+            len,
+            0,
+        ] {
             word(value);
         }
     }
@@ -145,7 +177,9 @@ mod tests {
 
     fn numbers(batch: &[u8]) -> Vec<u32> {
         let word = |at: usize| u32::from_le_bytes(batch[at..at + 4].try_into().unwrap());
-        (0..word(0) as usize).map(|index| word(4 + index * 28 + 4)).collect()
+        (0..word(0) as usize)
+            .map(|index| word(4 + index * 28 + 4))
+            .collect()
     }
 
     #[tokio::test]
@@ -155,13 +189,50 @@ mod tests {
         for (seq, key) in [(1, true), (2, false), (3, false), (4, true), (5, false)] {
             hub.push(1, &packet(seq, key));
         }
-        assert_eq!(numbers(&hub.next(2, Duration::ZERO).await), [5, 6]);
-        assert_eq!(numbers(&hub.next(5, Duration::ZERO).await), [6]);
+        assert_eq!(
+            numbers(&hub.next(2, Form::Encoded, Duration::ZERO).await),
+            [5, 6]
+        );
+        assert_eq!(
+            numbers(&hub.next(5, Form::Encoded, Duration::ZERO).await),
+            [6]
+        );
     }
 
     #[tokio::test]
     async fn who_is_up_to_date_waits_and_then_gets_nothing() {
         let hub = FrameHub::default();
-        assert_eq!(hub.next(0, Duration::from_millis(5)).await, [0, 0, 0, 0]);
+        assert_eq!(
+            hub.next(0, Form::Encoded, Duration::from_millis(5)).await,
+            [0, 0, 0, 0]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_window_that_cannot_decode_gets_moving_pictures() {
+        use conclave_media::video::{CameraSource, VideoCapture};
+
+        let started =
+            tokio::task::spawn_blocking(|| VideoCapture::start(CameraSource::Test, &[Size::Low]));
+        let (capture, mut packets) = started
+            .await
+            .unwrap()
+            .expect("the test picture needs no camera");
+        let hub = FrameHub::default();
+        assert_eq!(hub.next(0, Form::Raw, Duration::ZERO).await, [0, 0, 0, 0]);
+        let mut batch = Vec::new();
+        while batch.len() <= 4 {
+            hub.push(1, &packets.recv().await.expect("the test picture goes on"));
+            batch = hub.next(0, Form::Raw, Duration::from_millis(20)).await;
+        }
+        let word = |at: usize| u32::from_le_bytes(batch[at..at + 4].try_into().unwrap());
+        let (width, height, flags, len) = (word(12), word(16), word(20), word(24));
+        assert_eq!((width, height, flags), (320, 180, FLAG_KEY | FLAG_RAW));
+        assert_eq!(len, 320 * 180 * 3 / 2);
+        let luma = &batch[32..32 + 320 * 180];
+        assert!(luma.iter().max() > luma.iter().min(), "one colour only");
+        tokio::task::spawn_blocking(move || drop(capture))
+            .await
+            .unwrap();
     }
 }

@@ -1,0 +1,172 @@
+//! Telling what the machine said: to the program that drives the client, and to media.
+
+use std::time::Instant;
+
+use conclave_meeting::{Event, Phase, Role, Snapshot};
+
+use super::{Driver, FILE_DELAY};
+use crate::event::{ClientEvent, MemberReport};
+use crate::options::{Entry, Server, ServerAddress};
+use crate::view::{self, WarningView};
+
+/// Warnings shown at the same time; older ones give way.
+const MAX_WARNINGS: usize = 5;
+
+impl Driver {
+    pub(super) async fn tell(&mut self, event: Event) {
+        match event {
+            Event::Described { .. } => {}
+            Event::Waiting => {
+                let snapshot = self.snapshot();
+                let title = snapshot.title.map(String::from).unwrap_or_default();
+                let host = snapshot.host_name.map(String::from).unwrap_or_default();
+                self.send(ClientEvent::Waiting { title, host }).await;
+            }
+            Event::Knock { device, name } => {
+                self.send(ClientEvent::Knock {
+                    device,
+                    name: name.into(),
+                })
+                .await;
+            }
+            Event::KnockWithdrawn { device } => self.send(ClientEvent::KnockGone { device }).await,
+            Event::Admitted => self.admitted().await,
+            Event::Roster => self.roster().await,
+            Event::Code => self.code().await,
+            Event::Recovering => self.warn("You were thrown out of step; getting back in.".into()),
+            Event::KeyFrameWanted { track } => self.media.key_frame_wanted(track).await,
+            Event::Warning(warning) => self.warn(warning.to_string()),
+            Event::Left(reason) => {
+                let sentence = view::farewell(reason, &self.host_name);
+                self.over.get_or_insert((sentence, !view::is_wish(reason)));
+            }
+        }
+    }
+
+    /// We are in: the host because the meeting is open, everybody else because he let us in.
+    async fn admitted(&mut self) {
+        let snapshot = self.snapshot();
+        if self.is_host() && self.link.is_none() {
+            self.link = self.meeting.as_ref().map(|meeting| meeting.link().expose());
+            if let Some(link) = self.link.clone() {
+                self.send(ClientEvent::Link(link)).await;
+            }
+        }
+        let address = match (&self.options.entry, &self.sidecar) {
+            (Entry::Join(link), _) => ServerAddress::of_link(link),
+            (Entry::Host(_), Some(sidecar)) => sidecar.address().clone(),
+            (Entry::Host(Server::At(address)), None) => address.clone(),
+            (Entry::Host(Server::Own), None) => return,
+        };
+        self.media.connect(address);
+        if !self.is_host() {
+            let device = snapshot.device;
+            self.admitted.insert(device);
+            self.send(ClientEvent::Admitted {
+                device,
+                name: self.name.clone(),
+            })
+            .await;
+        }
+    }
+
+    async fn roster(&mut self) {
+        let snapshot = self.snapshot();
+        if snapshot.phase != Phase::Active {
+            return;
+        }
+        self.tell_recovery(&snapshot).await;
+        let members: Vec<_> = snapshot
+            .members
+            .iter()
+            .map(|member| {
+                (
+                    member.device,
+                    member.leaf,
+                    member.name.clone().map(String::from),
+                )
+            })
+            .collect();
+        self.media.set_members(snapshot.device, &members);
+        self.tell_newcomers(&snapshot).await;
+        if members.len() > 1 && self.media.has_held_back() && self.release_at.is_none() {
+            self.release_at = Some(Instant::now() + FILE_DELAY);
+        }
+        let reports: Vec<_> = snapshot
+            .members
+            .iter()
+            .map(|member| MemberReport {
+                device: member.device,
+                name: member.name.clone().map(String::from).unwrap_or_default(),
+                is_host: member.role == Role::Host,
+                is_me: member.is_me,
+            })
+            .collect();
+        if reports != self.last_roster {
+            self.last_roster = reports.clone();
+            self.send(ClientEvent::Roster {
+                epoch: snapshot.epoch,
+                members: reports,
+            })
+            .await;
+        }
+    }
+
+    async fn tell_newcomers(&mut self, snapshot: &Snapshot) {
+        for member in snapshot.members.iter().filter(|member| !member.is_me) {
+            if let Some(name) = member.name.clone()
+                && self.admitted.insert(member.device)
+                && self.is_host()
+            {
+                self.send(ClientEvent::Admitted {
+                    device: member.device,
+                    name: name.into(),
+                })
+                .await;
+            }
+        }
+    }
+
+    async fn tell_recovery(&mut self, snapshot: &Snapshot) {
+        if snapshot.link_up
+            && let Some(broken_at) = self.broken_at.take()
+        {
+            let ms = broken_at.elapsed().as_millis() as u64;
+            self.send(ClientEvent::Recovered { ms }).await;
+        }
+    }
+
+    async fn code(&mut self) {
+        let snapshot = self.snapshot();
+        if let Some(code) = &snapshot.code {
+            let digits = view::grouped(code);
+            let reason = view::reason(&snapshot.change);
+            self.send(ClientEvent::Code {
+                epoch: snapshot.epoch,
+                digits,
+                reason,
+            })
+            .await;
+        }
+    }
+
+    pub(super) fn warn(&mut self, text: String) {
+        if self.warnings.iter().any(|warning| warning.text == text) {
+            return;
+        }
+        self.last_warning += 1;
+        self.warnings.push(WarningView {
+            id: self.last_warning,
+            text: text.clone(),
+        });
+        if self.warnings.len() > MAX_WARNINGS {
+            self.warnings.remove(0);
+        }
+        let _ = self.events.try_send(ClientEvent::Warning(text));
+    }
+
+    async fn send(&self, event: ClientEvent) {
+        // A reader that is gone will end the client by dropping it.
+        let _ = self.events.send(event).await;
+    }
+}
