@@ -1,0 +1,121 @@
+//! What `conclave … --json` says, one object a line.
+
+use serde::Deserialize;
+
+/// One line.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Event {
+    /// The host's meeting is open.
+    Link {
+        /// The whole invite link.
+        link: String,
+    },
+    /// The knock is delivered; a host decides.
+    Waiting {
+        /// The meeting's title, from the sealed descriptor.
+        title: String,
+        /// The host's name.
+        host: String,
+    },
+    /// Somebody knocks at the host's.
+    Knock {
+        /// The device that knocks.
+        device: String,
+        /// The name on its card.
+        name: String,
+    },
+    /// Somebody was let in.
+    Admitted {
+        /// The device.
+        device: String,
+        /// Its person's name.
+        name: String,
+    },
+    /// Who is in the room.
+    Roster {
+        /// MLS epoch.
+        epoch: u64,
+        /// Everybody, oneself included.
+        members: Vec<Member>,
+    },
+    /// The security code of an epoch.
+    Code {
+        /// MLS epoch.
+        epoch: u64,
+        /// 30 digits, perhaps in groups.
+        digits: String,
+    },
+    /// Each second: what arrived, by sender.
+    Media {
+        /// One entry a remote person.
+        senders: Vec<Sender>,
+    },
+    /// Something the person should know.
+    Warning {
+        /// A sentence.
+        text: String,
+    },
+    /// A broken link is whole again.
+    Recovered {
+        /// Milliseconds from the break to being attached again.
+        ms: u64,
+    },
+    /// The end.
+    Left {
+        /// Why.
+        reason: String,
+    },
+    /// A kind that no test reads.
+    #[serde(other)]
+    Other,
+}
+
+/// One person in the room.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Member {
+    /// Display name.
+    pub name: String,
+    /// Device id.
+    pub device: String,
+    /// `host` or `participant`.
+    pub role: String,
+}
+
+/// What arrived of one person.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Sender {
+    /// Display name.
+    pub name: String,
+    /// Sound.
+    pub audio: Flow,
+    /// Pictures.
+    pub video: Flow,
+}
+
+/// One track; counts are totals since the start.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Flow {
+    /// Sealed frames that came in.
+    pub received: u64,
+    /// Of them opened.
+    pub opened: u64,
+    /// Of them not openable.
+    pub failed: u64,
+    /// Of the opened ones played or shown.
+    pub played: u64,
+    /// Audio only: sound made up for what was missing, ms.
+    #[serde(default)]
+    pub concealed_ms: u64,
+    /// Capture to play over the last second; none where nothing played.
+    pub latency_ms: Option<Latency>,
+}
+
+/// Milliseconds from capture to play.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Latency {
+    /// Median.
+    pub p50: f64,
+    /// 95th percentile.
+    pub p95: f64,
+}

@@ -1,0 +1,28 @@
+//! What the end-to-end tests stand on: whole programs, started as a user starts them, and
+//! instruments that look at them from outside.
+//!
+//! - [`programs`], [`process`]: find and run the project's programs, and end them again.
+//! - [`server`], [`person`], [`event`]: a server process and people at it, by the CLI.
+//! - [`window`], [`webdriver`], [`display`], [`sound`]: the desktop window without a desktop.
+//! - [`picture`], [`wave`]: does what arrived resemble what was sent?
+//! - [`wiretap`], [`memory`], [`needles`], [`aes_keys`]: does a secret show where it must not?
+//! - [`workspace`]: the repository and its dependency graph.
+//!
+//! Everything here may panic: a harness that cannot do its work has failed the test.
+
+pub mod aes_keys;
+pub mod display;
+pub mod event;
+pub mod memory;
+pub mod needles;
+pub mod person;
+pub mod picture;
+pub mod process;
+pub mod programs;
+pub mod server;
+pub mod sound;
+pub mod wave;
+pub mod webdriver;
+pub mod window;
+pub mod wiretap;
+pub mod workspace;
