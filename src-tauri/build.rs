@@ -1,0 +1,35 @@
+//! Lists every command of the window, so that the capability file has to grant each one.
+
+use std::path::Path;
+
+const COMMANDS: &[&str] = &[
+    "settings",
+    "save_settings",
+    "devices",
+    "watch",
+    "open_lobby",
+    "enter",
+    "admit",
+    "refuse",
+    "remove",
+    "set_muted",
+    "set_camera",
+    "dismiss_warning",
+    "leave",
+    "close",
+];
+
+fn main() {
+    // The built UI becomes part of the program.
+    println!("cargo::rerun-if-changed=../ui/dist");
+    println!("cargo::rerun-if-changed=isolation");
+    if !Path::new("../ui/dist/index.html").exists() {
+        println!("cargo::error=The UI is not built. Run `npm ci && npm run build` in ui/ first.");
+        return;
+    }
+    let manifest = tauri_build::AppManifest::new().commands(COMMANDS);
+    let attributes = tauri_build::Attributes::new().app_manifest(manifest);
+    if let Err(error) = tauri_build::try_build(attributes) {
+        println!("cargo::error={error:#}");
+    }
+}

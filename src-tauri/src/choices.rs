@@ -1,0 +1,116 @@
+//! Which camera, microphone and loudspeaker: the command line's word, else the person's choice,
+//! else the system's.
+
+use std::convert::Infallible;
+use std::str::FromStr;
+
+use conclave_client::{CameraSource, DeviceInfo, MicrophoneSource, SpeakerSink};
+use conclave_client::{cameras, list_microphones, list_speakers};
+use serde::Serialize;
+
+use crate::arguments::Arguments;
+use crate::settings::Settings;
+
+/// A device to choose from.
+#[derive(Debug, Serialize)]
+pub struct Choice {
+    id: String,
+    name: String,
+}
+
+/// Everything there is to choose from.
+#[derive(Debug, Default, Serialize)]
+pub struct Choices {
+    cameras: Vec<Choice>,
+    microphones: Vec<Choice>,
+    speakers: Vec<Choice>,
+}
+
+impl Choices {
+    /// Asks the system, off the async threads because it may take its time. A sound system that
+    /// does not answer offers nothing; opening a device then says why.
+    pub async fn list() -> Self {
+        let cameras = tauri::async_runtime::spawn_blocking(cameras);
+        let microphones = tauri::async_runtime::spawn_blocking(list_microphones);
+        let speakers = tauri::async_runtime::spawn_blocking(list_speakers);
+        let sound = |found: Result<Result<Vec<DeviceInfo>, _>, _>| match found {
+            Ok(Ok(devices)) => named(devices),
+            _ => Vec::new(),
+        };
+        Self {
+            cameras: named(cameras.await.unwrap_or_default()),
+            microphones: sound(microphones.await),
+            speakers: sound(speakers.await),
+        }
+    }
+}
+
+fn named(devices: Vec<DeviceInfo>) -> Vec<Choice> {
+    devices
+        .into_iter()
+        .map(|device| Choice {
+            id: device.id,
+            name: device.name,
+        })
+        .collect()
+}
+
+/// The devices to open.
+pub fn devices(arguments: &Arguments, settings: &Settings) -> conclave_client::Devices {
+    conclave_client::Devices {
+        camera: pick(&arguments.camera, &settings.camera, CameraSource::Device),
+        microphone: pick(
+            &arguments.microphone,
+            &settings.microphone,
+            MicrophoneSource::Device,
+        ),
+        speaker: pick(&arguments.speaker, &settings.speaker, SpeakerSink::Device),
+        ..conclave_client::Devices::default()
+    }
+}
+
+/// A remembered choice is always a device. Only the command line can name a file or a test
+/// signal: the window's scripts must not be able to send somebody's files as a picture.
+fn pick<T>(flag: &Option<String>, chosen: &Option<String>, device: fn(String) -> T) -> T
+where
+    T: FromStr<Err = Infallible>,
+{
+    if let (None, Some(id)) = (flag, chosen) {
+        return device(id.clone());
+    }
+    match flag.as_deref().unwrap_or("default").parse() {
+        Ok(source) => source,
+        Err(impossible) => match impossible {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    fn with(flags: &[&str], camera: Option<&str>) -> conclave_client::Devices {
+        let line = std::iter::once("app").chain(flags.iter().copied());
+        let arguments = Arguments::try_parse_from(line).expect("parses");
+        let settings = Settings {
+            camera: camera.map(str::to_owned),
+            ..Settings::default()
+        };
+        devices(&arguments, &settings)
+    }
+
+    #[test]
+    fn the_command_line_comes_first() {
+        let devices = with(&["--camera", "test", "--speaker", "null"], Some("cam-1"));
+        assert!(matches!(devices.camera, CameraSource::Test));
+        assert!(matches!(devices.speaker, SpeakerSink::Null));
+        assert!(matches!(devices.microphone, MicrophoneSource::Default));
+    }
+
+    #[test]
+    fn a_choice_from_the_window_is_never_a_file() {
+        let devices = with(&[], Some("file:/etc/passwd"));
+        assert!(matches!(devices.camera, CameraSource::Device(id) if id == "file:/etc/passwd"));
+    }
+}

@@ -1,0 +1,380 @@
+//! The one meeting that this window is in, or none.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use conclave_client::{
+    Client, ClientError, DeviceId, DeviceKey, Devices, DisplayName, Form, LinkError, MeetingView,
+    NameError, Options, Server, Size, Title, ViewPhase, new_device_key,
+};
+use serde::Deserialize;
+use tauri::async_runtime::JoinHandle;
+use tauri::ipc::Channel;
+use tokio::sync::watch;
+
+use crate::arguments::Arguments;
+use crate::choices;
+use crate::fallback::{Fallback, Lack};
+use crate::settings::{SaveError, Settings, Store};
+
+/// How long a server keeps a meeting of ours at most.
+const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the others' clients and the server get to hear that the window was closed.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// The shortest time between two snapshots to the window; a person sees no difference.
+const VIEW_INTERVAL: Duration = Duration::from_millis(40);
+
+/// Why something that the person asked for did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// Commands that need a meeting came without one.
+    #[error("you are in no meeting now; start one or join with a link")]
+    NoMeeting,
+    /// The window named a device that cannot be.
+    #[error("this person is not known here; look at the list again")]
+    UnknownDevice,
+    /// Text from the link field.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// Text from the name or title field.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The client cannot start or go on.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The choice holds for now but is not remembered.
+    #[error(transparent)]
+    Settings(#[from] SaveError),
+}
+
+/// How the person came into the lobby. Has no `Debug`: a link is a secret.
+#[derive(Clone, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Entry {
+    /// A new meeting.
+    Host,
+    /// By a pasted link.
+    Join {
+        /// As pasted.
+        link: String,
+    },
+}
+
+/// What the person says when leaving the lobby.
+#[derive(Deserialize)]
+pub struct Introduction {
+    name: String,
+    title: String,
+}
+
+/// What to come back to when the lobby's devices are changed.
+struct Lobby {
+    entry: Entry,
+    muted: bool,
+    camera_off: bool,
+}
+
+struct Opened {
+    client: Arc<Client>,
+    entry: Entry,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// The window's state on this side.
+pub struct Session {
+    arguments: Arguments,
+    store: Store,
+    key: OnceLock<Arc<DeviceKey>>,
+    /// Held while a meeting is opened or closed, so that there is never a second one.
+    changing: tokio::sync::Mutex<()>,
+    opened: Mutex<Option<Opened>>,
+    view: watch::Sender<Option<MeetingView>>,
+    window: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Session {
+    /// No meeting yet.
+    pub fn new(arguments: Arguments, store: Store) -> Self {
+        Self {
+            arguments,
+            store,
+            key: OnceLock::new(),
+            changing: tokio::sync::Mutex::default(),
+            opened: Mutex::default(),
+            view: watch::Sender::new(None),
+            window: Mutex::default(),
+        }
+    }
+
+    /// The remembered choices.
+    pub fn settings(&self) -> Settings {
+        self.store.get()
+    }
+
+    /// Remembers choices. In the lobby other devices are opened at once, and what is missing is
+    /// returned as by [`Self::open_lobby`].
+    pub async fn save_settings(
+        &self,
+        settings: Settings,
+    ) -> Result<Option<Vec<String>>, SessionError> {
+        let _changing = self.changing.lock().await;
+        let before = self.store.get();
+        let saved = self.store.set(settings);
+        let lobby = match before.same_devices(&self.store.get()) {
+            true => None,
+            false => self.leave_lobby(),
+        };
+        let missing = match lobby {
+            Some(mut lobby) => {
+                // Who picks another camera wants to see it.
+                lobby.camera_off &= before.camera == self.store.get().camera;
+                Some(self.reopen(&lobby).await?)
+            }
+            None => None,
+        };
+        saved?;
+        Ok(missing)
+    }
+
+    /// Sends every snapshot to the window from now on. A page that was loaded anew takes over.
+    pub fn send_views_to(&self, window: Channel<Option<MeetingView>>) {
+        let mut views = self.view.subscribe();
+        views.mark_changed();
+        let task = tauri::async_runtime::spawn(async move {
+            while views.changed().await.is_ok() {
+                let view = views.borrow_and_update().clone();
+                if window.send(view).is_err() {
+                    break;
+                }
+                tokio::time::sleep(VIEW_INTERVAL).await;
+            }
+        });
+        if let Some(former) = lock(&self.window).replace(task) {
+            former.abort();
+        }
+    }
+
+    /// Opens the lobby: devices run, nothing leaves this computer. Returns a sentence for each
+    /// device that the person has to do without.
+    pub async fn open_lobby(&self, entry: Entry) -> Result<Vec<String>, SessionError> {
+        let _changing = self.changing.lock().await;
+        self.shut();
+        self.open_somehow(&entry).await
+    }
+
+    /// Starts the meeting, or knocks.
+    pub async fn enter(&self, introduction: Introduction) -> Result<(), SessionError> {
+        let name: DisplayName = introduction.name.parse()?;
+        let title: Title = introduction.title.parse()?;
+        Ok(self
+            .client()?
+            .enter(conclave_client::Introduction { name, title })
+            .await?)
+    }
+
+    /// Lets somebody in who knocks.
+    pub async fn admit(&self, device: &str) -> Result<(), SessionError> {
+        Ok(self.client()?.admit(known(device)?).await?)
+    }
+
+    /// Turns somebody away who knocks.
+    pub async fn refuse(&self, device: &str) -> Result<(), SessionError> {
+        Ok(self.client()?.refuse(known(device)?).await?)
+    }
+
+    /// Removes a member.
+    pub async fn remove(&self, device: &str) -> Result<(), SessionError> {
+        Ok(self.client()?.remove(known(device)?).await?)
+    }
+
+    /// Microphone off or on.
+    pub async fn set_muted(&self, muted: bool) -> Result<(), SessionError> {
+        Ok(self.client()?.set_muted(muted).await?)
+    }
+
+    /// Camera on or off.
+    pub async fn set_camera(&self, on: bool) -> Result<(), SessionError> {
+        Ok(self.client()?.set_camera(on).await?)
+    }
+
+    /// The person has read a warning.
+    pub async fn dismiss_warning(&self, id: u64) -> Result<(), SessionError> {
+        Ok(self.client()?.dismiss_warning(id).await?)
+    }
+
+    /// Leaves; the last snapshot says so.
+    pub async fn leave(&self) -> Result<(), SessionError> {
+        Ok(self.client()?.leave().await?)
+    }
+
+    /// Back to no meeting, devices released.
+    pub async fn close(&self) {
+        let _changing = self.changing.lock().await;
+        self.shut();
+    }
+
+    /// Pictures for the window after number `after`; an empty batch when there is no meeting.
+    pub async fn next_frames(&self, after: u32, form: Form, patience: Duration) -> Vec<u8> {
+        let frames = lock(&self.opened)
+            .as_ref()
+            .map(|opened| opened.client.frames());
+        match frames {
+            Some(frames) => frames.next(after, form, patience).await,
+            None => {
+                tokio::time::sleep(patience).await;
+                Vec::new()
+            }
+        }
+    }
+
+    /// Leaves in good order when the window is closed.
+    pub async fn shut_down(&self) {
+        if self.leave().await.is_ok() {
+            let mut views = self.view.subscribe();
+            let gone = views.wait_for(|view| {
+                view.as_ref()
+                    .is_none_or(|view| view.phase == ViewPhase::Left)
+            });
+            let _ = tokio::time::timeout(FAREWELL, gone).await;
+        }
+        self.close().await;
+    }
+
+    /// Releases the lobby's devices: many open only once. The window keeps the last snapshot.
+    fn leave_lobby(&self) -> Option<Lobby> {
+        let view = self
+            .view
+            .borrow()
+            .clone()
+            .filter(|view| view.phase == ViewPhase::Lobby)?;
+        let opened = lock(&self.opened).take()?;
+        Some(Lobby {
+            entry: opened.entry.clone(),
+            muted: view.me.muted,
+            camera_off: !view.me.camera,
+        })
+    }
+
+    /// Back into the lobby with the devices that are chosen now. What was switched off stays off.
+    async fn reopen(&self, lobby: &Lobby) -> Result<Vec<String>, SessionError> {
+        let missing = match self.open_somehow(&lobby.entry).await {
+            Ok(missing) => missing,
+            Err(error) => {
+                self.shut();
+                return Err(error);
+            }
+        };
+        if lobby.muted {
+            self.set_muted(true).await?;
+        }
+        if lobby.camera_off {
+            self.set_camera(false).await?;
+        }
+        Ok(missing)
+    }
+
+    /// Opens with the chosen devices or, where one cannot be used, without it.
+    async fn open_somehow(&self, entry: &Entry) -> Result<Vec<String>, SessionError> {
+        let mut fallback = Fallback::new(choices::devices(&self.arguments, &self.store.get()));
+        let mut missing = Vec::new();
+        while let Err(error) = self.open(entry, fallback.devices()).await {
+            let SessionError::Client(cause) = &error else {
+                return Err(error);
+            };
+            let Some(lack) = Lack::behind(cause) else {
+                return Err(error);
+            };
+            if !fallback.do_without(lack) {
+                return Err(error);
+            }
+            let sentence = error.to_string();
+            if !missing.contains(&sentence) {
+                missing.push(sentence);
+            }
+        }
+        Ok(missing)
+    }
+
+    async fn open(&self, entry: &Entry, devices: Devices) -> Result<(), SessionError> {
+        let options = Options {
+            entry: match entry {
+                Entry::Host => conclave_client::Entry::Host(self.server()),
+                Entry::Join { link } => conclave_client::Entry::Join(Box::new(link.parse()?)),
+            },
+            key: self.key()?,
+            devices,
+            waiting_room: true,
+            lifetime: LIFETIME,
+            preview: true,
+            watch: Size::Medium,
+            save: None,
+        };
+        let (client, mut events) = Client::open(options).await?;
+        let mut views = client.view();
+        let out = self.view.clone();
+        let tasks = [
+            tauri::async_runtime::spawn(async move {
+                loop {
+                    out.send_replace(Some(views.borrow_and_update().clone()));
+                    if views.changed().await.is_err() {
+                        break;
+                    }
+                }
+            }),
+            // Everything that the window shows is in the snapshots; events are for programs.
+            tauri::async_runtime::spawn(async move { while events.recv().await.is_some() {} }),
+        ];
+        *lock(&self.opened) = Some(Opened {
+            client: Arc::new(client),
+            entry: entry.clone(),
+            tasks,
+        });
+        Ok(())
+    }
+
+    fn server(&self) -> Server {
+        self.arguments
+            .server
+            .clone()
+            .map_or(Server::Own, Server::At)
+    }
+
+    /// One key for as long as the window lives.
+    fn key(&self) -> Result<Arc<DeviceKey>, ClientError> {
+        match self.key.get() {
+            Some(key) => Ok(Arc::clone(key)),
+            None => {
+                let fresh = new_device_key()?;
+                Ok(Arc::clone(self.key.get_or_init(|| fresh)))
+            }
+        }
+    }
+
+    fn shut(&self) {
+        drop(lock(&self.opened).take());
+        self.view.send_replace(None);
+    }
+
+    fn client(&self) -> Result<Arc<Client>, SessionError> {
+        let opened = lock(&self.opened);
+        opened
+            .as_ref()
+            .map(|opened| Arc::clone(&opened.client))
+            .ok_or(SessionError::NoMeeting)
+    }
+}
+
+fn known(device: &str) -> Result<DeviceId, SessionError> {
+    device.parse().map_err(|_| SessionError::UnknownDevice)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Values are replaced whole; a panic elsewhere leaves nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,40 @@
+/** How tiles share the stage. */
+
+/** Tiles on one page. Browsers keep some 16 drawing contexts alive; a page stays below. */
+export const PAGE_SIZE = 12;
+
+const WIDEST = 16 / 9;
+const NARROWEST = 4 / 3;
+
+export interface Grid {
+  columns: number;
+  /** Size of one tile in CSS pixels. */
+  width: number;
+  height: number;
+}
+
+/** The arrangement of `count` tiles that covers most of the stage. */
+export function arrange(count: number, width: number, height: number, gap: number): Grid {
+  let best: Grid = { columns: 1, width: 0, height: 0 };
+  let bestArea = -1;
+  for (let columns = 1; columns <= Math.max(count, 1); columns += 1) {
+    const rows = Math.ceil(Math.max(count, 1) / columns);
+    const cellWidth = (width - gap * (columns - 1)) / columns;
+    const cellHeight = (height - gap * (rows - 1)) / rows;
+    if (cellWidth <= 0 || cellHeight <= 0) continue;
+    const tile = tileIn(cellWidth, cellHeight);
+    const area = tile.width * tile.height;
+    if (area <= bestArea) continue;
+    bestArea = area;
+    best = { columns, ...tile };
+  }
+  return best;
+}
+
+/** Fills the cell, but keeps a shape in which a face looks right. */
+function tileIn(width: number, height: number): { width: number; height: number } {
+  return {
+    width: Math.floor(Math.min(width, height * WIDEST)),
+    height: Math.floor(Math.min(height, width / NARROWEST)),
+  };
+}

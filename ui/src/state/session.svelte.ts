@@ -1,0 +1,134 @@
+/**
+ * The window's whole state: the latest snapshot, and the little that only the window knows.
+ *
+ * Components read from here and call the verbs below; they never talk to the backend themselves.
+ */
+import { getContext, setContext } from "svelte";
+import { sentenceOf, type Backend, type Devices, type Entry, type Settings } from "../backend/backend";
+import type { MeetingView } from "../backend/view";
+import { decodes } from "../video/decoder";
+import { FramePump } from "../video/pump";
+import { announce } from "./announcements";
+
+export type Panel = "people" | "security";
+
+/** Where `Meeting.svelte` lays panels over the stage. */
+const NARROW_PX = 820;
+const NOBODY: Settings = { name: "", camera: null, microphone: null, speaker: null };
+const NO_DEVICES: Devices = { cameras: [], microphones: [], speakers: [] };
+
+export class Session {
+  view: MeetingView | null = $state.raw(null);
+  settings: Settings = $state.raw(NOBODY);
+  devices: Devices = $state.raw(NO_DEVICES);
+  /** The sentence of the last thing that failed. */
+  error: string | null = $state(null);
+  /** Sentences about devices that the lobby opened without. */
+  missing: string[] = $state.raw([]);
+  /** An answer of the backend is awaited; primary buttons rest. */
+  busy = $state(false);
+  /** The door is being opened: from a granted `enter` until the lobby is over. */
+  entering = $state(false);
+  /** In a narrow window a panel covers the stage, so it waits to be asked for. */
+  panel: Panel | null = $state(innerWidth > NARROW_PX ? "people" : null);
+  /** For live regions: what was just said. The number makes equal sentences differ. */
+  said: { number: number; text: string } = $state.raw({ number: 0, text: "" });
+
+  readonly pump: FramePump;
+  readonly #backend: Backend;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+    this.pump = new FramePump(backend);
+  }
+
+  /** Reads settings and begins to follow the meeting. */
+  async start(): Promise<void> {
+    await this.#try(async () => {
+      this.pump.raw = !(await decodes());
+      this.settings = await this.#backend.settings();
+      await this.#backend.watch((view) => this.#onView(view));
+    });
+  }
+
+  async saveSettings(change: Partial<Settings>): Promise<void> {
+    await this.#try(async () => {
+      this.settings = { ...this.settings, ...change };
+      const missing = await this.#backend.saveSettings(this.settings);
+      if (missing === null) return;
+      this.missing = missing.map(sentenceOf);
+      // Other devices are another source of pictures, which counts from the beginning.
+      this.pump.restart();
+    });
+  }
+
+  async openLobby(entry: Entry): Promise<void> {
+    await this.#exclusively(async () => {
+      this.missing = [];
+      this.missing = (await this.#backend.openLobby(entry)).map(sentenceOf);
+      this.devices = await this.#backend.devices();
+    });
+  }
+
+  async enter(name: string, title: string): Promise<void> {
+    await this.#exclusively(async () => {
+      await this.saveSettings({ name });
+      await this.#backend.enter({ name, title });
+      this.entering = true;
+    });
+  }
+
+  admit = (device: string): Promise<void> => this.#try(() => this.#backend.admit(device));
+  refuse = (device: string): Promise<void> => this.#try(() => this.#backend.refuse(device));
+  remove = (device: string): Promise<void> => this.#try(() => this.#backend.remove(device));
+  dismissWarning = (id: number): Promise<void> => this.#try(() => this.#backend.dismissWarning(id));
+  setMuted = (muted: boolean): Promise<void> => this.#try(() => this.#backend.setMuted(muted));
+  setCamera = (on: boolean): Promise<void> => this.#try(() => this.#backend.setCamera(on));
+  leave = (): Promise<void> => this.#try(() => this.#backend.leave());
+  close = (): Promise<void> => this.#try(() => this.#backend.close());
+
+  async admitAll(): Promise<void> {
+    for (const knock of this.view?.knocks ?? []) await this.admit(knock.device);
+  }
+
+  toggle(panel: Panel): void {
+    this.panel = this.panel === panel ? null : panel;
+  }
+
+  #onView(view: MeetingView | null): void {
+    const sentences = announce(this.view, view);
+    if (sentences.length > 0) this.said = { number: this.said.number + 1, text: sentences.join(" ") };
+    this.view = view;
+    if (view?.phase !== "lobby") this.entering = false;
+    const live = view !== null && view.phase !== "left";
+    if (!live) return this.pump.stop();
+    this.pump.start();
+    this.pump.retain(new Set([0, ...view.members.map((member) => member.tile)]));
+  }
+
+  async #exclusively(work: () => Promise<void>): Promise<void> {
+    if (this.busy || this.entering) return;
+    this.busy = true;
+    await this.#try(work);
+    this.busy = false;
+  }
+
+  async #try(work: () => Promise<void>): Promise<void> {
+    try {
+      this.error = null;
+      await work();
+    } catch (error) {
+      this.error = sentenceOf(error);
+    }
+  }
+}
+
+const KEY = Symbol("session");
+
+export function provideSession(session: Session): void {
+  setContext(KEY, session);
+}
+
+export function useSession(): Session {
+  return getContext<Session>(KEY);
+}

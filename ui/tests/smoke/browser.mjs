@@ -1,0 +1,67 @@
+/** Debian's Chromium on the built UI with simulated people. Shared by the smoke test and the screenshots. */
+import { createReadStream, existsSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const ROOT = fileURLToPath(new URL("../../dist-fake", import.meta.url));
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const KINDS = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".woff2": "font/woff2",
+};
+/** The app's own policy, as far as a plain browser has the same sources. */
+const POLICY =
+  "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'";
+
+function serve() {
+  const server = createServer((request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
+    const file = join(ROOT, path === "/" ? "index.html" : path);
+    if (!file.startsWith(ROOT) || !existsSync(file)) return response.writeHead(404).end();
+    response.writeHead(200, {
+      "content-type": KINDS[extname(file)] ?? "application/octet-stream",
+      "content-security-policy": POLICY,
+    });
+    createReadStream(file).pipe(response);
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
+}
+
+/** Runs `work` with a function that opens pages, then ends browser and server whatever happened. */
+export async function withBrowser(work) {
+  const server = await serve();
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--use-gl=swiftshader", "--enable-unsafe-swiftshader"] });
+  const origin = `http://127.0.0.1:${server.address().port}/`;
+  try {
+    return await work(async (query = "", options = {}) => {
+      const { before, ...look } = options;
+      const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...look });
+      if (before) await context.addInitScript(before);
+      const page = await context.newPage();
+      page.complaints = [];
+      page.on("pageerror", (error) => page.complaints.push(String(error)));
+      page.on("console", (message) => message.type() === "error" && page.complaints.push(message.text()));
+      await page.goto(origin + query);
+      return page;
+    });
+  } finally {
+    await browser.close();
+    server.close();
+  }
+}
+
+/** Every screen, by the query that opens it. */
+export const SCREENS = {
+  home: "",
+  lobby: "?scene=lobby",
+  waiting: "?scene=waiting",
+  meeting: "?scene=meeting&people=4",
+  alone: "?scene=meeting&people=0",
+  trouble: "?scene=trouble&people=4",
+  left: "?scene=left",
+};
