@@ -109,7 +109,7 @@ impl ServerAddress {
 
     pub(crate) fn trust(&self) -> Trust {
         match &self.certificate {
-            Some(certificate) => Trust::Pinned(certificate.clone()),
+            Some(certificate) => Trust::Pinned(*certificate),
             None => Trust::System,
         }
     }

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite;
 
 use crate::activity::Activity;
 use crate::delivery::{DeliveryService, Log, Next, Session};
-use crate::limits::{CONTROL_SILENCE, FIRST_MESSAGE, MAX_FRAME, PING_EVERY, SEND_TIMEOUT};
+use crate::limits::{CONTROL_SILENCE, MAX_FRAME, PING_EVERY, SEND_TIMEOUT};
 
 /// Frames up to this size are read, so that one over the bound can still be answered; anything
 /// longer ends the connection while its header is read.
@@ -106,7 +106,7 @@ async fn pump<L: Log>(
                 }
                 if !session.is_stranger() {
                     stranger_since = Instant::now();
-                } else if stranger_since.elapsed() > FIRST_MESSAGE {
+                } else if stranger_since.elapsed() > session.patience() {
                     return Some(NORMAL);
                 }
                 send(out, Message::Ping(Bytes::new())).await?;

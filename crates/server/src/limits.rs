@@ -93,6 +93,9 @@ pub const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// A connection that has not said which meeting it is for by then is closed.
 pub const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 
+/// One that has looked at a meeting may stand in its lobby for so long before it knocks.
+pub const LOBBY: Duration = Duration::from_secs(1800);
+
 /// The control channel's and the relay WebSocket's keep-alive.
 pub const PING_EVERY: Duration = Duration::from_secs(1);
 

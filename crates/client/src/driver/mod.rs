@@ -325,7 +325,9 @@ impl Driver {
 
     fn refresh(&mut self) {
         self.refreshes += 1;
-        if self.refreshes % REFRESHES_PER_REPORT == 0 && self.snapshot().phase == Phase::Active {
+        if self.refreshes.is_multiple_of(REFRESHES_PER_REPORT)
+            && self.snapshot().phase == Phase::Active
+        {
             // Figures of this second are of no use in the next one: a slow reader misses some.
             let _ = self
                 .events

@@ -84,7 +84,7 @@ impl Service {
             .collect();
         table.knocks.retain(|device, _| !gone.contains(device));
         for device in gone {
-            self.to_hosts(ServerMessage::KnockWithdrawn { device });
+            self.tell_hosts(ServerMessage::KnockWithdrawn { device });
         }
     }
 
@@ -201,7 +201,7 @@ impl Service {
         };
         table.knocks.insert(knock.device, (line, knock));
         self.outbox.push_back((line, ServerMessage::Waiting));
-        self.to_hosts(message);
+        self.tell_hosts(message);
     }
 
     fn attach(&mut self, line: Line, attach: Attach) {
@@ -336,7 +336,7 @@ impl Service {
         }
     }
 
-    fn to_hosts(&mut self, message: ServerMessage) {
+    fn tell_hosts(&mut self, message: ServerMessage) {
         let Some(table) = &self.meeting else { return };
         for line in table
             .members

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use conclave_wire::{ClientMessage, DecodeError, DeviceId, ErrorCode, MeetingId, ServerMessage};
@@ -21,7 +22,7 @@ use super::meeting::{CommitRefused, Greeting, frame};
 use super::memory_log::MemoryLog;
 use super::notice::Notice;
 use super::service::{DeliveryService, Place};
-use crate::limits::{MAX_FRAME, READY_FRAMES};
+use crate::limits::{FIRST_MESSAGE, LOBBY, MAX_FRAME, READY_FRAMES};
 
 /// See the module. Call [`Session::close`] at the end, or the meeting will believe that the
 /// device is still connected.
@@ -29,6 +30,8 @@ use crate::limits::{MAX_FRAME, READY_FRAMES};
 pub struct Session<L: Log = MemoryLog> {
     service: Arc<DeliveryService<L>>,
     stage: Stage,
+    /// Whether it has shown a link that fits a meeting.
+    has_looked: bool,
     /// Frames to send before anything else.
     ready: VecDeque<Bytes>,
     closing: bool,
@@ -84,6 +87,7 @@ impl<L: Log> Session<L> {
             bytes: Bucket::new(limits.byte_burst, limits.bytes_per_s, now),
             service,
             stage: Stage::Stranger,
+            has_looked: false,
             ready: VecDeque::new(),
             closing: false,
             too_fast: 0,
@@ -93,6 +97,15 @@ impl<L: Log> Session<L> {
     /// Whether the connection belongs to no meeting yet.
     pub fn is_stranger(&self) -> bool {
         matches!(self.stage, Stage::Stranger)
+    }
+
+    /// How long the connection may belong to no meeting.
+    pub fn patience(&self) -> Duration {
+        if self.has_looked {
+            LOBBY
+        } else {
+            FIRST_MESSAGE
+        }
     }
 
     /// Whether more input may come now. A client that sends and never reads is left to wait.
@@ -212,6 +225,7 @@ impl<L: Log> Session<L> {
                 knock_token,
             } => {
                 let descriptor = self.service.look(meeting, &knock_token).await?;
+                self.has_looked = true;
                 self.ready.push_back(descriptor);
             }
             ClientMessage::Open(open) => {
