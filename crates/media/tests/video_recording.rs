@@ -167,7 +167,7 @@ fn assert_is_full_disk(error: &RecordingError) {
         "{text}"
     );
     assert!(
-        text.to_lowercase().contains("no space left"),
+        text.to_lowercase().contains("disk is full"),
         "the cause is named: {text}"
     );
 }
@@ -209,6 +209,6 @@ fn the_last_picture_is_saved_as_a_png_in_true_colours() {
             .save_png(Path::new("/dev/full"))
             .unwrap_err()
             .to_string();
-        assert!(text.contains("disk is full"), "{text}");
+        assert!(text.contains("No space left"), "{text}");
     }
 }
