@@ -18,6 +18,7 @@ mod window;
 use anyhow::Context as _;
 use clap::Parser as _;
 use tauri::Manager as _;
+use tracing_subscriber::EnvFilter;
 
 use arguments::Arguments;
 use session::Session;
@@ -25,8 +26,10 @@ use settings::Store;
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    let filter =
+        EnvFilter::try_from_env("CONCLAVE_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
     let app = commands::register(tauri::Builder::default())

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use conclave_client::{
-    Client, ClientError, DeviceId, DeviceKey, Devices, DisplayName, Form, LinkError, MeetingView,
-    NameError, Options, Server, Size, Title, ViewPhase, new_device_key,
+    Client, ClientError, DeviceId, DeviceKey, Devices, DisplayName, Form, LinkError,
+    MEETING_LIFETIME, MeetingView, NameError, Options, Server, Size, Title, ViewPhase,
+    new_device_key,
 };
 use serde::Deserialize;
 use tauri::async_runtime::JoinHandle;
@@ -17,8 +18,6 @@ use crate::choices;
 use crate::fallback::{Fallback, Lack};
 use crate::settings::{SaveError, Settings, Store};
 
-/// How long a server keeps a meeting of ours at most.
-const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the others' clients and the server get to hear that the window was closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// The shortest time between two snapshots to the window; a person sees no difference.
@@ -310,7 +309,7 @@ impl Session {
             key: self.key()?,
             devices,
             waiting_room: true,
-            lifetime: LIFETIME,
+            lifetime: MEETING_LIFETIME,
             preview: true,
             watch: Size::Medium,
             save: None,

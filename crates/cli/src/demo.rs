@@ -6,15 +6,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use conclave_client::sidecar::Sidecar;
 use conclave_client::{
-    CameraSource, Client, ClientEvent, Devices, Entry, Introduction, InviteLink, MemberReport,
-    MicrophoneSource, Options, Processing, SenderReport, Server, Size, SpeakerSink, TrackReport,
-    new_device_key,
+    CameraSource, Client, ClientEvent, Devices, Entry, Introduction, InviteLink, MEETING_LIFETIME,
+    MemberReport, MicrophoneSource, Options, Processing, SenderReport, Server, Size, SpeakerSink,
+    TrackReport, new_device_key,
 };
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout_at};
 
 use crate::args::Demo;
-use crate::meet::LIFETIME;
 
 /// How long the two may take to come together.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -69,7 +68,7 @@ impl Guest {
                 processing: Processing::default(),
             },
             waiting_room: false,
-            lifetime: LIFETIME,
+            lifetime: MEETING_LIFETIME,
             preview: false,
             watch: Size::Medium,
             save: Some(folder.to_owned()),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use conclave_client::{
-    Client, ClientEvent, DeviceId, Entry, Introduction, Options, Server, Size, Title,
-    new_device_key,
+    Client, ClientEvent, DeviceId, Entry, Introduction, MEETING_LIFETIME, Options, Server, Size,
+    Title, new_device_key,
 };
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio::sync::mpsc::Receiver;
@@ -14,9 +14,6 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::args::{Admit, Host, Join, Seat};
 use crate::report::tell;
-
-/// A meeting is kept so long by its server.
-pub(crate) const LIFETIME: Duration = Duration::from_secs(12 * 3600);
 
 pub(crate) async fn host(host: Host) -> Result<()> {
     let server = host.server.map_or(Server::Own, Server::At);
@@ -38,7 +35,7 @@ fn options(entry: Entry, seat: &Seat, waiting_room: bool) -> Result<Options> {
         key: new_device_key()?,
         devices: seat.devices(),
         waiting_room,
-        lifetime: LIFETIME,
+        lifetime: MEETING_LIFETIME,
         preview: false,
         watch: Size::Medium,
         save: seat.save.clone(),

@@ -33,7 +33,8 @@ pub use event::{ClientEvent, MemberReport, SenderReport, TrackReport};
 pub use frames::{Form, FrameHub};
 pub use identity::new_device_key;
 pub use options::{
-    Devices, Entry, Introduction, Options, Server, ServerAddress, ServerAddressError,
+    Devices, Entry, Introduction, MEETING_LIFETIME, Options, Server, ServerAddress,
+    ServerAddressError,
 };
 pub use view::{
     KnockView, LeftView, MeView, MeetingView, MemberView, ViewPhase, ViewRole, WarningView,

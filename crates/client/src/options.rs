@@ -13,6 +13,9 @@ use conclave_meeting::{DisplayName, InviteLink, Title};
 use conclave_transport::{Endpoint, Fingerprint, Trust};
 use url::Url;
 
+/// How long a server keeps a meeting that nobody ends, unless something else is chosen.
+pub const MEETING_LIFETIME: Duration = Duration::from_secs(12 * 3600);
+
 /// Everything that is settled before the lobby opens.
 pub struct Options {
     /// New meeting or a link.

@@ -122,7 +122,7 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
     /// A commit broke the rules.
-    #[error("Refused: {0}. The meeting goes on without that change.")]
+    #[error("Refused: {0}. This device does not follow that change.")]
     Refused(Violation),
     /// Something in the log was not sealed by anyone with the link.
     #[error("The server delivered something that is not of this meeting; it was ignored.")]
