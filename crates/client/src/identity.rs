@@ -18,11 +18,12 @@ pub fn new_device_key() -> Result<Arc<DeviceKey>, ClientError> {
 
 /// Fills a buffer from the system's random source.
 ///
-/// A pseudonym of zeros would be refused by everyone as soon as there are two, so that a failing
-/// source shows itself as a refusal and never as a collision that goes unnoticed.
+/// Without randomness nothing that follows could be secret, and a weak id would not show itself:
+/// a program that cannot get any ends at once.
 pub(crate) fn fill_random(buffer: &mut [u8]) {
     if aws_lc_rs::rand::fill(buffer).is_err() {
-        buffer.fill(0);
+        tracing::error!("the system gives no random bytes; nothing can be kept secret without");
+        std::process::abort();
     }
 }
 
