@@ -14,7 +14,7 @@ use crate::options::ServerAddress;
 /// Messages that wait in either direction.
 const QUEUE: usize = 256;
 /// Pauses between tries; the last one repeats.
-const PAUSES_MS: [u64; 5] = [0, 100, 250, 500, 1000];
+const PAUSES_MS: [u64; 4] = [0, 100, 250, 500];
 
 /// What the connection reports.
 pub(crate) enum LinkEvent {
