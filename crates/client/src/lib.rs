@@ -26,6 +26,7 @@ mod options;
 mod saving;
 pub mod sidecar;
 mod view;
+mod wait;
 
 pub use client::Client;
 pub use error::ClientError;

@@ -12,7 +12,7 @@ use conclave_meeting::{
 };
 use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval};
 
 use self::drawing::empty_view;
 use crate::command::Command;
@@ -25,6 +25,7 @@ use crate::media::{MediaEvent, MediaPlane};
 use crate::options::{Entry, Introduction, Options, Server, ServerAddress};
 use crate::sidecar::Sidecar;
 use crate::view::{self, MeetingView, WarningView};
+use crate::wait::until;
 
 /// How often levels and speakers are drawn anew.
 const REFRESH: Duration = Duration::from_millis(100);
@@ -380,13 +381,6 @@ impl Driver {
 async fn link_event(control: &mut Option<ControlLink>) -> Option<LinkEvent> {
     match control {
         Some(control) => control.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
 }

@@ -13,11 +13,11 @@ use conclave_media::video::{
 use conclave_transport::{Broadcast, Delivery, PublishError, TrackOptions, TrackWriter};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::sleep_until;
 
 use super::plane::MediaEvent;
 use super::tracks;
 use crate::frames::{FrameHub, OWN_TILE};
+use crate::wait::until;
 
 /// What the publisher is told.
 pub(super) enum Order {
@@ -397,13 +397,6 @@ async fn given(camera: Option<&mut Camera>) -> Given {
 async fn finished<T>(task: Option<&mut JoinHandle<T>>) -> Result<T, JoinError> {
     match task {
         Some(task) => task.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
 }
