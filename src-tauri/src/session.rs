@@ -19,7 +19,7 @@ use crate::fallback::{Fallback, Lack};
 use crate::settings::{SaveError, Settings, Store};
 
 /// How long the others' clients and the server get to hear that the window was closed.
-const FAREWELL: Duration = Duration::from_secs(1);
+const FAREWELL: Duration = Duration::from_secs(5);
 /// The shortest time between two snapshots to the window; a person sees no difference.
 const VIEW_INTERVAL: Duration = Duration::from_millis(40);
 
@@ -213,8 +213,20 @@ impl Session {
     }
 
     /// Back to no meeting, devices released.
+    ///
+    /// Who has left and goes on at once has not said goodbye yet: the others would take him for
+    /// somebody whose connection broke, and a host's own server would end before it told them.
     pub async fn close(&self) {
         let _changing = self.changing.lock().await;
+        let over = self
+            .view
+            .borrow()
+            .as_ref()
+            .is_some_and(|view| view.phase == ViewPhase::Left);
+        if let (true, Ok(client)) = (over, self.client()) {
+            self.view.send_replace(None);
+            let _ = tokio::time::timeout(FAREWELL, client.ended()).await;
+        }
         self.shut();
     }
 
@@ -234,13 +246,11 @@ impl Session {
 
     /// Leaves in good order when the window is closed.
     pub async fn shut_down(&self) {
-        if self.leave().await.is_ok() {
-            let mut views = self.view.subscribe();
-            let gone = views.wait_for(|view| {
-                view.as_ref()
-                    .is_none_or(|view| view.phase == ViewPhase::Left)
-            });
-            let _ = tokio::time::timeout(FAREWELL, gone).await;
+        let client = self.client();
+        if let Ok(client) = client
+            && client.leave().await.is_ok()
+        {
+            let _ = tokio::time::timeout(FAREWELL, client.ended()).await;
         }
         self.close().await;
     }

@@ -15,7 +15,7 @@ use crate::options::{Introduction, Options};
 use crate::view::MeetingView;
 
 /// One meeting, from its lobby to its end. Dropping it ends everything at once; [`Self::leave`]
-/// says goodbye first.
+/// says goodbye first, and [`Self::ended`] waits until it is said.
 pub struct Client {
     commands: mpsc::Sender<Command>,
     view: watch::Receiver<MeetingView>,
@@ -118,6 +118,14 @@ impl Client {
     /// See [`Self::enter`].
     pub async fn leave(&self) -> Result<(), ClientError> {
         self.order(Command::Leave).await
+    }
+
+    /// Waits until the goodbye is said, the devices are released and an own server has ended.
+    /// The view says that the meeting is over before that: nobody waits for a goodbye.
+    pub async fn ended(&self) {
+        let mut view = self.view.clone();
+        // The driver holds the other end for as long as it lives.
+        while view.changed().await.is_ok() {}
     }
 
     /// The snapshot to draw, and its changes.

@@ -10,7 +10,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use conclave_wire::ErrorCode;
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite;
@@ -111,7 +111,14 @@ async fn pump<L: Log>(
                 }
                 send(out, Message::Ping(Bytes::new())).await?;
             }
-            () = stopped(stop) => return Some(GOING_AWAY),
+            () = stopped(stop) => {
+                // What is in the log goes out first: the end of a meeting must not be lost with
+                // the server that its host takes along.
+                while let Some(Next::Frame(frame)) = session.next().now_or_never() {
+                    send(out, Message::Binary(frame)).await?;
+                }
+                return Some(GOING_AWAY);
+            }
         }
     }
 }
