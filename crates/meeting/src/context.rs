@@ -68,12 +68,10 @@ impl Context {
 
     /// A new pseudonym: an old leaf and a new one must never be taken for each other.
     pub(crate) fn renew_device(&mut self) {
-        let mut device = [0; 16];
-        (self.entropy)(&mut device);
-        self.device = DeviceId(device);
         let mut token = [0; 32];
         (self.entropy)(&mut token);
         self.device_token = Token(token);
+        self.device = DeviceId::of(&self.device_token.hash());
     }
 
     pub(crate) fn send(&mut self, message: ClientMessage) {

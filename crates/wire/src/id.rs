@@ -1,9 +1,12 @@
-//! Identifiers that the service sees. They are random and name nobody.
+//! Identifiers that the service sees. They name nobody.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::TokenHash;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -40,9 +43,28 @@ id! {
     MeetingId
 }
 id! {
-    /// A device in one meeting: 16 random bytes, made afresh for each meeting, also the identity
-    /// in the device's MLS credential. It names no person and links no two meetings.
+    /// A device in one meeting, made afresh for each meeting, also the identity in the device's
+    /// MLS credential. It names no person and links no two meetings.
     DeviceId
+}
+
+/// What stands before the hash that a [`DeviceId`] is cut from.
+const DEVICE_DOMAIN: &[u8] = b"Conclave device id v1";
+
+impl DeviceId {
+    /// The id of the device whose token has this hash: the first half of its SHA-256.
+    ///
+    /// So nobody can take another's id without his token, not even towards a service that has
+    /// lost its memory.
+    pub fn of(token: &TokenHash) -> Self {
+        let digest = Sha256::new()
+            .chain_update(DEVICE_DOMAIN)
+            .chain_update(token.0)
+            .finalize();
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        Self(id)
+    }
 }
 
 /// The text is not 32 hexadecimal digits.

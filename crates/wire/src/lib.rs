@@ -13,6 +13,8 @@
 //! member  Attach ───────────▶ Attached, then every Entry from `from_seq`
 //!         Commit ───────────▶ Entry to all, sender included | CommitConflict to the loser
 //!         Publish ──────────▶ Entry to all, sender included
+//!         Signal, Direct ───▶ Signal to those who are connected
+//!         Describe, WantKnocks
 //!         RequestGrant ─────▶ Grant
 //!         Leave ────────────▶ (closed)
 //! ```
@@ -27,8 +29,8 @@ pub use blob::{Blob, List, TooLong};
 pub use codec::{DecodeError, EncodeError, MAX_MESSAGE, VERSION};
 pub use id::{DeviceId, MeetingId};
 pub use message::{
-    Admission, Attach, ClientMessage, Commit, CommitBlob, Entry, EntryBody, ErrorCode, Knock,
-    MAX_BATCH, MAX_CARD, MAX_COMMIT, MAX_DESCRIPTOR, MAX_PUBLISH, MAX_TREE, MAX_WELCOME,
-    MemberProof, OpenMeeting, ServerMessage,
+    Admission, Attach, ClientMessage, Commit, CommitBlob, Door, Entry, EntryBody, ErrorCode, Knock,
+    MAX_BATCH, MAX_CARD, MAX_COMMIT, MAX_DESCRIPTOR, MAX_DIRECT, MAX_PUBLISH, MAX_SIGNAL, MAX_TREE,
+    MAX_WELCOME, MemberProof, OpenMeeting, ServerMessage,
 };
 pub use token::{Token, TokenHash};

@@ -7,7 +7,7 @@ use crate::{Blob, DeviceId, List, MeetingId, Token, TokenHash};
 /// Bytes of a sealed descriptor.
 pub const MAX_DESCRIPTOR: usize = 16 * 1024;
 /// Bytes of a sealed knock card with its KeyPackage.
-pub const MAX_CARD: usize = 16 * 1024;
+pub const MAX_CARD: usize = 24 * 1024;
 /// Bytes of a sealed commit: a path commit in a meeting of 1,000 is up to 1.2 MB.
 pub const MAX_COMMIT: usize = 1536 * 1024;
 /// Bytes of a sealed welcome for one batch.
@@ -16,6 +16,10 @@ pub const MAX_WELCOME: usize = 512 * 1024;
 pub const MAX_TREE: usize = 3 * 1024 * 1024;
 /// Bytes of a sealed application message.
 pub const MAX_PUBLISH: usize = 256 * 1024;
+/// Bytes of a sealed signal to everybody.
+pub const MAX_SIGNAL: usize = 8 * 1024;
+/// Bytes of a sealed signal to one device: a group's public state in a meeting of some hundreds.
+pub const MAX_DIRECT: usize = 1024 * 1024;
 /// Devices in one commit.
 pub const MAX_BATCH: usize = 1024;
 
@@ -51,6 +55,25 @@ pub enum ClientMessage {
         /// The sealed message.
         message: Blob<MAX_PUBLISH>,
     },
+    /// Something for those who are connected now: heartbeats and requests, which nobody misses who
+    /// comes later. It is in no log; a receiver that is slow may lose it. The sender does not get
+    /// it back.
+    Signal {
+        /// The sealed signal.
+        message: Blob<MAX_SIGNAL>,
+    },
+    /// A signal for one device. Lost, if the device is not connected.
+    Direct {
+        /// For whom.
+        to: DeviceId,
+        /// The sealed signal.
+        message: Blob<MAX_DIRECT>,
+    },
+    /// Replaces what the door shows: after this only the new token admits `Look` and `Knock`, and
+    /// `Look` shows the new descriptor.
+    Describe(Door),
+    /// Whether this device wants to see who knocks from now on; if so, those that wait follow.
+    WantKnocks(bool),
     /// Tells a knocking device that it will not be let in.
     Refuse {
         /// Who knocked.
@@ -62,18 +85,25 @@ pub enum ClientMessage {
     Leave,
 }
 
+/// What a meeting shows at its door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Door {
+    /// Hash of the token that `Look` and `Knock` must show.
+    pub knock_hash: TokenHash,
+    /// Title and the like, sealed under the link's secret.
+    pub descriptor: Blob<MAX_DESCRIPTOR>,
+}
+
 /// The public part of a meeting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenMeeting {
     /// Which meeting.
     pub meeting: MeetingId,
-    /// Hash of the token that `Look` and `Knock` must show.
-    pub knock_hash: TokenHash,
-    /// Title and the like, sealed under the link's secret.
-    pub descriptor: Blob<MAX_DESCRIPTOR>,
+    /// What it shows at its door.
+    pub door: Door,
     /// After this many seconds the service forgets the meeting; it may set a lower bound of its own.
     pub lifetime_s: u32,
-    /// The opener's device.
+    /// The opener's device: [`DeviceId::of`] the hash of its token.
     pub device: DeviceId,
     /// The opener's device token, whose hash the service keeps.
     pub device_token: Token,
@@ -92,7 +122,7 @@ pub struct Knock {
     pub meeting: MeetingId,
     /// Derived from the invite link's secret.
     pub knock_token: Token,
-    /// The knocker's pseudonymous device.
+    /// The knocker's pseudonymous device: [`DeviceId::of`] `device_hash`.
     pub device: DeviceId,
     /// Hash of the token that the device will attach with.
     pub device_hash: TokenHash,
@@ -112,7 +142,7 @@ pub struct Knock {
 pub struct Attach {
     /// Which meeting.
     pub meeting: MeetingId,
-    /// Which device.
+    /// Which device: [`DeviceId::of`] the hash of its token.
     pub device: DeviceId,
     /// The device's token. A known device must show the token that the service has the hash of.
     pub device_token: Token,
@@ -148,6 +178,8 @@ pub struct Commit {
     pub admission: Option<Admission>,
     /// Members that this commit removes; the service drops them and ends their media.
     pub removed: List<DeviceId, MAX_BATCH>,
+    /// A new door, when the commit renews the invite link: it changes with the epoch or not at all.
+    pub door: Option<Door>,
 }
 
 /// What newcomers need.
@@ -180,7 +212,7 @@ pub enum ServerMessage {
     },
     /// The sealed descriptor.
     Descriptor {
-        /// As given at `Open`.
+        /// As last given.
         descriptor: Blob<MAX_DESCRIPTOR>,
     },
     /// The knock was handed on, or waits for a host to come.
@@ -212,6 +244,13 @@ pub enum ServerMessage {
     },
     /// The next entry of the log.
     Entry(Entry),
+    /// A signal from another device; never the receiver's own.
+    Signal {
+        /// Who sent it, as the service claims.
+        from: DeviceId,
+        /// The sealed signal.
+        message: Blob<MAX_DIRECT>,
+    },
     /// The commit lost a race: the log is at `epoch`, and the winner's entry is on its way.
     CommitConflict {
         /// The epoch that the log has reached.
@@ -295,7 +334,8 @@ pub enum ErrorCode {
     /// The link's secret does not fit the meeting.
     #[error("the invite link does not fit the meeting")]
     WrongKnockToken,
-    /// The device is not (any more) a member, or its proof is not of the current epoch.
+    /// The device is not (any more) a member, its id is not that of its token, or its proof is of
+    /// no epoch in the log.
     #[error("this device is not a member of the meeting")]
     NotAMember,
     /// The log no longer reaches back to `from_seq`.

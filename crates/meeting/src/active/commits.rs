@@ -163,6 +163,7 @@ impl Commits {
             member_hash: wire_token(next).hash(),
             admission: None,
             removed: List::default(),
+            door: None,
         };
         self.last = Some(Step {
             from_epoch,
@@ -313,6 +314,7 @@ impl Active {
             member_hash: wire_token(&bundle.delivery_token).hash(),
             admission,
             removed: List::new(removed).ok()?,
+            door: None,
         })
     }
 

@@ -237,6 +237,7 @@ impl Active {
             ServerMessage::Removed => Flow::Leave(LeftReason::RemovedByServer),
             ServerMessage::Error { code } => self.refused_by_service(context, now, code),
             ServerMessage::Descriptor { .. }
+            | ServerMessage::Signal { .. }
             | ServerMessage::Waiting
             | ServerMessage::Refused
             | ServerMessage::Welcome { .. } => Flow::Stay,

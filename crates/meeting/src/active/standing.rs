@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::Token32;
-use conclave_wire::{Attach, Blob, ClientMessage, ErrorCode, MemberProof, OpenMeeting, Token};
+use conclave_wire::{Attach, Blob, ClientMessage, Door, ErrorCode, MemberProof, OpenMeeting, Token};
 
 use super::{Active, Flow};
 use crate::content::Content;
@@ -54,8 +54,10 @@ impl Active {
         };
         let open = OpenMeeting {
             meeting: context.link.meeting,
-            knock_hash: knock_token(context).hash(),
-            descriptor,
+            door: Door {
+                knock_hash: knock_token(context).hash(),
+                descriptor,
+            },
             lifetime_s: seconds(self.lifetime),
             device: context.device,
             device_token: context.device_token.clone(),

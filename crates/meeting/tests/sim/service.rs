@@ -133,7 +133,11 @@ impl Service {
                     self.outbox.push_back((at, ServerMessage::Refused));
                 }
             }
-            ClientMessage::RequestGrant => {}
+            ClientMessage::RequestGrant
+            | ClientMessage::Signal { .. }
+            | ClientMessage::Direct { .. }
+            | ClientMessage::Describe(_)
+            | ClientMessage::WantKnocks(_) => {}
             ClientMessage::Leave => {
                 let Some(table) = &mut self.meeting else {
                     return;
@@ -161,8 +165,8 @@ impl Service {
         };
         self.meeting = Some(Table {
             id: open.meeting,
-            knock_hash: open.knock_hash,
-            descriptor: open.descriptor,
+            knock_hash: open.door.knock_hash,
+            descriptor: open.door.descriptor,
             start_epoch: open.epoch,
             epochs: vec![open.member_hash],
             log: Vec::new(),

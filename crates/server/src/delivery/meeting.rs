@@ -92,9 +92,9 @@ impl Meeting {
         };
         Ok(Self {
             id: open.meeting,
-            knock_hash: open.knock_hash,
+            knock_hash: open.door.knock_hash,
             descriptor: frame(&ServerMessage::Descriptor {
-                descriptor: open.descriptor,
+                descriptor: open.door.descriptor,
             })?,
             ends: now + lifetime,
             ended: None,
