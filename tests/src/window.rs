@@ -33,13 +33,13 @@ impl Window {
         let display = Display::start();
         let sound = Sound::start();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let port = free_port();
+        let (port, native_port) = (free_port(), free_port());
         let mut command = Command::new(driver());
         command.args([
             "--port",
             &port.to_string(),
             "--native-port",
-            &free_port().to_string(),
+            &native_port.to_string(),
         ]);
         command
             .env("DISPLAY", display.name())
@@ -62,6 +62,8 @@ impl Window {
         }
         let driver = Process::start("tauri-driver", command);
         wait_for_port(port);
+        // WebKit's own driver, to which every word is passed on, is up after that.
+        wait_for_port(native_port);
         let session = Session::open(
             &format!("http://127.0.0.1:{port}"),
             &program("conclave-app"),
