@@ -4,10 +4,11 @@ use std::fmt;
 
 use aws_lc_rs::digest;
 use aws_lc_rs::rand;
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use zeroize::Zeroizing;
 
 use crate::CryptoFailure;
+use crate::signature::{is_valid, to_be_signed};
 
 const SIGNATURE_DOMAIN: &[u8] = b"Conclave device signature v1";
 const FINGERPRINT_DOMAIN: &[u8] = b"Conclave fingerprint v1";
@@ -70,7 +71,7 @@ impl DeviceKey {
     /// Signs `msg` for the purpose named by `domain`. A signature for one
     /// purpose is worthless for another.
     pub fn sign(&self, domain: &str, msg: &[u8]) -> [u8; 64] {
-        let signature = self.pair.sign(&to_be_signed(domain, msg));
+        let signature = self.pair.sign(&to_be_signed(SIGNATURE_DOMAIN, domain, msg));
         let mut bytes = [0; 64];
         bytes.copy_from_slice(signature.as_ref());
         bytes
@@ -88,9 +89,11 @@ pub fn verify_device(
     msg: &[u8],
     sig: &[u8; 64],
 ) -> Result<(), DeviceError> {
-    UnparsedPublicKey::new(&ED25519, public)
-        .verify(&to_be_signed(domain, msg), sig)
-        .map_err(|_| DeviceError::BadSignature)
+    if is_valid(public, SIGNATURE_DOMAIN, domain, msg, sig) {
+        Ok(())
+    } else {
+        Err(DeviceError::BadSignature)
+    }
 }
 
 /// A short name of a public key: its SHA-256 in a domain of its own, cut to 16
@@ -103,12 +106,6 @@ pub fn fingerprint16(public: &[u8]) -> [u8; 16] {
     let mut fingerprint = [0; 16];
     fingerprint.copy_from_slice(&context.finish().as_ref()[..16]);
     fingerprint
-}
-
-/// The length in front of the domain keeps ("a", "bc") and ("ab", "c") apart.
-fn to_be_signed(domain: &str, msg: &[u8]) -> Vec<u8> {
-    let domain_len = (domain.len() as u64).to_be_bytes();
-    [SIGNATURE_DOMAIN, &domain_len, domain.as_bytes(), msg].concat()
 }
 
 impl fmt::Debug for DeviceKey {

@@ -32,6 +32,7 @@ mod link;
 mod media;
 mod provider;
 pub mod sframe;
+mod signature;
 mod signer;
 mod storage;
 mod suite;
@@ -43,8 +44,8 @@ pub use code::SecurityCode;
 pub use device::{DeviceError, DeviceKey, fingerprint16, verify_device};
 pub use failure::CryptoFailure;
 pub use group::{
-    CommitBundle, CommitError, CommitSummary, CreateError, Group, JoinError, Member, MergeError,
-    ProcessError, Processed, ProtectError, Staged,
+    Change, CommitBundle, CommitError, CommitSummary, CreateError, Group, JoinError, Member,
+    MergeError, ProcessError, Processed, ProtectError, Staged,
 };
 pub use identity::{Leaf, Pseudonym};
 pub use key_package::{Candidate, KeyPackageError, VerifiedKeyPackage};
@@ -54,4 +55,5 @@ pub use media::{
     MediaEpoch, MediaError, OpenError, Opener, OpeningEpoch, Released, SealError, SealKey, Sealer,
     SealingEpoch, Track,
 };
+pub use signer::{LeafError, verify_leaf};
 pub use token::Token32;

@@ -1,16 +1,19 @@
 //! The MLS group of a meeting: who is in it, and what its epoch proves.
 //!
 //! ```text
-//!  create / join ──► Group ── add, remove, … ──► pending ── merge_pending ──► next epoch
+//!  create / join ──► Group ── change, … ────► pending ── merge_pending ──► next epoch
 //!                      │                            │
 //!                      │                            └─ clear_pending (lost the race)
 //!                      └─ process ──► Staged ── summary() ── merge ────────► next epoch
 //! ```
 
+mod change;
 mod commit;
 mod create;
 mod join;
+mod link;
 mod process;
+mod prove;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -18,11 +21,11 @@ mod tests;
 use std::fmt;
 use std::sync::OnceLock;
 
-use aws_lc_rs::digest;
 use openmls::prelude::{MlsGroup, OpenMlsProvider};
 use zeroize::Zeroizing;
 
-pub use commit::{CommitBundle, CommitError, MergeError, ProtectError};
+pub use change::{Change, CommitBundle, CommitError};
+pub use commit::{MergeError, ProtectError};
 pub use create::CreateError;
 pub use join::JoinError;
 pub use process::{ProcessError, Processed, Staged};
@@ -31,13 +34,14 @@ pub use summary::CommitSummary;
 use crate::media::{MediaEpoch, MediaError};
 use crate::provider::Provider;
 use crate::signer::LeafSigner;
-use crate::{CryptoFailure, Leaf, Pseudonym, SecurityCode, Token32, suite};
+use crate::{CryptoFailure, Leaf, LinkSecret, Pseudonym, SecurityCode, Token32, suite};
 
 /// Exporter label of the token that proves membership of an epoch to the server.
 const DELIVERY_LABEL: &str = "Conclave delivery";
+/// Exporter label of the next invite link's secret.
+const LINK_LABEL: &str = "Conclave invite link";
 /// Exporter label of RFC 9605 §5.2.
 const SFRAME_LABEL: &str = "SFrame 1.0 Base Key";
-const AUTHENTICATOR_DOMAIN: &[u8] = b"Conclave authenticator v1";
 
 /// One device's membership in a meeting.
 pub struct Group {
@@ -118,35 +122,6 @@ impl Group {
         suite::policy_in(self.mls.extensions()).map(<[u8]>::to_vec)
     }
 
-    /// The code to read aloud; equal for all members of this epoch.
-    pub fn security_code(&self) -> SecurityCode {
-        let derive = || SecurityCode::from_authenticator(self.mls.epoch_authenticator().as_slice());
-        self.code.get_or_init(derive).clone()
-    }
-
-    /// A hash of the epoch authenticator (RFC 9420 §8.7), to compare with other
-    /// members' in heartbeats.
-    pub fn authenticator_hash(&self) -> [u8; 32] {
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(AUTHENTICATOR_DOMAIN);
-        context.update(self.mls.epoch_authenticator().as_slice());
-        let mut hash = [0; 32];
-        hash.copy_from_slice(context.finish().as_ref());
-        hash
-    }
-
-    /// Proves membership of the current epoch to the server, which keeps its hash.
-    ///
-    /// # Errors
-    /// [`CryptoFailure`] when this device was removed, or the library fails.
-    pub fn delivery_token(&self) -> Result<Token32, CryptoFailure> {
-        let secret = self
-            .mls
-            .export_secret(self.provider.crypto(), DELIVERY_LABEL, &[], 32)
-            .map_err(|_| CryptoFailure)?;
-        token(secret)
-    }
-
     /// The media keys of the current epoch, once.
     ///
     /// # Errors
@@ -160,11 +135,7 @@ impl Group {
         if self.media_taken == Some(epoch) {
             return Err(MediaError::AlreadyTaken);
         }
-        let secret = self
-            .mls
-            .export_secret(self.provider.crypto(), SFRAME_LABEL, &[], 32)
-            .map_err(|_| CryptoFailure)?;
-        let base_key = exported(secret)?;
+        let base_key = exported(self.export(SFRAME_LABEL, &[])?)?;
         let leaves = self
             .mls
             .members()
@@ -173,6 +144,14 @@ impl Group {
         let media = MediaEpoch::new(epoch, self.own_leaf(), base_key, leaves)?;
         self.media_taken = Some(epoch);
         Ok(media)
+    }
+
+    /// MLS-Exporter (RFC 9420 §8.5) of the current epoch. Fails when this device
+    /// was removed.
+    fn export(&self, label: &str, context: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
+        self.mls
+            .export_secret(self.provider.crypto(), label, context, 32)
+            .map_err(|_| CryptoFailure)
     }
 
     fn epoch_changed(&mut self) {
@@ -212,4 +191,8 @@ fn exported(secret: Vec<u8>) -> Result<Zeroizing<[u8; 32]>, CryptoFailure> {
 
 fn token(secret: Vec<u8>) -> Result<Token32, CryptoFailure> {
     Ok(Token32::new(*exported(secret)?))
+}
+
+fn link_secret(secret: Vec<u8>) -> Result<LinkSecret, CryptoFailure> {
+    Ok(LinkSecret::from_bytes(*exported(secret)?))
 }

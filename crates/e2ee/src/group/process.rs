@@ -107,6 +107,7 @@ impl Group {
             .map_err(|error| blame(&error))?;
         let sender = processed.sender().clone();
         let pseudonym = Pseudonym::from_credential(processed.credential());
+        let authenticated = processed.aad().to_vec();
         match processed.into_content() {
             ProcessedMessageContent::ApplicationMessage(message) => match (sender, pseudonym) {
                 (Sender::Member(index), Some(pseudonym)) => Ok(Processed::Application {
@@ -117,7 +118,8 @@ impl Group {
                 _ => Err(ProcessError::Forged),
             },
             ProcessedMessageContent::StagedCommitMessage(commit) => {
-                let summary = CommitSummary::of(&commit, &sender, &members, &self.psk_id)?;
+                let summary =
+                    CommitSummary::of(&commit, &sender, &members, &self.psk_id, authenticated)?;
                 Ok(Processed::Commit(Staged { commit, summary }))
             }
             ProcessedMessageContent::OwnPrivateMessage

@@ -42,6 +42,9 @@ pub struct CommitSummary {
     pub has_path: bool,
     /// Whether this device is removed by it.
     pub removes_me: bool,
+    /// What its author put beside it (RFC 9420 §6, `authenticated_data`),
+    /// signed with it but not sealed. We put nothing there.
+    pub authenticated: Vec<u8>,
 }
 
 /// Why a commit cannot be summed up: it does what no policy may allow.
@@ -61,6 +64,7 @@ impl CommitSummary {
         sender: &Sender,
         members: &[Member],
         link_psk_id: &[u8; 32],
+        authenticated: Vec<u8>,
     ) -> Result<Self, Forbidden> {
         let committer = match sender {
             Sender::Member(index) => Some(Leaf::from(*index)),
@@ -77,6 +81,7 @@ impl CommitSummary {
             other_proposals: 0,
             has_path: staged.update_path_leaf_node().is_some(),
             removes_me: staged.self_removed(),
+            authenticated,
         };
         for queued in staged.queued_proposals() {
             summary.count(queued.proposal(), link_psk_id)?;
