@@ -43,6 +43,18 @@ impl BlobKey {
         Self(key)
     }
 
+    /// A fresh key, for one message that several may open.
+    pub(crate) fn generate() -> Result<Self, CryptoFailure> {
+        let mut key = Zeroizing::new([0; 32]);
+        rand::fill(key.as_mut_slice())?;
+        Ok(Self(key))
+    }
+
+    /// The bytes, for the one purpose of sealing them to whoever may open.
+    pub(crate) fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Seals `plaintext` and binds it to `aad`, which is not sent along.
     ///
     /// # Errors

@@ -39,7 +39,10 @@ mod suite;
 mod token;
 
 pub use blob::{BlobError, BlobKey, MAX_BLOB_LEN};
-pub use card::{CARD_SEALED_LEN, CardError, KnockKey, MAX_CARD_LEN, seal_card};
+pub use card::{
+    CARD_SEALED_LEN, CardError, KnockKey, MAX_CARD_LEN, MAX_HOSTS, card_sealed_len, seal_card,
+    seal_card_for,
+};
 pub use code::SecurityCode;
 pub use device::{DeviceError, DeviceKey, fingerprint16, verify_device};
 pub use failure::CryptoFailure;

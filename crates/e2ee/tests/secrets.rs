@@ -6,8 +6,8 @@ use std::fmt::Debug;
 
 use conclave_e2ee::{
     BlobError, CARD_SEALED_LEN, Candidate, CardError, DeviceError, DeviceKey, KnockKey, LinkSecret,
-    MAX_BLOB_LEN, MAX_CARD_LEN, Opener, Pseudonym, Sealer, Track, fingerprint16, seal_card, sframe,
-    verify_device,
+    MAX_BLOB_LEN, MAX_CARD_LEN, MAX_HOSTS, Opener, Pseudonym, Sealer, Track, card_sealed_len,
+    fingerprint16, seal_card, seal_card_for, sframe, verify_device,
 };
 use people::{host, link, pseudonym};
 
@@ -139,11 +139,65 @@ fn every_card_has_one_size_and_opens_for_its_host_only() {
         host.open_card(&link, aad, &sealed[1..]),
         Err(CardError::Malformed)
     );
-    for position in [0, 1119, 1120, CARD_SEALED_LEN - 1] {
+    for position in [1, 16, 17, 1136, 1137, 1184, 1185, CARD_SEALED_LEN - 1] {
         let mut forged = sealed.clone();
         forged[position] ^= 1;
         assert_eq!(host.open_card(&link, aad, &forged), Err(CardError::Forged));
     }
+    for count in [0, 2, 9, 255] {
+        let mut forged = sealed.clone();
+        forged[0] = count;
+        assert_eq!(
+            host.open_card(&link, aad, &forged),
+            Err(CardError::Malformed)
+        );
+    }
+    assert_eq!(host.open_card(&link, aad, b""), Err(CardError::Malformed));
+}
+
+#[test]
+fn a_card_for_several_hosts_opens_for_each_and_for_no_other() {
+    let (link, aad) = (link(), b"meeting");
+    let hosts: Vec<_> = (0..MAX_HOSTS)
+        .map(|_| KnockKey::generate().unwrap())
+        .collect();
+    let publics: Vec<_> = hosts.iter().map(KnockKey::public).collect();
+    let publics: Vec<_> = publics.iter().map(Vec::as_slice).collect();
+    for count in [1, 2, MAX_HOSTS] {
+        let short = seal_card_for(&publics[..count], &link, aad, b"Ada").unwrap();
+        let long = seal_card_for(&publics[..count], &link, aad, &[7; MAX_CARD_LEN]).unwrap();
+        assert_eq!(short.len(), card_sealed_len(count));
+        assert_eq!(long.len(), short.len());
+        for (position, host) in hosts.iter().enumerate() {
+            let opened = host.open_card(&link, aad, &short);
+            if position < count {
+                assert_eq!(opened.unwrap(), b"Ada");
+            } else {
+                assert_eq!(opened, Err(CardError::Forged));
+            }
+        }
+    }
+    assert!(card_sealed_len(MAX_HOSTS) <= 24 * 1024);
+}
+
+#[test]
+fn no_part_of_a_card_for_several_hosts_can_be_exchanged() {
+    let (link, aad) = (link(), b"meeting");
+    let (one, two) = (KnockKey::generate().unwrap(), KnockKey::generate().unwrap());
+    let hosts = [one.public(), two.public()];
+    let hosts: Vec<_> = hosts.iter().map(Vec::as_slice).collect();
+    let ada = seal_card_for(&hosts, &link, aad, b"Ada").unwrap();
+    let bob = seal_card_for(&hosts, &link, aad, b"Bob").unwrap();
+    let (first, second) = (1..1185, 1185..2369);
+    // The other one's card, the other one's slots, or one host's slot of another card.
+    for part in [2369..ada.len(), first.start..second.end, second.clone()] {
+        let mut mixed = ada.clone();
+        mixed[part.clone()].copy_from_slice(&bob[part]);
+        assert_eq!(one.open_card(&link, aad, &mixed), Err(CardError::Forged));
+    }
+    // Both slots in the other order.
+    let swapped = [&ada[..1], &ada[second], &ada[first], &ada[2369..]].concat();
+    assert_eq!(one.open_card(&link, aad, &swapped), Err(CardError::Forged));
 }
 
 #[test]
@@ -170,6 +224,13 @@ fn cards_that_cannot_be_sealed_say_why() {
         seal_card(&[1; 32], &link, b"", b"Ada"),
         Err(CardError::BadHostKey)
     );
+    let public = host.public();
+    for count in [0, MAX_HOSTS + 1] {
+        assert_eq!(
+            seal_card_for(&vec![public.as_slice(); count], &link, b"", b"Ada"),
+            Err(CardError::HostCount)
+        );
+    }
 }
 
 #[test]
