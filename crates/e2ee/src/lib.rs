@@ -48,7 +48,7 @@ pub use device::{DeviceError, DeviceKey, fingerprint16, verify_device};
 pub use failure::CryptoFailure;
 pub use group::{
     Change, CommitBundle, CommitError, CommitSummary, CreateError, Group, JoinError, Member,
-    MergeError, ProcessError, Processed, ProtectError, Staged,
+    MergeError, ProcessError, Processed, ProtectError, ResyncError, Staged,
 };
 pub use identity::{Leaf, Pseudonym};
 pub use key_package::{Candidate, KeyPackageError, VerifiedKeyPackage};

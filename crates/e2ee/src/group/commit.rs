@@ -40,9 +40,11 @@ impl Group {
         if !self.has_pending() {
             return Err(MergeError::NothingPending);
         }
-        self.mls
-            .merge_pending_commit(&self.provider)
-            .map_err(|_| MergeError::Failed)?;
+        if !std::mem::take(&mut self.resyncing) {
+            self.mls
+                .merge_pending_commit(&self.provider)
+                .map_err(|_| MergeError::Failed)?;
+        }
         self.epoch_changed();
         Ok(())
     }
@@ -51,10 +53,15 @@ impl Group {
     /// did not take.
     ///
     /// # Errors
-    /// [`MergeError::NothingPending`] or [`MergeError::Failed`].
+    /// [`MergeError::NothingPending`] or [`MergeError::Failed`]. The latter
+    /// always after [`Group::resync`]: there is no epoch to fall back to, so
+    /// drop the group.
     pub fn clear_pending(&mut self) -> Result<(), MergeError> {
         if !self.has_pending() {
             return Err(MergeError::NothingPending);
+        }
+        if self.resyncing {
+            return Err(MergeError::Failed);
         }
         self.mls
             .clear_pending_commit(self.provider.storage())

@@ -4,7 +4,8 @@
 //!  create / join ──► Group ── change, … ────► pending ── merge_pending ──► next epoch
 //!                      │                            │
 //!                      │                            └─ clear_pending (lost the race)
-//!                      └─ process ──► Staged ── summary() ── merge ────────► next epoch
+//!                      ├─ process ──► Staged ── summary() ── merge ────────► next epoch
+//!                      └─ resync ───► another Group ── merge_pending ──────► later epoch
 //! ```
 
 mod change;
@@ -14,6 +15,7 @@ mod join;
 mod link;
 mod process;
 mod prove;
+mod resync;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ pub use commit::{MergeError, ProtectError};
 pub use create::CreateError;
 pub use join::JoinError;
 pub use process::{ProcessError, Processed, Staged};
+pub use resync::ResyncError;
 pub use summary::CommitSummary;
 
 use crate::media::{MediaEpoch, MediaError};
@@ -51,6 +54,8 @@ pub struct Group {
     psk_id: [u8; 32],
     /// The epoch in which we became a member; there is nothing for us before it.
     first_epoch: u64,
+    /// Whether the external commit that made this group waits for the server.
+    resyncing: bool,
     /// The last epoch whose media keys were handed out.
     media_taken: Option<u64>,
     /// Slow on purpose, so computed once for each epoch.
@@ -77,6 +82,7 @@ impl Group {
             signer,
             psk_id,
             first_epoch,
+            resyncing: false,
             media_taken: None,
             code: OnceLock::new(),
         }
@@ -106,7 +112,7 @@ impl Group {
     /// Whether a commit of ours waits for [`Group::merge_pending`] or
     /// [`Group::clear_pending`].
     pub fn has_pending(&self) -> bool {
-        self.mls.pending_commit().is_some()
+        self.resyncing || self.mls.pending_commit().is_some()
     }
 
     /// All members, in the order of their leaves.

@@ -43,7 +43,8 @@ pub struct CommitSummary {
     /// Whether this device is removed by it.
     pub removes_me: bool,
     /// What its author put beside it (RFC 9420 §6, `authenticated_data`),
-    /// signed with it but not sealed. We put nothing there.
+    /// signed with it but not sealed. Empty for all commits but those of
+    /// [`super::Group::resync`].
     pub authenticated: Vec<u8>,
 }
 
@@ -59,6 +60,27 @@ pub(super) enum Forbidden {
 }
 
 impl CommitSummary {
+    /// The leaf of the member that comes back by this commit, if that is all it
+    /// does: an external commit of somebody with the pseudonym and the leaf key
+    /// of one of `members` that removes that leaf, bound once to the link.
+    ///
+    /// The leaf key is the proof: whoever holds the link only, or is another
+    /// member, cannot sign such a commit.
+    pub fn resyncs(&self, members: &[Member]) -> Option<Leaf> {
+        let (pseudonym, leaf_key) = self.enters?;
+        let [left] = *self.removes.as_slice() else {
+            return None;
+        };
+        let returns = members.iter().any(|member| {
+            member.leaf == left && member.pseudonym == pseudonym && member.leaf_key == leaf_key
+        });
+        let nothing_else = self.committer.is_none()
+            && self.adds.is_empty()
+            && self.changes_policy.is_none()
+            && (self.link_psks, self.foreign_psks, self.other_proposals) == (1, 0, 0);
+        (returns && nothing_else).then_some(left)
+    }
+
     pub(super) fn of(
         staged: &StagedCommit,
         sender: &Sender,

@@ -11,6 +11,8 @@ use openmls::prelude::{
 use openmls_traits::storage::StorageProvider;
 use tls_codec::{Deserialize, Serialize};
 
+mod resync;
+
 use super::{CommitSummary, Group, JoinError, ProcessError, Processed};
 use crate::key_package::credential;
 use crate::link::Psk;
