@@ -12,7 +12,8 @@
 //!             └─ PSK of every commit that adds                (group)
 //! Candidate ── Welcome ──► Group ── media_epoch() ──► MediaEpoch
 //!                                       SealingEpoch ──► SealKey ──► Sealer
-//!                                       OpeningEpoch ─────────────► Opener
+//!                                                    └─► AttestKey ► Attestor
+//!                                       OpeningEpoch ─────────────► Opener, Verifier
 //! ```
 //!
 //! No policy lives here. A commit is staged, described by a [`CommitSummary`],
@@ -54,9 +55,10 @@ pub use identity::{Leaf, Pseudonym};
 pub use key_package::{Candidate, KeyPackageError, VerifiedKeyPackage};
 pub use link::LinkSecret;
 pub use media::{
-    EPOCH_GRACE, FrameMeta, MAX_TRACK_NAME_LEN, MAX_WAIT, MAX_WAITING_BYTES, MAX_WAITING_FRAMES,
-    MediaEpoch, MediaError, OpenError, Opener, OpeningEpoch, Released, SealError, SealKey, Sealer,
-    SealingEpoch, Track,
+    AttestKey, Attestor, BATCH_DEADLINE, BatchError, EPOCH_GRACE, FrameMeta, MAX_BATCH_LEN,
+    MAX_TRACK_NAME_LEN, MAX_WAIT, MAX_WAITING_BYTES, MAX_WAITING_FRAMES, MediaEpoch, MediaError,
+    OpenError, Opener, OpeningEpoch, Released, SealError, SealKey, Sealer, SealingEpoch, Track,
+    UNVERIFIED_HOLD, Verdict, Verifier,
 };
 pub use signer::{LeafError, verify_leaf};
 pub use token::Token32;

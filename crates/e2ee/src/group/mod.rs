@@ -34,7 +34,7 @@ pub use process::{ProcessError, Processed, Staged};
 pub use resync::ResyncError;
 pub use summary::CommitSummary;
 
-use crate::media::{MediaEpoch, MediaError};
+use crate::media::{EpochSource, MediaEpoch, MediaError};
 use crate::provider::Provider;
 use crate::signer::LeafSigner;
 use crate::{CryptoFailure, Leaf, LinkSecret, Pseudonym, SecurityCode, Token32, suite};
@@ -142,12 +142,19 @@ impl Group {
             return Err(MediaError::AlreadyTaken);
         }
         let base_key = exported(self.export(SFRAME_LABEL, &[])?)?;
-        let leaves = self
-            .mls
+        let members = self
             .members()
-            .map(|member| member.index.into())
+            .iter()
+            .map(|member| (member.leaf, member.leaf_key))
             .collect();
-        let media = MediaEpoch::new(epoch, self.own_leaf(), base_key, leaves)?;
+        let media = MediaEpoch::new(EpochSource {
+            epoch,
+            own_leaf: self.own_leaf(),
+            base_key,
+            members,
+            signer: self.signer.clone(),
+            context: self.batch_context(),
+        })?;
         self.media_taken = Some(epoch);
         Ok(media)
     }

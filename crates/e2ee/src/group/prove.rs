@@ -7,6 +7,7 @@ use super::{DELIVERY_LABEL, Group, token};
 use crate::{CryptoFailure, SecurityCode, Token32};
 
 const AUTHENTICATOR_DOMAIN: &[u8] = b"Conclave authenticator v1";
+const BATCH_DOMAIN: &[u8] = b"Conclave batch context v1";
 const TRANSCRIPT_DOMAIN: &[u8] = b"Conclave transcript v1";
 
 impl Group {
@@ -38,6 +39,13 @@ impl Group {
     pub fn transcript_hash(&self) -> [u8; 32] {
         let context = self.mls.public_group().group_context();
         hash(TRANSCRIPT_DOMAIN, context.confirmed_transcript_hash())
+    }
+
+    /// What the sender batches of this epoch are bound to: the group and, since
+    /// two states of it could have one number, the state of the epoch.
+    pub(super) fn batch_context(&self) -> [u8; 32] {
+        let state = [self.group_id(), self.authenticator_hash().to_vec()].concat();
+        hash(BATCH_DOMAIN, &state)
     }
 
     /// Signs `msg` with this member's leaf key for the purpose named by

@@ -1,13 +1,15 @@
 //! What an epoch hands out for media: keys to seal with and to open with.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::attest::AttestKey;
 use super::kid::{Kid, Track};
 use crate::sframe::{Key, Suite};
+use crate::signer::LeafSigner;
 use crate::{CryptoFailure, Leaf};
 
 /// AES-256-GCM with a full tag: the only suite of this protocol version.
@@ -39,13 +41,29 @@ pub enum MediaError {
     Crypto(#[from] CryptoFailure),
 }
 
+/// What the media keys of an epoch are made from.
+pub(crate) struct EpochSource {
+    pub(crate) epoch: u64,
+    pub(crate) own_leaf: Leaf,
+    pub(crate) base_key: Zeroizing<[u8; 32]>,
+    /// Who is in, with the keys of their leaves.
+    pub(crate) members: BTreeMap<Leaf, [u8; 32]>,
+    /// Signs for our own leaf.
+    pub(crate) signer: LeafSigner,
+    /// Names the group and its one state in this epoch, for signatures.
+    pub(crate) context: [u8; 32],
+}
+
 impl MediaEpoch {
-    pub(crate) fn new(
-        epoch: u64,
-        own_leaf: Leaf,
-        base_key: Zeroizing<[u8; 32]>,
-        leaves: BTreeSet<Leaf>,
-    ) -> Result<Self, MediaError> {
+    pub(crate) fn new(source: EpochSource) -> Result<Self, MediaError> {
+        let EpochSource {
+            epoch,
+            own_leaf,
+            base_key,
+            members,
+            signer,
+            context,
+        } = source;
         if u16::try_from(own_leaf.0).is_err() {
             return Err(MediaError::TooManyMembers);
         }
@@ -54,11 +72,18 @@ impl MediaEpoch {
             leaf: own_leaf,
             base_key: base_key.clone(),
             taken: HashSet::new(),
+            attest_key: Some(AttestKey {
+                epoch,
+                leaf: own_leaf,
+                signer,
+                context,
+            }),
         };
         let opening = OpeningEpoch(Arc::new(Opening {
             epoch,
             base_key,
-            leaves,
+            members,
+            context,
         }));
         Ok(Self { sealing, opening })
     }
@@ -70,6 +95,7 @@ pub struct SealingEpoch {
     leaf: Leaf,
     base_key: Zeroizing<[u8; 32]>,
     taken: HashSet<Track>,
+    attest_key: Option<AttestKey>,
 }
 
 impl SealingEpoch {
@@ -88,6 +114,12 @@ impl SealingEpoch {
             epoch: self.epoch,
             key,
         })
+    }
+
+    /// The key that signs for this device's frames; `None` when it was taken
+    /// before. Two attestors in one epoch would number their batches alike.
+    pub fn attest_key(&mut self) -> Option<AttestKey> {
+        self.attest_key.take()
     }
 
     /// Number of the epoch.
@@ -145,7 +177,8 @@ pub struct OpeningEpoch(Arc<Opening>);
 struct Opening {
     epoch: u64,
     base_key: Zeroizing<[u8; 32]>,
-    leaves: BTreeSet<Leaf>,
+    members: BTreeMap<Leaf, [u8; 32]>,
+    context: [u8; 32],
 }
 
 impl OpeningEpoch {
@@ -154,12 +187,23 @@ impl OpeningEpoch {
         self.0.epoch
     }
 
+    /// The key of the member at a leaf, which signs its batches; `None` when
+    /// nobody was there.
+    pub(super) fn leaf_key(&self, leaf: Leaf) -> Option<[u8; 32]> {
+        self.0.members.get(&leaf).copied()
+    }
+
+    /// What every batch of the epoch is bound to.
+    pub(super) fn batch_context(&self) -> [u8; 32] {
+        self.0.context
+    }
+
     /// The key of a member's track; `None` when nobody was at this leaf.
     pub(super) fn key(&self, track: Track, leaf: Leaf) -> Result<Option<Key>, CryptoFailure> {
         let Some(kid) = Kid::new(track, leaf, self.0.epoch) else {
             return Ok(None);
         };
-        if !self.0.leaves.contains(&leaf) {
+        if !self.0.members.contains_key(&leaf) {
             return Ok(None);
         }
         Key::derive(SUITE, kid.to_u64(), self.0.base_key.as_slice()).map(Some)

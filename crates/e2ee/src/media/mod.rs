@@ -4,18 +4,32 @@
 //! one counter. That no (key, counter) pair repeats is held by types: an epoch
 //! gives its [`SealingEpoch`] once, that gives the [`SealKey`] of a track once,
 //! and a [`Sealer`] consumes it.
+//!
+//! Since every member can compute all of these keys, a frame's sender signs for
+//! it besides: an [`Attestor`] behind its sealers, a [`Verifier`] behind the
+//! openers of everybody else.
 
+mod attest;
+mod batch;
+mod covered;
 mod epoch;
 mod kid;
 mod opener;
 mod replay;
 mod sealer;
+#[cfg(test)]
+mod tests;
+mod verify;
 mod waiting;
 
+pub use attest::{AttestKey, Attestor};
+pub use batch::MAX_BATCH_LEN;
+pub(crate) use epoch::EpochSource;
 pub use epoch::{MediaEpoch, MediaError, OpeningEpoch, SealKey, SealingEpoch};
 pub use kid::Track;
 pub use opener::{EPOCH_GRACE, OpenError, Opener};
 pub use sealer::{SealError, Sealer};
+pub use verify::{BATCH_DEADLINE, BatchError, UNVERIFIED_HOLD, Verdict, Verifier};
 pub use waiting::{MAX_WAIT, MAX_WAITING_BYTES, MAX_WAITING_FRAMES, Released};
 
 /// Longest name of a track in bytes.

@@ -115,11 +115,20 @@ impl fmt::Debug for Current {
 mod tests {
     use super::*;
     use crate::Leaf;
-    use crate::media::MediaEpoch;
+    use crate::media::{EpochSource, MediaEpoch};
+    use crate::signer::LeafSigner;
 
     #[test]
     fn a_used_up_key_seals_nothing() {
-        let mut media = MediaEpoch::new(1, Leaf(0), [1; 32].into(), [Leaf(0)].into()).unwrap();
+        let mut media = MediaEpoch::new(EpochSource {
+            epoch: 1,
+            own_leaf: Leaf(0),
+            base_key: [1; 32].into(),
+            members: [(Leaf(0), [2; 32])].into(),
+            signer: LeafSigner::generate().unwrap(),
+            context: [3; 32],
+        })
+        .unwrap();
         let mut sealer = Sealer::new(Track::AUDIO);
         sealer
             .install(media.sealing.take(Track::AUDIO).unwrap())
