@@ -1,9 +1,9 @@
 //! What members say to each other inside MLS application messages.
 
-use conclave_wire::DeviceId;
 use serde::{Deserialize, Serialize};
 
 use crate::card::SignedCard;
+use crate::warrant::Warrant;
 
 /// Cards in one message at the most; a larger meeting sends several.
 pub(crate) const MAX_CARDS: usize = 256;
@@ -37,13 +37,13 @@ pub(crate) enum Content {
     Leave,
     /// The host ends the meeting for all.
     End,
-    /// The sender asks a member for a key frame of one video track.
-    KeyFrame {
-        /// Whose video.
-        device: DeviceId,
-        /// Which of its tracks, by SFrame context.
-        track: u8,
-    },
+    /// What the door shows now, sealed under the link: all members keep it, for any of them may
+    /// have to restore the meeting.
+    Descriptor(Vec<u8>),
+    /// The sender's X-Wing key, to seal knock cards to: he keeps the door.
+    KnockKey(Vec<u8>),
+    /// A host's warrant for one member, with the chain that leads to it.
+    Warrants(Vec<Warrant>),
 }
 
 impl Content {

@@ -1,16 +1,18 @@
 //! What every state shares: who we are, the link, and the queue of outputs.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
-use conclave_e2ee::{BlobKey, DeviceKey};
+use conclave_e2ee::DeviceKey;
 use conclave_wire::{ClientMessage, DeviceId, Token};
 
 use crate::content::MediaState;
 use crate::event::{Event, Output, Warning};
 use crate::link::InviteLink;
 use crate::name::DisplayName;
+use crate::seal::OuterSeal;
 
 /// Fills a buffer with random bytes. It comes in from outside so that a simulation can seed it.
 pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send + Sync>;
@@ -38,8 +40,12 @@ pub(crate) struct Context {
     pub(crate) device_token: Token,
     pub(crate) media: MediaState,
     pub(crate) link_up: bool,
-    pub(crate) handshake_key: BlobKey,
+    pub(crate) seal: OuterSeal,
+    /// The time of the input that is being handled.
+    pub(crate) now: Option<Instant>,
     out: VecDeque<Output>,
+    /// Warnings told on this connection that are worth telling once.
+    warned: HashSet<std::mem::Discriminant<Warning>>,
     entropy: Entropy,
 }
 
@@ -50,7 +56,8 @@ impl Context {
         media: MediaState,
         entropy: Entropy,
     ) -> Self {
-        let handshake_key = link.secret.handshake_key();
+        // The first link; a descriptor tells if it is a later one.
+        let seal = OuterSeal::new(link.meeting, 0, &link.secret);
         let mut context = Self {
             identity,
             link,
@@ -58,8 +65,10 @@ impl Context {
             device_token: Token([0; 32]),
             media,
             link_up: false,
-            handshake_key,
+            seal,
+            now: None,
             out: VecDeque::new(),
+            warned: HashSet::new(),
             entropy,
         };
         context.renew_device();
@@ -90,6 +99,25 @@ impl Context {
 
     pub(crate) fn warn(&mut self, warning: Warning) {
         self.event(Event::Warning(warning));
+    }
+
+    /// A warning that a lying service could provoke again and again: once for each connection.
+    pub(crate) fn warn_once(&mut self, warning: Warning) {
+        if self.warned.insert(std::mem::discriminant(&warning)) {
+            self.warn(warning);
+        }
+    }
+
+    pub(crate) fn connected(&mut self) {
+        self.link_up = true;
+        self.warned.clear();
+    }
+
+    /// A random number, for what must only differ.
+    pub(crate) fn random(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        (self.entropy)(&mut bytes);
+        u64::from_le_bytes(bytes)
     }
 
     pub(crate) fn poll(&mut self) -> Option<Output> {

@@ -1,26 +1,35 @@
 //! What the lobby shows before anyone is let in: sealed under the link's secret, signed by the
-//! host's device key, whose fingerprint stands in the link.
+//! device key whose fingerprint stands in the link, or by one whom that device gave a warrant.
 
-use conclave_e2ee::{BlobKey, DeviceKey, fingerprint16, verify_device};
+use conclave_e2ee::{BlobKey, DeviceKey, verify_device};
 use conclave_wire::{DeviceId, MeetingId};
 use serde::{Deserialize, Serialize};
 
 use crate::name::{DisplayName, Title};
+use crate::policy::{MAX_ROLES, Policy};
 use crate::seal::{Purpose, aad};
+use crate::warrant::{Warrant, speaks_for};
 
 const DOMAIN: &str = "Conclave meeting descriptor v1";
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Descriptor {
+    pub(crate) version: u8,
     pub(crate) meeting: MeetingId,
     pub(crate) group_id: Vec<u8>,
+    /// Which of the meeting's links this is the door of.
+    pub(crate) generation: u32,
     pub(crate) title: Title,
     pub(crate) host_name: DisplayName,
     pub(crate) host_device: DeviceId,
+    /// Whose signature this is.
     pub(crate) host_key: [u8; 32],
-    /// The host's X-Wing key, to seal knock cards to.
-    pub(crate) knock_key: Vec<u8>,
+    /// How the signer's right follows from the link; empty for the host whom it names.
+    pub(crate) warrants: Vec<Warrant>,
+    /// X-Wing keys of those who may let people in, to seal knock cards to.
+    pub(crate) knock_keys: Vec<Vec<u8>>,
     pub(crate) waiting_room: bool,
+    pub(crate) locked: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -36,11 +45,21 @@ pub(crate) enum DescriptorError {
     Sealed,
     /// Opened, but cannot be read.
     Malformed,
-    /// Not signed by the host that the link names.
+    /// Not signed by the host that the link names, nor by anyone who may speak for him.
     NotByHost,
 }
 
 impl Descriptor {
+    /// The same door under other rules.
+    pub(crate) fn under(self, policy: &Policy) -> Self {
+        Self {
+            generation: policy.link.generation,
+            waiting_room: policy.waiting_room,
+            locked: policy.locked,
+            ..self
+        }
+    }
+
     pub(crate) fn seal(self, host: &DeviceKey, key: &BlobKey) -> Option<Vec<u8>> {
         let meeting = self.meeting;
         let bytes = postcard::to_allocvec(&self).ok()?;
@@ -78,9 +97,23 @@ impl Descriptor {
             .try_into()
             .map_err(|_| DescriptorError::Malformed)?;
         let body = postcard::to_allocvec(&descriptor).map_err(|_| DescriptorError::Malformed)?;
+        let keys = descriptor.knock_keys.len();
+        if descriptor.version != conclave_wire::VERSION || keys == 0 || keys > MAX_ROLES {
+            return Err(DescriptorError::Malformed);
+        }
         verify_device(&descriptor.host_key, DOMAIN, &body, signature)
             .map_err(|_| DescriptorError::NotByHost)?;
-        let by_host = fingerprint16(&descriptor.host_key) == *host_fingerprint;
+        let place = (
+            meeting,
+            descriptor.group_id.as_slice(),
+            descriptor.generation,
+        );
+        let by_host = speaks_for(
+            host_fingerprint,
+            &descriptor.warrants,
+            &descriptor.host_key,
+            place,
+        );
         match by_host && descriptor.meeting == meeting {
             true => Ok(descriptor),
             false => Err(DescriptorError::NotByHost),

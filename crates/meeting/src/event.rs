@@ -1,5 +1,6 @@
 //! What goes into the machine and what comes out of it.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::{MediaEpoch, Track};
@@ -7,7 +8,7 @@ use conclave_wire::{ClientMessage, DeviceId, ErrorCode, ServerMessage};
 
 use crate::content::MediaState;
 use crate::name::{DisplayName, Title};
-use crate::policy::Violation;
+use crate::policy::{Role, Secrecy, Violation};
 
 /// Something that happened outside the machine.
 #[derive(Debug)]
@@ -33,16 +34,40 @@ pub enum Command {
     Admit(DeviceId),
     /// Do not let somebody in (host).
     Refuse(DeviceId),
-    /// Remove a member (host).
+    /// Remove a member (host; a co-host only participants).
     Remove(DeviceId),
+    /// Let nobody in, or let people in again (host, co-host).
+    SetLocked(bool),
+    /// Ask before letting people in, or let in everybody with the link (host, co-host).
+    SetWaitingRoom(bool),
+    /// Give a member another role (host).
+    SetRole(DeviceId, Role),
+    /// Name a member who may become host when all hosts have gone, or not any more (host).
+    SetSuccessor(DeviceId, bool),
+    /// What the traffic may tell (host).
+    SetSecrecy(Secrecy),
+    /// Whether what is not verified is muted (host).
+    SetStrict(bool),
+    /// End the link in force and make a new one (host, co-host).
+    RenewLink {
+        /// Whether it lets in one person only.
+        single_use: bool,
+        /// After how many seconds it ends; never, if `None`.
+        valid_s: Option<u32>,
+    },
+    /// Frames of a member came for which this device has no key.
+    KeyMissing(DeviceId),
     /// Microphone or camera went on or off.
     SetMedia(MediaState),
     /// The media relay asks for a right to connect.
     RequestGrant,
     /// Ask a member for a key frame of one of its video tracks.
     RequestKeyFrame(DeviceId, Track),
-    /// Leave; a host ends the meeting for all.
+    /// Leave. The last host hands over to a successor or co-host, if there is one, and ends the
+    /// meeting for all if not.
     Leave,
+    /// End the meeting for all (host).
+    End,
 }
 
 /// What the driver must do.
@@ -93,6 +118,8 @@ pub enum Event {
         device: DeviceId,
         /// Who, by the card.
         name: DisplayName,
+        /// The key that signed the card.
+        device_key: [u8; 32],
     },
     /// Somebody who knocked went away (host).
     KnockWithdrawn {
@@ -105,6 +132,10 @@ pub enum Event {
     Roster,
     /// A new epoch and with it a new security code.
     Code,
+    /// The rules of the meeting changed.
+    Rules,
+    /// There is a new invite link; the one before is void.
+    Link,
     /// The group lost us, or we it; getting back in.
     Recovering,
     /// A member needs a key frame of our track.
@@ -119,11 +150,40 @@ pub enum Event {
 }
 
 /// What a person should know although the meeting goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
     /// A commit broke the rules.
-    #[error("Refused: {0}. This device does not follow that change.")]
-    Refused(Violation),
+    #[error("Refused: {violation}{}. Nothing has changed.", by(.who.as_ref()))]
+    Refused {
+        /// Who made it, if that could be verified.
+        who: Option<DisplayName>,
+        /// What is wrong with it.
+        violation: Violation,
+    },
+    /// Members give no sign of life although they seem to be connected.
+    #[error("No sign of life from {0}. The server may be holding messages back.")]
+    Silent(Names),
+    /// Nobody at all gives a sign of life.
+    #[error(
+        "No sign of life from anybody here. The server may be holding messages back; what you see may be old."
+    )]
+    AllSilent,
+    /// Somebody is in the same epoch with other keys.
+    #[error(
+        "This meeting was split: {0} is in another version of it than you. Do not trust what you see; compare the security code, or meet again with a new link."
+    )]
+    Forked(Names),
+    /// What this device sent to all does not appear.
+    #[error("The server does not deliver what this device sends; trying a new connection.")]
+    Withheld,
+    /// The role does not allow it.
+    #[error("Your role in this meeting does not allow that.")]
+    NotAllowed,
+    /// It cannot be done as things stand.
+    #[error(
+        "That is not possible now: a meeting needs a host, and at most eight people can be hosts or co-hosts."
+    )]
+    NotPossible,
     /// Something in the log was not sealed by anyone with the link.
     #[error("The server delivered something that is not of this meeting; it was ignored.")]
     Foreign,
@@ -145,6 +205,31 @@ pub enum Warning {
     /// Getting in failed; a fresh try is made.
     #[error("Entering the meeting failed; trying again with fresh keys.")]
     WelcomeFailed,
+}
+
+fn by(who: Option<&DisplayName>) -> String {
+    who.map_or_else(String::new, |who| format!(" ({})", who.as_str()))
+}
+
+/// A few people, for a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names(pub Vec<Option<DisplayName>>);
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |name: &Option<DisplayName>| match name {
+            Some(name) => name.as_str().to_owned(),
+            None => "somebody without a name".to_owned(),
+        };
+        match self.0.as_slice() {
+            [] => f.write_str("somebody"),
+            [one] => f.write_str(&name(one)),
+            [one, two] => write!(f, "{} and {}", name(one), name(two)),
+            [one, two, rest @ ..] => {
+                write!(f, "{}, {} and {} more", name(one), name(two), rest.len())
+            }
+        }
+    }
 }
 
 /// Why a meeting is over for us. Each message says what to do.

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use conclave_e2ee::{Candidate, Group, Pseudonym, seal_card};
+use conclave_e2ee::{Candidate, Group, Pseudonym, seal_card_for};
 use conclave_wire::{Blob, ClientMessage, ErrorCode, Knock, ServerMessage};
 
-use crate::active::Active;
+use crate::active::{Active, Place};
 use crate::card::{Card, KnockCard, SignedCard};
 use crate::context::Context;
 use crate::event::{Command, Event, Input, LeftReason, Warning};
@@ -169,7 +169,7 @@ impl Joining {
             Some(card) => {
                 let knock = Knock {
                     meeting: context.link.meeting,
-                    knock_token: knock_token(context),
+                    knock_token: knock_token(&context.link.secret),
                     device: context.device,
                     device_hash: context.device_token.hash(),
                     card,
@@ -187,9 +187,10 @@ impl Joining {
             key_package: self.candidate.key_package().to_vec(),
         };
         let card = postcard::to_allocvec(&knock).ok()?;
-        let host = &self.described.descriptor.knock_key;
-        seal_card(
-            host,
+        let keys = &self.described.descriptor.knock_keys;
+        let keys: Vec<_> = keys.iter().map(Vec::as_slice).collect();
+        seal_card_for(
+            &keys,
             &context.link.secret,
             &knock_aad(context.link.meeting, context.device),
             &card,
@@ -217,7 +218,8 @@ impl Joining {
         let joined = open_welcome(context, candidate, epoch, welcome, tree)
             .filter(|group| group.group_id() == described.descriptor.group_id);
         if let Some(active) = joined.and_then(|group| {
-            Active::joined(context, group, described.clone(), (card, own), next_seq)
+            let place = Place { epoch, next_seq };
+            Active::joined(context, now, group, described.clone(), (card, own), place)
         }) {
             context.event(Event::Admitted);
             return active.begin(context, now);
@@ -255,11 +257,8 @@ fn open_welcome(
     welcome: &[u8],
     tree: &[u8],
 ) -> Option<Group> {
-    let meeting = context.link.meeting;
-    let key = &context.handshake_key;
-    let welcome = key
-        .open(&aad(Purpose::Welcome, meeting, epoch), welcome)
-        .ok()?;
-    let tree = key.open(&aad(Purpose::Tree, meeting, epoch), tree).ok()?;
+    let open = |purpose, blob| context.seal.open(purpose, epoch, blob).ok();
+    let welcome = open(Purpose::Welcome, welcome)?;
+    let tree = open(Purpose::Tree, tree)?;
     candidate.join(&welcome, &tree).ok()
 }

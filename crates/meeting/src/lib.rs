@@ -34,13 +34,17 @@ mod people;
 mod policy;
 mod recovering;
 mod seal;
+mod signal;
 mod snapshot;
+mod warrant;
 
 pub use content::MediaState;
 pub use context::{Entropy, Identity};
-pub use event::{Command, Event, Input, LeftReason, Output, Warning};
+pub use event::{Command, Event, Input, LeftReason, Names, Output, Warning};
 pub use link::{InviteLink, LinkError};
 pub use machine::{HostParams, Meeting, StartError};
 pub use name::{DisplayName, NameError, Title};
-pub use policy::{Policy, Violation};
-pub use snapshot::{Change, KnockView, MemberView, Phase, Role, Snapshot};
+pub use policy::{
+    LinkRules, MAX_ROLES, Permissions, Policy, Role, Secrecy, Violation, Who,
+};
+pub use snapshot::{Change, KnockView, MemberView, Phase, Snapshot};

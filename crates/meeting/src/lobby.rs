@@ -1,5 +1,6 @@
 //! Before knocking: look at what the link leads to.
 
+use conclave_e2ee::LinkSecret;
 use conclave_wire::{ClientMessage, ErrorCode, ServerMessage, Token};
 
 use crate::context::Context;
@@ -8,6 +9,7 @@ use crate::event::{Command, Event, Input, LeftReason, Warning};
 use crate::joining::Joining;
 use crate::left::Left;
 use crate::machine::State;
+use crate::seal::OuterSeal;
 
 /// The descriptor, as opened and as the service keeps it (any member may have to restore it).
 #[derive(Clone)]
@@ -62,21 +64,26 @@ impl Lobby {
             title: descriptor.title.clone(),
             host_name: descriptor.host_name.clone(),
         });
+        context.seal = OuterSeal::new(
+            context.link.meeting,
+            descriptor.generation,
+            &context.link.secret,
+        );
         self.described = Some(Described { descriptor, sealed });
         Ok(())
     }
 }
 
 fn look(context: &mut Context) {
-    let knock_token = knock_token(context);
+    let knock_token = knock_token(&context.link.secret);
     context.send(ClientMessage::Look {
         meeting: context.link.meeting,
         knock_token,
     });
 }
 
-pub(crate) fn knock_token(context: &Context) -> Token {
-    Token(*context.link.secret.knock_token().expose())
+pub(crate) fn knock_token(secret: &LinkSecret) -> Token {
+    Token(*secret.knock_token().expose())
 }
 
 pub(crate) fn leave(context: &mut Context, reason: LeftReason) -> State {

@@ -15,7 +15,7 @@ use crate::left::Left;
 use crate::link::InviteLink;
 use crate::lobby::{Described, Lobby};
 use crate::name::{DisplayName, Title};
-use crate::policy::Policy;
+use crate::policy::{LinkRules, Policy, Secrecy};
 use crate::recovering::Recovering;
 use crate::snapshot::{Change, Phase, Snapshot};
 
@@ -41,6 +41,10 @@ pub struct HostParams {
     pub title: Title,
     /// Whether newcomers wait to be admitted.
     pub waiting_room: bool,
+    /// What the traffic may tell.
+    pub secrecy: Secrecy,
+    /// Whether what is not verified as its sender's own is muted.
+    pub strict: bool,
     /// After this the service forgets the meeting.
     pub lifetime: Duration,
 }
@@ -105,8 +109,9 @@ impl Meeting {
 
     /// Takes one input. Then [`Meeting::poll`] until it gives nothing more.
     pub fn handle(&mut self, now: Instant, input: Input) {
+        self.context.now = Some(now);
         match input {
-            Input::LinkUp => self.context.link_up = true,
+            Input::LinkUp => self.context.connected(),
             Input::LinkDown => self.context.link_up = false,
             _ => {}
         }
@@ -137,7 +142,7 @@ impl Meeting {
         match &self.state {
             State::Lobby(_) | State::Left(_) => None,
             State::Joining(joining) => joining.deadline(),
-            State::Active(active) => active.deadline(),
+            State::Active(active) => active.deadline(&self.context),
             State::Recovering(recovering) => Some(recovering.deadline()),
         }
     }
@@ -170,6 +175,8 @@ impl Meeting {
             epoch: 0,
             code: None,
             change: Change::Begun,
+            policy: None,
+            link_ends_at: None,
             members: Vec::new(),
             knocks: Vec::new(),
             link_up: self.context.link_up,
@@ -180,8 +187,10 @@ impl Meeting {
 /// Founds the group of which the host is the only member yet.
 fn found(context: &Context, params: HostParams) -> Option<Active> {
     let policy = Policy {
-        hosts: vec![context.device.0],
         waiting_room: params.waiting_room,
+        secrecy: params.secrecy,
+        strict: params.strict,
+        ..Policy::founded_by(context.device.0)
     };
     let group = Group::create(
         Pseudonym(context.device.0),
@@ -192,14 +201,18 @@ fn found(context: &Context, params: HostParams) -> Option<Active> {
     let knock_key = KnockKey::generate().ok()?;
     let key: &DeviceKey = &context.identity.key;
     let descriptor = Descriptor {
+        version: conclave_wire::VERSION,
         meeting: context.link.meeting,
         group_id: group.group_id(),
+        generation: LinkRules::default().generation,
         title: params.title,
         host_name: context.identity.name.clone(),
         host_device: context.device,
         host_key: key.public(),
-        knock_key: knock_key.public(),
+        warrants: Vec::new(),
+        knock_keys: vec![knock_key.public()],
         waiting_room: params.waiting_room,
+        locked: false,
     };
     let sealed = descriptor
         .clone()

@@ -7,6 +7,7 @@ use conclave_wire::DeviceId;
 
 use crate::card::{Card, SignedCard};
 use crate::content::{Content, MAX_CARDS, MediaState};
+use crate::event::Names;
 use crate::name::DisplayName;
 
 #[derive(Default)]
@@ -28,12 +29,22 @@ impl People {
         self.cards.get(&device).map(|(_, card)| &card.name)
     }
 
+    pub(crate) fn names(&self, devices: &[DeviceId]) -> Names {
+        let names = devices.iter().map(|device| self.name(*device).cloned());
+        Names(names.collect())
+    }
+
     pub(crate) fn media(&self, device: DeviceId) -> MediaState {
         self.media.get(&device).copied().unwrap_or_default()
     }
 
     pub(crate) fn set_media(&mut self, device: DeviceId, media: MediaState) {
         self.media.insert(device, media);
+    }
+
+    /// A member's long-term key, by its card.
+    pub(crate) fn device_key(&self, device: DeviceId) -> Option<[u8; 32]> {
+        self.cards.get(&device).map(|(_, card)| card.device_key)
     }
 
     /// The member that shows this long-term key, if any.
@@ -53,6 +64,11 @@ impl People {
 
     pub(crate) fn is_online(&self, device: DeviceId) -> bool {
         !self.offline.contains_key(&device)
+    }
+
+    /// Since when a member has been away.
+    pub(crate) fn away_since(&self, device: DeviceId) -> Option<Instant> {
+        self.offline.get(&device).copied()
     }
 
     /// Members and since when they have been away.

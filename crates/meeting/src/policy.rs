@@ -1,145 +1,214 @@
-//! Who may change the group, as signed state that every client enforces for itself.
+//! The rules of a meeting, as signed state that every client enforces for itself.
 //!
-//! The policy sits in a GroupContext extension, so it is agreed by MLS like the roster is; the
-//! server neither knows nor enforces it. Every client judges every commit before it merges.
+//! They sit in a GroupContext extension, so they are agreed by MLS like the roster is; the server
+//! neither knows nor enforces them. Every client judges every commit before it merges (`judge`).
+
+mod judge;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 
-use conclave_e2ee::{CommitSummary, Leaf, Member, Pseudonym};
+use conclave_e2ee::Pseudonym;
 use serde::{Deserialize, Serialize};
+
+pub use judge::Violation;
+pub(crate) use judge::judge;
+
+/// Hosts and co-hosts together: each of them can open knock cards, and a card is sealed to each.
+pub const MAX_ROLES: usize = 8;
+/// Members that may succeed the hosts.
+pub const MAX_SUCCESSORS: usize = 8;
+/// Relays that a policy may name.
+const MAX_RELAYS: usize = 8;
+/// Bytes of a relay's `host:port`.
+const MAX_RELAY: usize = 262;
+
+/// What a member may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Takes part.
+    Participant,
+    /// Admits, refuses, removes participants, opens and closes the door.
+    CoHost,
+    /// All of that, and gives roles, changes every rule, ends the meeting.
+    Host,
+}
+
+/// Who may use a feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Who {
+    /// Every member.
+    Everyone,
+    /// Hosts and co-hosts.
+    Hosts,
+}
+
+/// Who may do what with the meeting's content. Each client holds itself to it and does not show
+/// what breaks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permissions {
+    /// Share a screen.
+    pub share: Who,
+    /// Record.
+    pub record: Who,
+    /// Write to all.
+    pub chat: Who,
+}
+
+impl Default for Permissions {
+    fn default() -> Self {
+        Self {
+            share: Who::Everyone,
+            record: Who::Hosts,
+            chat: Who::Everyone,
+        }
+    }
+}
+
+/// What the traffic may tell to somebody who counts bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Secrecy {
+    /// Muted people send nothing; pictures have the size they have.
+    #[default]
+    Standard,
+    /// Muted people send silence of the same size and rate; pictures are padded to a few sizes.
+    High,
+}
+
+/// How people may come in by the link.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkRules {
+    /// Counts the links of this meeting; each renewal raises it by one and ends the one before.
+    pub generation: u32,
+    /// Whether the link is renewed by the commit that lets in the first who used it.
+    pub single_use: bool,
+    /// Seconds after which the hosts' clients renew the link; `None` for as long as the meeting.
+    pub valid_s: Option<u32>,
+}
 
 /// The rules of a meeting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// Who may add, remove and change the policy.
+    /// See [`Role::Host`].
     pub hosts: Vec<[u8; 16]>,
+    /// See [`Role::CoHost`].
+    pub co_hosts: Vec<[u8; 16]>,
+    /// Who may make himself a host when all hosts have gone, in this order.
+    pub successors: Vec<[u8; 16]>,
     /// Whether a host is asked before somebody with the link comes in.
     pub waiting_room: bool,
+    /// Whether nobody at all comes in.
+    pub locked: bool,
+    /// Who may do what.
+    pub permissions: Permissions,
+    /// Relays (`host:port`) that clients may send media to; none means the link's server only.
+    pub relays: Vec<String>,
+    /// What traffic may tell.
+    pub secrecy: Secrecy,
+    /// Whether what is not verified as its sender's own is muted, not only marked.
+    pub strict: bool,
+    /// How people may come in.
+    pub link: LinkRules,
 }
 
 impl Policy {
+    /// The rules of a new meeting.
+    pub fn founded_by(host: [u8; 16]) -> Self {
+        Self {
+            hosts: vec![host],
+            co_hosts: Vec::new(),
+            successors: Vec::new(),
+            waiting_room: true,
+            locked: false,
+            permissions: Permissions::default(),
+            relays: Vec::new(),
+            secrecy: Secrecy::Standard,
+            strict: false,
+            link: LinkRules::default(),
+        }
+    }
+
     /// The bytes that go into the extension.
     pub(crate) fn encode(&self) -> Option<Vec<u8>> {
         postcard::to_allocvec(self).ok()
     }
 
-    /// Reads an extension's bytes; whatever follows the policy is refused.
+    /// Reads an extension's bytes; whatever follows the policy is refused, and so is a policy
+    /// over its bounds.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        match postcard::take_from_bytes(bytes) {
-            Ok((policy, [])) => Some(policy),
+        match postcard::take_from_bytes::<Self>(bytes) {
+            Ok((policy, [])) if policy.is_sound() => Some(policy),
             _ => None,
         }
     }
 
-    /// Whether this pseudonym is a host.
-    pub fn is_host(&self, pseudonym: Pseudonym) -> bool {
-        self.hosts.contains(&pseudonym.0)
-    }
-}
-
-/// Why a commit is refused although its cryptography is sound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Violation {
-    /// Somebody outside the group commits himself into it.
-    #[error("a stranger tried to enter without being admitted")]
-    External,
-    /// Somebody who is not a host adds.
-    #[error("a participant who is not a host tried to let somebody in")]
-    AddByNonHost,
-    /// Somebody who is not a host removes.
-    #[error("a participant who is not a host tried to remove somebody")]
-    RemoveByNonHost,
-    /// Somebody who is not a host changes the policy.
-    #[error("a participant who is not a host tried to change the rules")]
-    PolicyByNonHost,
-    /// The link's pre-shared key is missing, doubled, or joined by another one.
-    #[error("a change of the group was not bound to the invite link")]
-    Psk,
-    /// An added identity or key is there already.
-    #[error("a change of the group would have doubled a participant")]
-    Duplicate,
-    /// A removal that the removed could still follow.
-    #[error("a removal did not renew the keys")]
-    RemovalWithoutPath,
-    /// A proposal that this version does not know.
-    #[error("a change of the group had a part that is not allowed")]
-    UnknownProposal,
-    /// The new policy cannot be read, or names no host who is there.
-    #[error("a change of the rules could not be understood")]
-    Policy,
-}
-
-/// Judges a commit that openmls found sound, by the policy in force before it.
-pub(crate) fn judge(
-    commit: &CommitSummary,
-    members: &[Member],
-    policy: &Policy,
-) -> Result<(), Violation> {
-    let committer = commit.committer.ok_or(Violation::External)?;
-    if commit.other_proposals > 0 {
-        return Err(Violation::UnknownProposal);
-    }
-    let by_host = is_host_leaf(committer, members, policy);
-    if !commit.adds.is_empty() && !by_host {
-        return Err(Violation::AddByNonHost);
-    }
-    if !commit.removes.is_empty() {
-        if !by_host {
-            return Err(Violation::RemoveByNonHost);
-        }
-        if !commit.has_path {
-            return Err(Violation::RemovalWithoutPath);
+    /// What this pseudonym may do.
+    pub fn role(&self, pseudonym: Pseudonym) -> Role {
+        if self.hosts.contains(&pseudonym.0) {
+            Role::Host
+        } else if self.co_hosts.contains(&pseudonym.0) {
+            Role::CoHost
+        } else {
+            Role::Participant
         }
     }
-    // Each Add commit carries exactly the link's key, and no other commit carries any.
-    let expected = usize::from(!commit.adds.is_empty());
-    if commit.link_psks != expected || commit.foreign_psks != 0 {
-        return Err(Violation::Psk);
-    }
-    if let Some(bytes) = &commit.changes_policy {
-        if !by_host {
-            return Err(Violation::PolicyByNonHost);
+
+    /// The same rules with another role for one member; `None` if they would not be sound (no
+    /// host, or too many roles).
+    pub(crate) fn with_role(&self, member: [u8; 16], role: Role) -> Option<Self> {
+        let mut policy = self.clone();
+        policy.hosts.retain(|host| *host != member);
+        policy.co_hosts.retain(|host| *host != member);
+        match role {
+            Role::Host => policy.hosts.push(member),
+            Role::CoHost => policy.co_hosts.push(member),
+            Role::Participant => {}
         }
-        check_new_policy(bytes, members)?;
+        policy.is_sound().then_some(policy)
     }
-    check_duplicates(commit, members)
-}
 
-fn is_host_leaf(leaf: Leaf, members: &[Member], policy: &Policy) -> bool {
-    members
-        .iter()
-        .any(|member| member.leaf == leaf && policy.is_host(member.pseudonym))
-}
-
-fn check_new_policy(bytes: &[u8], members: &[Member]) -> Result<(), Violation> {
-    let policy = Policy::decode(bytes).ok_or(Violation::Policy)?;
-    match members
-        .iter()
-        .any(|member| policy.is_host(member.pseudonym))
-    {
-        true => Ok(()),
-        false => Err(Violation::Policy),
-    }
-}
-
-/// openmls compares signature keys; that nobody takes another's pseudonym is ours to check.
-fn check_duplicates(commit: &CommitSummary, members: &[Member]) -> Result<(), Violation> {
-    let staying = members
-        .iter()
-        .filter(|member| !commit.removes.contains(&member.leaf));
-    let mut pseudonyms = HashSet::new();
-    let mut keys = HashSet::new();
-    for member in staying {
-        pseudonyms.insert(member.pseudonym);
-        keys.insert(member.leaf_key);
-    }
-    for (pseudonym, key) in &commit.adds {
-        if !pseudonyms.insert(*pseudonym) || !keys.insert(*key) {
-            return Err(Violation::Duplicate);
+    /// The same rules with one successor more or less.
+    pub(crate) fn with_successor(&self, member: [u8; 16], named: bool) -> Option<Self> {
+        let mut policy = self.clone();
+        policy.successors.retain(|other| *other != member);
+        if named {
+            policy.successors.push(member);
         }
+        policy.is_sound().then_some(policy)
     }
-    Ok(())
-}
 
-#[cfg(test)]
-mod tests;
+    /// The same rules after this successor has made himself a host.
+    pub(crate) fn succeeded_by(&self, successor: [u8; 16]) -> Option<Self> {
+        if !self.successors.contains(&successor) {
+            return None;
+        }
+        self.with_successor(successor, false)?
+            .with_role(successor, Role::Host)
+    }
+
+    /// The same rules without those who are gone; hosts that are gone stay as long as they are
+    /// the last.
+    pub(crate) fn without(&self, gone: &HashSet<[u8; 16]>) -> Self {
+        let mut policy = self.clone();
+        policy.co_hosts.retain(|member| !gone.contains(member));
+        policy.successors.retain(|member| !gone.contains(member));
+        if policy.hosts.iter().any(|member| !gone.contains(member)) {
+            policy.hosts.retain(|member| !gone.contains(member));
+        }
+        policy
+    }
+
+    fn is_sound(&self) -> bool {
+        let roles = || self.hosts.iter().chain(&self.co_hosts);
+        let distinct: HashSet<_> = roles().collect();
+        let successors: HashSet<_> = self.successors.iter().collect();
+        !self.hosts.is_empty()
+            && distinct.len() == roles().count()
+            && distinct.len() <= MAX_ROLES
+            && successors.len() == self.successors.len()
+            && successors.len() <= MAX_SUCCESSORS
+            && self.relays.len() <= MAX_RELAYS
+            && self.relays.iter().all(|relay| relay.len() <= MAX_RELAY)
+    }
+}

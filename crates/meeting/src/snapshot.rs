@@ -1,11 +1,14 @@
 //! The meeting as it stands, for whoever draws it.
 
+use std::time::Instant;
+
 use conclave_e2ee::Leaf;
 use conclave_wire::DeviceId;
 
 use crate::content::MediaState;
 use crate::event::LeftReason;
 use crate::name::{DisplayName, Title};
+use crate::policy::{Policy, Role};
 
 /// Which state the machine is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,15 +25,6 @@ pub enum Phase {
     Left(LeftReason),
 }
 
-/// What a member may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Admits and removes.
-    Host,
-    /// Takes part.
-    Participant,
-}
-
 /// Why the security code is another one than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -40,7 +34,9 @@ pub enum Change {
     Joined(Vec<DisplayName>),
     /// These went or were removed.
     Gone(Vec<DisplayName>),
-    /// Keys or rules were renewed.
+    /// The rules were changed: roles, the door, the link.
+    Rules,
+    /// Keys were renewed, as they are every few minutes.
     Renewed,
 }
 
@@ -53,8 +49,14 @@ pub struct MemberView {
     pub leaf: Leaf,
     /// By its card; `None` until the card has come.
     pub name: Option<DisplayName>,
-    /// Host or participant.
+    /// The long-term key by which the device is known across meetings, by its card.
+    pub device_key: Option<[u8; 32]>,
+    /// What it may do.
     pub role: Role,
+    /// Whether it may make itself a host when all hosts have gone.
+    pub successor: bool,
+    /// Whether it has given no sign of life for three heartbeats.
+    pub silent: bool,
     /// Whether it is this device.
     pub is_me: bool,
     /// What it sends of itself.
@@ -70,6 +72,8 @@ pub struct KnockView {
     pub device: DeviceId,
     /// By its card.
     pub name: DisplayName,
+    /// By its card, which this key has signed.
+    pub device_key: [u8; 32],
 }
 
 /// The meeting as it stands.
@@ -89,6 +93,10 @@ pub struct Snapshot {
     pub code: Option<String>,
     /// Why the code is what it is.
     pub change: Change,
+    /// The rules in force, once in the group.
+    pub policy: Option<Policy>,
+    /// When the link in force ends, if it does (hosts and co-hosts only).
+    pub link_ends_at: Option<Instant>,
     /// In the order of leaves.
     pub members: Vec<MemberView>,
     /// In the order of arrival (host only).

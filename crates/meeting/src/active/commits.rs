@@ -1,68 +1,105 @@
-//! Changing the group: one commit at a time, offered to the service, which takes one for each
-//! epoch. Wishes stay in the queue until a commit that fulfils them is in the log, so that a lost
-//! race or a broken link costs nothing but a second try.
+//! What is to be changed in the group: wishes, and the one commit that is on its way.
+//!
+//! Wishes stay in the queue until a commit that fulfils them is in the log, so that a lost race
+//! or a broken link costs nothing but a second try.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use conclave_e2ee::{CommitBundle, Group, Leaf, Token32};
-use conclave_wire::{
-    Admission, Blob, ClientMessage, Commit, CommitBlob, DeviceId, ErrorCode, List,
-};
+use conclave_e2ee::{Group, LinkSecret, Token32};
+use conclave_wire::{Commit, CommitBlob, DeviceId, List};
 
 use super::desk::Knocker;
-use super::standing::{Standing, wire_token};
-use super::{Active, Flow};
-use crate::context::Context;
-use crate::event::{LeftReason, Warning};
+use super::pulse::Pulse;
+use super::rules::RuleWish;
+use super::standing::wire_token;
+use crate::lobby::Described;
 use crate::people::People;
-use crate::seal::{Purpose, aad};
-use crate::snapshot::Change;
+use crate::policy::Policy;
 
 /// Admissions wait so long for company: one commit lets in all who knock together.
 const BATCH: Duration = Duration::from_millis(250);
 /// People let in or removed by one commit: its Welcome stays well within the service's bound.
-const MAX_BATCH: usize = 128;
-/// Pause before a commit is offered again that the service had no room for.
-const RETRY: Duration = Duration::from_secs(1);
-/// A member whose connection is gone for so long is removed by the host.
+pub(super) const MAX_BATCH: usize = 128;
+/// A member whose connection is gone, and of whom nothing is heard, for so long is removed.
 const ABSENCE: Duration = Duration::from_secs(60);
+/// Keys are renewed by one member's path commit after so long without one.
+const REKEY: Duration = Duration::from_secs(5 * 60);
+/// The members take turns: each waits so much longer than the one before.
+const TURN: Duration = Duration::from_secs(3);
+/// From so many members on, the first newcomer of a batch renews its path at once ('heal as you
+/// grow'): a later removal then costs a logarithm and not the whole tree.
+const HEAL_FROM: usize = 16;
+/// Newcomers of one batch spread their healing over this time; the first makes it needless for
+/// the others.
+const HEAL_WITHIN_MS: u64 = 2000;
 
 #[derive(Default)]
 pub(super) struct Commits {
-    admissions: BTreeMap<DeviceId, Knocker>,
-    admit_at: Option<Instant>,
-    removals: BTreeSet<DeviceId>,
-    pending: Option<Pending>,
-    /// After a lost race: the epoch that must be reached before the next try.
-    blocked_until: u64,
+    pub(super) admissions: BTreeMap<DeviceId, Admittance>,
+    pub(super) admit_at: Option<Instant>,
+    pub(super) removals: BTreeSet<DeviceId>,
+    pub(super) rules: Vec<RuleWish>,
+    pub(super) pending: Option<Pending>,
+    /// After a lost race: the log's epoch that must be reached before the next try.
+    pub(super) blocked_until: u64,
     /// After a refusal for want of room: the time of the next try.
-    retry_at: Option<Instant>,
+    pub(super) retry_at: Option<Instant>,
+    rekey_at: Option<Instant>,
     /// What a service that lost one epoch can be brought on with.
     last: Option<Step>,
     last_added: Option<Vec<DeviceId>>,
 }
 
+/// Somebody who is to be let in.
+pub(super) struct Admittance {
+    pub(super) knocker: Knocker,
+    /// The leaf that he had before, which goes in the same commit.
+    pub(super) replaces: Option<DeviceId>,
+}
+
 /// An own commit that the service has not confirmed.
-struct Pending {
-    message: Commit,
-    admitted: Vec<DeviceId>,
-    removed: bool,
+pub(super) struct Pending {
+    pub(super) message: Commit,
+    pub(super) admitted: Vec<DeviceId>,
+    pub(super) is_removal: bool,
+    /// So many of the rule wishes it fulfils.
+    pub(super) rules: usize,
+    pub(super) policy: Option<Policy>,
+    pub(super) next_link: Option<LinkSecret>,
+    pub(super) described: Option<Described>,
     /// After a new attachment: once the log is read so far without it, it was never taken.
-    resend_at_seq: Option<u64>,
+    pub(super) resend_at_seq: Option<u64>,
 }
 
 /// The commit that led to the present epoch, and the token of the one before.
 struct Step {
     from_epoch: u64,
+    token_epoch: u64,
     token: Token32,
     commit: Commit,
 }
 
+/// What the next commit is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    Removals,
+    Rules,
+    Admissions,
+    Rekey,
+}
+
 impl Commits {
-    pub(super) fn want_admission(&mut self, now: Instant, device: DeviceId, knocker: Knocker) {
-        self.admissions.insert(device, knocker);
+    pub(super) fn want_admission(&mut self, now: Instant, knocker: Knocker, replaces: Option<DeviceId>) {
+        let device = knocker.card.device;
+        self.admissions
+            .insert(device, Admittance { knocker, replaces });
         self.admit_at.get_or_insert(now + BATCH);
+    }
+
+    pub(super) fn drop_admissions(&mut self) {
+        self.admissions.clear();
+        self.admit_at = None;
     }
 
     pub(super) fn wants_removal(&self, device: DeviceId) -> bool {
@@ -71,6 +108,14 @@ impl Commits {
 
     pub(super) fn want_removal(&mut self, device: DeviceId) {
         self.removals.insert(device);
+    }
+
+    pub(super) fn want_rule(&mut self, wish: RuleWish) {
+        // Those that the pending commit fulfils are counted from the front.
+        let taken = self.pending.as_ref().map_or(0, |pending| pending.rules);
+        if !self.rules.iter().skip(taken).any(|queued| *queued == wish) {
+            self.rules.push(wish);
+        }
     }
 
     pub(super) fn withdraw(&mut self, device: DeviceId) {
@@ -83,27 +128,49 @@ impl Commits {
         }
     }
 
-    pub(super) fn remove_absent(&mut self, people: &People, is_host: bool, now: Instant) {
-        if is_host {
-            let absent = people.away().filter(|(_, since)| now >= *since + ABSENCE);
-            self.removals.extend(absent.map(|(device, _)| device));
+    /// Keys were renewed by a path: the next renewal is due a while after, one member after the
+    /// other, `turn` being our place behind the one who did it.
+    pub(super) fn path_renewed(&mut self, now: Instant, turn: u32) {
+        self.rekey_at = now.checked_add(REKEY + TURN.saturating_mul(turn));
+    }
+
+    /// A newcomer's first path; `random` spreads those who came together.
+    pub(super) fn heal(&mut self, now: Instant, members: usize, random: u64) {
+        if members >= HEAL_FROM {
+            let pause = Duration::from_millis(500 + random % HEAL_WITHIN_MS);
+            self.rekey_at = Some(now + pause);
         }
+    }
+
+    /// Who is away by the service's word, and silent by our own ears.
+    pub(super) fn remove_absent(&mut self, people: &People, pulse: &Pulse, now: Instant) {
+        let absent = people
+            .away()
+            .filter(|(device, since)| now >= *since + ABSENCE && pulse.is_silent(*device))
+            .map(|(device, _)| device);
+        self.removals.extend(absent);
     }
 
     pub(super) fn deadline(
         &self,
         people: &People,
-        is_host: bool,
-        attached: bool,
+        pulse: &Pulse,
+        keeps_door: bool,
     ) -> Option<Instant> {
-        let batch = self.admit_at.filter(|_| attached && self.pending.is_none());
-        let retry = self.retry_at.filter(|_| attached && self.pending.is_none());
         let absence = people
             .away()
-            .filter(|(device, _)| is_host && !self.removals.contains(device))
+            .filter(|(device, _)| keeps_door && !self.removals.contains(device))
+            .filter(|(device, _)| pulse.is_silent(*device))
             .map(|(_, since)| since + ABSENCE)
             .min();
-        batch.into_iter().chain(retry).chain(absence).min()
+        let waiting = [self.admit_at, self.retry_at, self.rekey_at];
+        let waiting = waiting.into_iter().flatten();
+        let waiting = waiting.filter(|_| self.pending.is_none());
+        waiting.chain(absence).min()
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.pending.is_some()
     }
 
     pub(super) fn is_own(&self, sealed: &[u8]) -> bool {
@@ -112,7 +179,7 @@ impl Commits {
             .is_some_and(|pending| pending.message.commit.as_slice() == sealed)
     }
 
-    /// Another commit is first; the wishes stay.
+    /// Another commit is first, or the log moved on; the wishes stay.
     pub(super) fn lost(&mut self, group: &mut Group) {
         if self.pending.take().is_some() {
             // Should it fail, merging the winner replaces the pending commit all the same.
@@ -126,15 +193,15 @@ impl Commits {
         }
     }
 
-    /// Epoch and token of the one before the present.
+    /// Token and log epoch of the group's epoch before the present.
     pub(super) fn previous_token(&self) -> Option<(u64, Token32)> {
         self.last
             .as_ref()
-            .map(|step| (step.from_epoch, step.token.clone()))
+            .map(|step| (step.token_epoch, step.token.clone()))
     }
 
-    /// The commit that ends `epoch`, without the admission: who was let in by it and did not hear
-    /// of it knocks again.
+    /// The commit that ends the log's `epoch`, without the admission: who was let in by it and
+    /// did not hear of it knocks again.
     pub(super) fn last_step(&self, epoch: u64) -> Option<Commit> {
         self.last
             .as_ref()
@@ -146,11 +213,12 @@ impl Commits {
         self.last_added.as_deref()
     }
 
-    /// Remembers the commit that ended `from_epoch`, whose token was `token`.
+    /// Remembers the commit that ended the log's `from_epoch`; `token` was valid since
+    /// `token_epoch`.
     pub(super) fn merged(
         &mut self,
         from_epoch: u64,
-        token: Token32,
+        (token_epoch, token): (u64, Token32),
         sealed: &[u8],
         next: &Token32,
     ) {
@@ -167,6 +235,7 @@ impl Commits {
         };
         self.last = Some(Step {
             from_epoch,
+            token_epoch,
             token,
             commit,
         });
@@ -176,219 +245,33 @@ impl Commits {
         self.last_added = (!added.is_empty()).then_some(added);
     }
 
-    fn ready(&self, now: Instant, epoch: u64) -> Option<Wish> {
-        let early = self.retry_at.is_some_and(|at| now < at);
-        if self.pending.is_some() || epoch < self.blocked_until || early {
-            return None;
-        }
-        if !self.removals.is_empty() {
-            return Some(Wish::Removals);
-        }
-        (self.admit_at.is_some_and(|at| at <= now) && !self.admissions.is_empty())
-            .then_some(Wish::Admissions)
-    }
-}
-
-/// What the next commit is to do.
-enum Wish {
-    Removals,
-    Admissions,
-}
-
-impl Active {
-    /// Offers the next commit, if one is wished for and none is on its way.
-    pub(super) fn step(&mut self, context: &mut Context, now: Instant) {
-        if self.standing != Standing::Attached {
-            return;
-        }
-        if let Some(pending) = &mut self.commits.pending {
-            if pending
-                .resend_at_seq
-                .is_some_and(|seq| seq <= self.next_seq)
-            {
-                pending.resend_at_seq = None;
-                context.send(ClientMessage::Commit(pending.message.clone()));
-            }
-            return;
-        }
-        if self.desk.is_none() {
-            return;
-        }
-        let present: BTreeSet<_> = self.devices().collect();
-        self.commits
-            .removals
-            .retain(|device| present.contains(device));
-        let wish = self.commits.ready(now, self.group.epoch());
-        if self.commits.retry_at.is_some_and(|at| at <= now) {
-            self.commits.retry_at = None;
-        }
-        match wish {
-            Some(Wish::Removals) => self.offer_removals(context),
-            Some(Wish::Admissions) => self.offer_admissions(context),
-            None => {}
-        }
-    }
-
-    fn offer_removals(&mut self, context: &mut Context) {
-        let members = self.group.members();
-        let (leaves, devices): (Vec<Leaf>, Vec<DeviceId>) = members
-            .iter()
-            .map(|member| (member.leaf, DeviceId(member.pseudonym.0)))
-            .filter(|(_, device)| self.commits.removals.contains(device))
-            .take(MAX_BATCH)
-            .unzip();
-        match self.group.remove(&leaves) {
-            Ok(bundle) => self.offer(context, bundle, Vec::new(), devices),
-            Err(_) => {
-                self.commits.removals.clear();
-                context.warn(Warning::Unreadable);
-            }
-        }
-    }
-
-    fn offer_admissions(&mut self, context: &mut Context) {
-        let batch: Vec<_> = self.commits.admissions.iter().take(MAX_BATCH).collect();
-        let devices: Vec<_> = batch.iter().map(|(device, _)| **device).collect();
-        let packages: Vec<_> = batch
-            .iter()
-            .map(|(_, knocker)| knocker.key_package.clone())
-            .collect();
-        match self.group.add(&packages) {
-            Ok(bundle) => self.offer(context, bundle, devices, Vec::new()),
-            Err(_) => self.drop_batch(context, &devices),
-        }
-    }
-
-    fn drop_batch(&mut self, context: &mut Context, devices: &[DeviceId]) {
-        for device in devices {
-            self.commits.admissions.remove(device);
-            context.send(ClientMessage::Refuse { device: *device });
-        }
-        self.commits.admit_at = None;
-        context.warn(Warning::BadKnock);
-    }
-
-    fn offer(
-        &mut self,
-        context: &mut Context,
-        bundle: CommitBundle,
-        admitted: Vec<DeviceId>,
-        removed: Vec<DeviceId>,
-    ) {
-        let is_removal = !removed.is_empty();
-        let Some(message) = self.seal_commit(context, bundle, &admitted, removed) else {
-            self.commits.lost(&mut self.group);
-            self.drop_batch(context, &admitted);
-            return;
-        };
-        context.send(ClientMessage::Commit(message.clone()));
-        self.commits.pending = Some(Pending {
-            message,
-            admitted,
-            removed: is_removal,
-            resend_at_seq: None,
-        });
-    }
-
-    fn seal_commit(
-        &self,
-        context: &Context,
-        bundle: CommitBundle,
-        admitted: &[DeviceId],
-        removed: Vec<DeviceId>,
-    ) -> Option<Commit> {
-        let key = &context.handshake_key;
-        let epoch = self.group.epoch() + 1;
-        let aad = |purpose| aad(purpose, context.link.meeting, epoch);
-        let admission = match (bundle.welcome, bundle.tree) {
-            (Some(welcome), Some(tree)) if !admitted.is_empty() => Some(Admission {
-                devices: List::new(admitted.to_vec()).ok()?,
-                welcome: Blob::new(key.seal(&aad(Purpose::Welcome), &welcome).ok()?).ok()?,
-                tree: Blob::new(key.seal(&aad(Purpose::Tree), &tree).ok()?).ok()?,
-            }),
-            _ => None,
-        };
-        Some(Commit {
-            expected_epoch: self.group.epoch(),
-            commit: Blob::new(key.seal(&aad(Purpose::Commit), &bundle.commit).ok()?).ok()?,
-            member_hash: wire_token(&bundle.delivery_token).hash(),
-            admission,
-            removed: List::new(removed).ok()?,
-            door: None,
-        })
-    }
-
-    /// The log shows our own commit: now, and not before, it counts.
-    pub(super) fn own_commit_won(&mut self, context: &mut Context, now: Instant) -> Flow {
-        let Some(pending) = self.commits.pending.take() else {
-            return Flow::Stay;
-        };
-        let before = self.group.epoch();
-        let gone = pending.message.removed.as_slice().iter();
-        let gone: Vec<_> = gone
-            .filter_map(|device| self.people.name(*device).cloned())
-            .collect();
-        if self.group.merge_pending().is_err() {
-            return Flow::Leave(LeftReason::Fault);
-        }
-        let joined = self.settle_admissions(now, &pending.admitted);
-        for device in pending.message.removed.as_slice() {
-            self.commits.removals.remove(device);
-        }
-        self.commits.note_added(pending.admitted.clone());
-        let change = match (pending.removed, pending.admitted.is_empty()) {
-            (true, _) => Change::Gone(gone),
-            (false, false) => Change::Joined(joined),
-            (false, true) => Change::Renewed,
-        };
-        let step = Some((before, pending.message.commit.as_slice()));
-        let flow = self.new_epoch(context, now, change, pending.removed, step);
-        if !pending.admitted.is_empty() {
-            self.introduce_all(context);
-        }
-        flow
-    }
-
-    /// The admitted are members: their cards move from the desk to the people.
-    fn settle_admissions(
+    /// The most urgent wish whose time has come.
+    pub(super) fn ready(
         &mut self,
         now: Instant,
-        admitted: &[DeviceId],
-    ) -> Vec<crate::name::DisplayName> {
-        let mut names = Vec::new();
-        for device in admitted {
-            if let Some(knocker) = self.commits.admissions.remove(device) {
-                names.push(knocker.card.name.clone());
-                self.people
-                    .introduce(knocker.signed, knocker.card, Default::default());
-                // Until it says something: one whose Welcome was lost is a leaf without a person.
-                self.people.set_online(*device, false, now);
-            }
+        log_epoch: u64,
+        keeps_door: bool,
+    ) -> Option<Wish> {
+        let early = self.retry_at.is_some_and(|at| now < at);
+        if self.pending.is_some() || log_epoch < self.blocked_until || early {
+            return None;
         }
-        self.commits.admit_at = (!self.commits.admissions.is_empty()).then_some(now);
-        names
+        self.retry_at = None;
+        if keeps_door && !self.removals.is_empty() {
+            return Some(Wish::Removals);
+        }
+        if !self.rules.is_empty() {
+            return Some(Wish::Rules);
+        }
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if keeps_door && due(self.admit_at) && !self.admissions.is_empty() {
+            return Some(Wish::Admissions);
+        }
+        due(self.rekey_at).then_some(Wish::Rekey)
     }
 
-    pub(super) fn conflict(&mut self, epoch: u64) -> Flow {
-        // It may speak of an older commit that was offered again; the pending one still stands.
-        let is_pending = |pending: &Pending| pending.message.expected_epoch < epoch;
-        if self.commits.pending.as_ref().is_some_and(is_pending) {
-            self.commits.lost(&mut self.group);
-            self.commits.blocked_until = epoch;
-        }
-        Flow::Stay
-    }
-
-    /// The service did not take what was offered: try again soon, or let it be if it can never fit.
-    pub(super) fn not_taken(&mut self, context: &mut Context, now: Instant, code: ErrorCode) {
-        let Some(pending) = &self.commits.pending else {
-            return;
-        };
-        let admitted = pending.admitted.clone();
-        self.commits.lost(&mut self.group);
-        self.commits.retry_at = Some(now + RETRY);
-        if code == ErrorCode::TooLarge {
-            self.drop_batch(context, &admitted);
-        }
+    /// Renewing the keys turned out to be impossible now.
+    pub(super) fn put_off_rekey(&mut self, now: Instant) {
+        self.rekey_at = now.checked_add(REKEY);
     }
 }

@@ -11,7 +11,7 @@ use crate::card::{Card, KnockCard, SignedCard};
 use crate::context::Context;
 use crate::event::{Event, Warning};
 use crate::joining::knock_aad;
-use crate::name::DisplayName;
+use crate::snapshot::KnockView;
 
 /// Knocks that wait at the same time; the service has a bound of its own.
 const MAX_KNOCKS: usize = 256;
@@ -38,11 +38,18 @@ impl Desk {
         }
     }
 
+    /// The key that knock cards are sealed to.
+    pub(super) fn public(&self) -> Vec<u8> {
+        self.knock_key.public()
+    }
+
     /// In the order of arrival.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = (DeviceId, DisplayName)> + '_ {
-        self.knocks
-            .values()
-            .map(|(device, knocker)| (*device, knocker.card.name.clone()))
+    pub(super) fn waiting(&self) -> impl Iterator<Item = KnockView> + '_ {
+        self.knocks.values().map(|(device, knocker)| KnockView {
+            device: *device,
+            name: knocker.card.name.clone(),
+            device_key: knocker.card.device_key,
+        })
     }
 
     fn take(&mut self, device: DeviceId) -> Option<Knocker> {
@@ -82,17 +89,26 @@ impl Active {
         let before = self.people.by_device_key(&knocker.card.device_key);
         // Who is being removed is not let in again by the same key.
         let before = before.filter(|before| !self.commits.wants_removal(*before));
-        let host = context.identity.key.public();
-        if before.is_some() && knocker.card.device_key != host || !self.policy.waiting_room {
-            if let Some(before) = before.filter(|before| *before != context.device) {
-                self.commits.want_removal(before);
-            }
-            self.commits.want_admission(now, device, knocker);
+        // Our own key from another device of ours: one more place, not a return.
+        let before = before.filter(|before| *before != context.device);
+        let returns = before.is_some();
+        if self.policy.locked && !returns {
+            context.send(ClientMessage::Refuse { device });
+            return;
+        }
+        let own = knocker.card.device_key == context.identity.key.public();
+        if returns || (!self.policy.waiting_room && !own) {
+            self.commits.want_admission(now, knocker, before);
             return;
         }
         let name = knocker.card.name.clone();
+        let device_key = knocker.card.device_key;
         desk.put(device, knocker);
-        context.event(Event::Knock { device, name });
+        context.event(Event::Knock {
+            device,
+            name,
+            device_key,
+        });
     }
 
     fn read_card(&self, context: &Context, device: DeviceId, sealed: &[u8]) -> Option<Knocker> {
@@ -138,7 +154,7 @@ impl Active {
 
     pub(super) fn admit(&mut self, now: Instant, device: DeviceId) {
         if let Some(knocker) = self.desk.as_mut().and_then(|desk| desk.take(device)) {
-            self.commits.want_admission(now, device, knocker);
+            self.commits.want_admission(now, knocker, None);
         }
     }
 

@@ -1,8 +1,14 @@
 //! Reading the service's log: one entry after the other, each with a verdict.
+//!
+//! A commit that breaks the rules, or cannot be read, is refused and the meeting goes on: the
+//! log's count of epochs moves on, the group's does not. All honest clients come to the same
+//! verdict, so that they stay together. Who nevertheless finds himself apart (a commit was made
+//! unreadable for him alone, or the service showed him another log) learns it from the others'
+//! heartbeats; see `pulse`.
 
 use std::time::Instant;
 
-use conclave_e2ee::{CommitSummary, Leaf, Processed, Pseudonym, Staged, Track};
+use conclave_e2ee::{CommitSummary, Leaf, Processed, Pseudonym, Staged};
 use conclave_wire::{DeviceId, Entry, EntryBody};
 
 use super::{Active, Flow};
@@ -10,8 +16,8 @@ use crate::card::SignedCard;
 use crate::content::{Content, MediaState};
 use crate::context::Context;
 use crate::event::{Event, LeftReason, Output, Warning};
-use crate::policy::{Policy, judge};
-use crate::seal::{Purpose, aad};
+use crate::policy::{Policy, Role, Violation, judge};
+use crate::seal::{Purpose, SealError};
 use crate::snapshot::Change;
 
 impl Active {
@@ -29,11 +35,14 @@ impl Active {
             EntryBody::Commit { epoch, commit } => {
                 self.commit_entry(context, now, epoch, commit.as_slice())
             }
-            EntryBody::Application { message } if entry.from != context.device => {
+            // Our own, come back; MLS does not open what one has sealed oneself. What the service
+            // says of its sender counts for nothing.
+            EntryBody::Application { message } if self.echoes.take(message.as_slice()) => {
+                Flow::Stay
+            }
+            EntryBody::Application { message } => {
                 self.application(context, now, message.as_slice())
             }
-            // Our own, come back; MLS does not open what one has sealed oneself.
-            EntryBody::Application { .. } => Flow::Stay,
         }
     }
 
@@ -44,22 +53,36 @@ impl Active {
         epoch: u64,
         sealed: &[u8],
     ) -> Flow {
+        let before = std::mem::replace(&mut self.log_epoch, epoch);
         if self.commits.is_own(sealed) {
-            return self.own_commit_won(context, now);
+            return self.own_commit_won(context, now, before);
         }
-        if epoch <= self.group.epoch() {
+        if epoch <= self.begun_at {
             // Merged before the link broke, or before the service lost its log.
             return Flow::Stay;
         }
-        let aad = aad(Purpose::Commit, context.link.meeting, epoch);
-        let Ok(message) = context.handshake_key.open(&aad, sealed) else {
-            context.warn(Warning::Foreign);
-            return Flow::Recover;
+        let message = match context.seal.open(Purpose::Commit, epoch, sealed) {
+            Ok(message) => message,
+            Err(error) => return self.unreadable_commit(context, error),
         };
         match self.group.process(&message) {
-            Ok(Processed::Commit(staged)) => self.foreign_commit(context, now, sealed, staged),
-            _ => Flow::Recover,
+            Ok(Processed::Commit(staged)) => {
+                self.foreign_commit(context, now, (before, sealed), staged)
+            }
+            _ => {
+                self.refuse_commit(context, None, Violation::Unreadable);
+                Flow::Stay
+            }
         }
+    }
+
+    fn unreadable_commit(&mut self, context: &mut Context, error: SealError) -> Flow {
+        match error {
+            SealError::OtherLink => {}
+            SealError::Foreign => context.warn_once(Warning::Foreign),
+        }
+        self.commits.lost(&mut self.group);
+        Flow::Stay
     }
 
     /// Somebody else's commit: staged, judged, and only then merged.
@@ -67,20 +90,19 @@ impl Active {
         &mut self,
         context: &mut Context,
         now: Instant,
-        sealed: &[u8],
+        step: (u64, &[u8]),
         staged: Staged,
     ) -> Flow {
         let members = self.group.members();
         let summary = staged.summary();
-        if summary.removes_me {
-            return match judge(summary, &members, &self.policy) {
-                Ok(()) => Flow::Leave(LeftReason::Removed),
-                Err(violation) => self.reject(context, violation),
-            };
-        }
         if let Err(violation) = judge(summary, &members, &self.policy) {
-            return self.reject(context, violation);
+            self.refuse_commit(context, summary.committer, violation);
+            return Flow::Stay;
         }
+        if summary.removes_me {
+            return Flow::Leave(LeftReason::Removed);
+        }
+        let path_by = summary.committer.filter(|_| summary.has_path);
         let change = self.describe(summary);
         let added = summary
             .adds
@@ -89,22 +111,29 @@ impl Active {
             .collect();
         let removal = !summary.removes.is_empty();
         let policy = summary.changes_policy.as_deref().and_then(Policy::decode);
-        let before = self.group.epoch();
         self.commits.lost(&mut self.group);
         if self.group.merge(staged).is_err() {
             return Flow::Recover;
         }
-        if let Some(policy) = policy {
-            self.policy = policy;
-        }
         self.commits.note_added(added);
-        self.new_epoch(context, now, change, removal, Some((before, sealed)))
+        let flow = self.new_epoch(context, now, change, removal, Some(step));
+        if let Some(leaf) = path_by {
+            self.path_renewed(now, leaf);
+        }
+        match (flow, policy) {
+            (Flow::Stay, Some(policy)) => self.rules_changed(context, now, policy, None),
+            (flow, _) => flow,
+        }
     }
 
-    /// The group that others may have moved to is not one that we follow.
-    fn reject(&mut self, context: &mut Context, violation: crate::policy::Violation) -> Flow {
-        context.warn(Warning::Refused(violation));
-        Flow::Recover
+    /// Tells who tried what; the group stays as it is, and what was under way here is offered
+    /// again at the log's next epoch.
+    fn refuse_commit(&mut self, context: &mut Context, by: Option<Leaf>, violation: Violation) {
+        let who = by
+            .and_then(|leaf| self.device_at(leaf))
+            .and_then(|device| self.people.name(device).cloned());
+        context.warn(Warning::Refused { who, violation });
+        self.commits.lost(&mut self.group);
     }
 
     /// Why the code changes, in names; those whose cards have not come yet have none.
@@ -118,7 +147,10 @@ impl Active {
             let adds = summary.adds.iter();
             return Change::Joined(adds.filter_map(|(who, _)| name(DeviceId(who.0))).collect());
         }
-        Change::Renewed
+        match summary.changes_policy {
+            Some(_) => Change::Rules,
+            None => Change::Renewed,
+        }
     }
 
     fn device_at(&self, leaf: Leaf) -> Option<DeviceId> {
@@ -130,10 +162,13 @@ impl Active {
     }
 
     fn application(&mut self, context: &mut Context, now: Instant, sealed: &[u8]) -> Flow {
-        let aad = aad(Purpose::Application, context.link.meeting, 0);
-        let Ok(message) = context.handshake_key.open(&aad, sealed) else {
-            context.warn(Warning::Foreign);
-            return Flow::Stay;
+        let message = match context.seal.open(Purpose::Application, 0, sealed) {
+            Ok(message) => message,
+            Err(SealError::OtherLink) => return Flow::Stay,
+            Err(SealError::Foreign) => {
+                context.warn_once(Warning::Foreign);
+                return Flow::Stay;
+            }
         };
         let content = match self.group.process(&message) {
             Ok(Processed::Application {
@@ -145,7 +180,7 @@ impl Active {
         match content {
             Some((from, content)) => self.hear(context, now, from, content),
             None => {
-                context.warn(Warning::Unreadable);
+                context.warn_once(Warning::Unreadable);
                 Flow::Stay
             }
         }
@@ -160,6 +195,8 @@ impl Active {
     ) -> Flow {
         let device = DeviceId(from.0);
         self.people.set_online(device, true, now);
+        self.pulse.heard(device, now);
+        let role = self.policy.role(from);
         match content {
             Content::Cards(cards) => self.cards(context, from, cards),
             Content::Media(media) => {
@@ -172,14 +209,19 @@ impl Active {
                     self.commits.want_removal(device);
                 }
             }
-            Content::End if self.policy.is_host(from) => return Flow::Leave(LeftReason::Ended),
-            Content::End => context.warn(Warning::Unreadable),
-            Content::KeyFrame { device, track } if device == context.device => {
-                if let Some(track) = Track::new(track) {
-                    context.event(Event::KeyFrameWanted { track });
-                }
+            Content::End if role == Role::Host => return Flow::Leave(LeftReason::Ended),
+            Content::Descriptor(sealed) if role >= Role::CoHost => {
+                self.hear_descriptor(context, device, sealed);
             }
-            Content::KeyFrame { .. } => {}
+            Content::KnockKey(key) if role >= Role::CoHost => {
+                self.hear_knock_key(context, device, key);
+            }
+            Content::Warrants(chain) if role == Role::Host => self.hear_warrants(context, chain),
+            // From somebody who has just lost the role, or never had it: it says nothing.
+            Content::End
+            | Content::Descriptor(_)
+            | Content::KnockKey(_)
+            | Content::Warrants(_) => {}
         }
         Flow::Stay
     }
@@ -192,7 +234,7 @@ impl Active {
         from: Pseudonym,
         cards: Vec<(SignedCard, MediaState)>,
     ) {
-        let by_host = self.policy.is_host(from);
+        let by_host = self.policy.role(from) >= Role::CoHost;
         let group_id = self.group.group_id();
         let members = self.group.members();
         let host = &self.described.descriptor;

@@ -8,41 +8,48 @@
 //!                          ▲   LinkUp         ▼
 //!                          └──────────────── Away
 //! ```
-//! The subjects of the submodules: `standing` (being known to the service, also after it lost
-//! its memory), `log` (its entries), `commits` (changing the group, one step at a time) and
-//! `desk` (a host's answers to those who knock).
+//! The subjects of the submodules: `entering` (how one gets here), `obey` (what the person wants),
+//! `standing` (being known to the service, also after it lost
+//! its memory), `log` (its entries), `commits` and `offers` (changing the group, one step at a
+//! time), `rules` (roles, the door, the link), `desk` (answers to those who knock), `pulse`
+//! (heartbeats, and what silence means) and `echoes` (whether what was sent arrives).
 
 mod commits;
 mod desk;
+mod echoes;
+mod entering;
 mod log;
+mod obey;
+mod offers;
+mod pulse;
+mod rules;
 mod standing;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use conclave_e2ee::{Group, KnockKey, Token32};
+use conclave_e2ee::{Group, Token32};
 use conclave_wire::{Blob, ClientMessage, DeviceId, ErrorCode, ServerMessage};
 
 use self::commits::Commits;
 use self::desk::Desk;
+use self::echoes::Echoes;
+use self::pulse::Pulse;
+use self::rules::Doorkeeper;
 use self::standing::Standing;
-use crate::card::{Card, SignedCard};
 use crate::content::Content;
 use crate::context::Context;
-use crate::event::{Command, Event, Input, LeftReason, Output, Warning};
+use crate::event::{Event, Input, LeftReason, Output, Warning};
 use crate::lobby::{Described, leave};
 use crate::machine::State;
 use crate::people::People;
 use crate::policy::Policy;
 use crate::recovering::Recovering;
-use crate::seal::{Purpose, aad};
-use crate::snapshot::{Change, KnockView, MemberView, Phase, Role, Snapshot};
+use crate::seal::Purpose;
+use crate::snapshot::{Change, MemberView, Phase, Snapshot};
 
 /// How long senders wait before they use the keys of an epoch that only let somebody in.
 const SENDERS_WAIT: Duration = Duration::from_millis(100);
-/// How long the meeting lives at the service when it is restored by somebody who does not know
-/// its first lifetime.
-const RESTORED_LIFETIME: Duration = Duration::from_secs(12 * 3600);
 
 pub(crate) struct Active {
     group: Group,
@@ -58,11 +65,29 @@ pub(crate) struct Active {
     tried_previous: bool,
     /// The next log entry that is ours to read.
     next_seq: u64,
+    /// The epoch that the log has reached. It counts every commit, those that were refused too.
+    log_epoch: u64,
+    /// The log's epoch in which the group's present epoch began; `token` proves membership there.
+    begun_at: u64,
     people: People,
     commits: Commits,
-    /// Present with hosts only.
+    echoes: Echoes,
+    pulse: Pulse,
+    keeper: Doorkeeper,
+    /// Present with hosts and co-hosts only.
     desk: Option<Desk>,
+    /// The host goes as soon as somebody else is one.
+    is_leaving: bool,
     change: Change,
+}
+
+/// Where a newcomer enters the log.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    /// The log's epoch that his admission begins.
+    pub(crate) epoch: u64,
+    /// The first entry that is his to read.
+    pub(crate) next_seq: u64,
 }
 
 /// What came of an input: go on, or a way out of this state.
@@ -74,88 +99,6 @@ enum Flow {
 }
 
 impl Active {
-    /// The host, alone in a new group.
-    pub(crate) fn founded(
-        context: &Context,
-        group: Group,
-        described: Described,
-        knock_key: KnockKey,
-        lifetime: Duration,
-    ) -> Option<Self> {
-        let own = group
-            .members()
-            .into_iter()
-            .find(|member| member.leaf == group.own_leaf())?;
-        let card = Card {
-            name: context.identity.name.clone(),
-            device_key: context.identity.key.public(),
-            meeting: context.link.meeting,
-            group_id: group.group_id(),
-            device: context.device,
-            leaf_key: own.leaf_key,
-            key_package_hash: [0; 32],
-        };
-        let signed = SignedCard::sign(card.clone(), &context.identity.key)?;
-        let mut active = Self::new(group, described, lifetime, Standing::Unopened)?;
-        active.people.introduce(signed, card, context.media);
-        active.desk = Some(Desk::new(knock_key));
-        Some(active)
-    }
-
-    /// A newcomer whose Welcome opened; `None` if the group is not what the host described.
-    pub(crate) fn joined(
-        context: &Context,
-        group: Group,
-        described: Described,
-        (signed, card): (SignedCard, Card),
-        next_seq: u64,
-    ) -> Option<Self> {
-        let mut active = Self::new(group, described, RESTORED_LIFETIME, Standing::Attached)?;
-        let host = active.described.descriptor.host_device;
-        let host_is_in = active
-            .group
-            .members()
-            .iter()
-            .any(|member| member.pseudonym.0 == host.0);
-        if !host_is_in || !active.policy.hosts.contains(&host.0) {
-            return None;
-        }
-        active.next_seq = next_seq;
-        active.people.introduce(signed, card, context.media);
-        Some(active)
-    }
-
-    fn new(
-        group: Group,
-        described: Described,
-        lifetime: Duration,
-        standing: Standing,
-    ) -> Option<Self> {
-        let policy = Policy::decode(&group.policy()?)?;
-        Some(Self {
-            token: group.delivery_token().ok()?,
-            group,
-            policy,
-            described,
-            lifetime,
-            standing,
-            is_open: false,
-            tried_previous: false,
-            next_seq: 0,
-            people: People::default(),
-            commits: Commits::default(),
-            desk: None,
-            change: Change::Begun,
-        })
-    }
-
-    /// The first epoch that a newcomer is in.
-    pub(crate) fn begin(mut self, context: &mut Context, now: Instant) -> State {
-        let flow = self.new_epoch(context, now, Change::Begun, false, None);
-        self.publish(context, &Content::Media(context.media));
-        self.go(context, now, flow)
-    }
-
     pub(crate) fn handle(
         mut self: Box<Self>,
         context: &mut Context,
@@ -173,24 +116,45 @@ impl Active {
             }
             Input::Message(message) => self.receive(context, now, *message),
             Input::Command(command) => self.obey(context, now, command),
-            Input::Tick => {
-                self.commits
-                    .remove_absent(&self.people, self.desk.is_some(), now);
-                Flow::Stay
-            }
+            Input::Tick => self.tick(context, now),
         };
-        if matches!(flow, Flow::Stay) {
-            self.step(context, now);
-        }
+        let flow = match flow {
+            Flow::Stay => self.after(context, now),
+            flow => flow,
+        };
         self.go(context, now, flow)
+    }
+
+    /// What every input may have made possible.
+    fn after(&mut self, context: &mut Context, now: Instant) -> Flow {
+        self.step(context, now);
+        match self.is_leaving && self.has_another_host(context) {
+            true => self.farewell(context, &Content::Leave),
+            false => Flow::Stay,
+        }
+    }
+
+    fn tick(&mut self, context: &mut Context, now: Instant) -> Flow {
+        if self.standing != Standing::Attached {
+            return Flow::Stay;
+        }
+        if self.desk.is_some() {
+            self.commits.remove_absent(&self.people, &self.pulse, now);
+        }
+        self.keep_rules(context, now);
+        if self.echoes.are_missing(now) {
+            context.warn(Warning::Withheld);
+            context.emit(Output::Reconnect);
+        }
+        self.keep_watch(context, now)
     }
 
     fn go(self, context: &mut Context, now: Instant, flow: Flow) -> State {
         match flow {
             Flow::Stay => State::Active(Box::new(self)),
             Flow::Leave(reason) => leave(context, reason),
-            // Nobody could let a host back in.
-            Flow::Recover if self.desk.is_some() => leave(context, LeftReason::Lost),
+            // Nobody could let the only host back in.
+            Flow::Recover if !self.could_be_let_in(context) => leave(context, LeftReason::Lost),
             Flow::Recover => Recovering::enter(context, now, self.described),
         }
     }
@@ -236,8 +200,11 @@ impl Active {
             }
             ServerMessage::Removed => Flow::Leave(LeftReason::RemovedByServer),
             ServerMessage::Error { code } => self.refused_by_service(context, now, code),
+            ServerMessage::Signal { message, .. } => {
+                self.hear_signal(context, now, message.as_slice());
+                Flow::Stay
+            }
             ServerMessage::Descriptor { .. }
-            | ServerMessage::Signal { .. }
             | ServerMessage::Waiting
             | ServerMessage::Refused
             | ServerMessage::Welcome { .. } => Flow::Stay,
@@ -265,67 +232,27 @@ impl Active {
         }
     }
 
-    fn obey(&mut self, context: &mut Context, now: Instant, command: Command) -> Flow {
-        match command {
-            Command::Join => {}
-            Command::Admit(device) => self.admit(now, device),
-            Command::Refuse(device) => self.refuse(context, device),
-            Command::Remove(device) if self.desk.is_some() && device != context.device => {
-                self.commits.want_removal(device);
-            }
-            Command::Remove(_) => {}
-            Command::SetMedia(media) => {
-                context.media = media;
-                self.people.set_media(context.device, media);
-                context.event(Event::Roster);
-                self.publish(context, &Content::Media(media));
-            }
-            Command::RequestGrant => {
-                if self.standing == Standing::Attached {
-                    context.send(ClientMessage::RequestGrant);
-                }
-            }
-            Command::RequestKeyFrame(device, track) => {
-                self.publish(
-                    context,
-                    &Content::KeyFrame {
-                        device,
-                        track: track.number(),
-                    },
-                );
-            }
-            Command::Leave => {
-                let content = match self.desk {
-                    Some(_) => Content::End,
-                    None => Content::Leave,
-                };
-                self.publish(context, &content);
-                context.send(ClientMessage::Leave);
-                return Flow::Leave(LeftReason::ByChoice);
-            }
-        }
-        Flow::Stay
-    }
-
     /// Sends to all members. While away nothing is sent: what must not be lost is sent again when
     /// the service knows us again.
     fn publish(&mut self, context: &mut Context, content: &Content) {
         if self.standing != Standing::Attached {
             return;
         }
-        let aad = aad(Purpose::Application, context.link.meeting, 0);
         let sealed = content
             .encode()
             .and_then(|bytes| self.group.protect(&bytes).ok())
-            .and_then(|message| context.handshake_key.seal(&aad, &message).ok())
-            .and_then(|sealed| Blob::new(sealed).ok());
-        if let Some(message) = sealed {
+            .and_then(|message| context.seal.seal(Purpose::Application, 0, &message));
+        let Some(sealed) = sealed else { return };
+        if let Some(now) = context.now {
+            self.echoes.expect(now, sealed.clone());
+        }
+        if let Ok(message) = Blob::new(sealed) {
             context.send(ClientMessage::Publish { message });
         }
     }
 
-    /// Hands out the keys of the epoch just begun and tells what changed. `step` is the epoch
-    /// that ended and the sealed commit that ended it.
+    /// Hands out the keys of the epoch just begun and tells what changed. `step` is the log's
+    /// epoch that ended and the sealed commit that ended it.
     fn new_epoch(
         &mut self,
         context: &mut Context,
@@ -339,10 +266,13 @@ impl Active {
         };
         let before = std::mem::replace(&mut self.token, token);
         if let Some((epoch, sealed)) = step {
-            self.commits.merged(epoch, before, sealed, &self.token);
+            let token = (self.begun_at, before);
+            self.commits.merged(epoch, token, sealed, &self.token);
+            self.begun_at = self.log_epoch;
         }
         let present: HashSet<_> = self.devices().collect();
         self.people.retain(&present);
+        self.pulse.retain(&present, now);
         self.change = change;
         let senders_move_at = if at_once { now } else { now + SENDERS_WAIT };
         context.emit(Output::Keys {
@@ -361,12 +291,20 @@ impl Active {
             .map(|member| DeviceId(member.pseudonym.0))
     }
 
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.commits.deadline(
-            &self.people,
-            self.desk.is_some(),
-            self.standing == Standing::Attached,
-        )
+    pub(crate) fn deadline(&self, context: &Context) -> Option<Instant> {
+        if self.standing != Standing::Attached {
+            return None;
+        }
+        let keeps_door = self.desk.is_some();
+        let commits = self
+            .commits
+            .deadline(&self.people, &self.pulse, keeps_door);
+        let succession = self.succeeds_at(context);
+        let succession = succession.filter(|_| !self.commits.is_busy());
+        let link = self.keeper.link_ends_at;
+        let pulse = self.pulse.deadline(context.device);
+        let all = [commits, succession, link, pulse, self.echoes.deadline()];
+        all.into_iter().flatten().min()
     }
 
     pub(crate) fn snapshot(&self, context: &Context) -> Snapshot {
@@ -376,10 +314,10 @@ impl Active {
                 device,
                 leaf: member.leaf,
                 name: self.people.name(device).cloned(),
-                role: match self.policy.is_host(member.pseudonym) {
-                    true => Role::Host,
-                    false => Role::Participant,
-                },
+                device_key: self.people.device_key(device),
+                role: self.policy.role(member.pseudonym),
+                successor: self.policy.successors.contains(&device.0),
+                silent: self.pulse.is_silent(device),
                 is_me: device == context.device,
                 media: self.people.media(device),
                 online: self.people.is_online(device),
@@ -393,12 +331,13 @@ impl Active {
             epoch: self.group.epoch(),
             code: Some(self.group.security_code().digits()),
             change: self.change.clone(),
+            policy: Some(self.policy.clone()),
+            link_ends_at: self.keeper.link_ends_at,
             members: members.collect(),
-            knocks: self.desk.as_ref().map_or_else(Vec::new, |desk| {
-                desk.waiting()
-                    .map(|(device, name)| KnockView { device, name })
-                    .collect()
-            }),
+            knocks: self
+                .desk
+                .as_ref()
+                .map_or_else(Vec::new, |desk| desk.waiting().collect()),
             link_up: context.link_up,
         }
     }

@@ -32,11 +32,13 @@ impl Active {
         self.tried_previous = false;
         match self.standing {
             Standing::Unopened => self.open(context),
-            _ => self.attach(context, self.group.epoch(), self.token.clone()),
+            _ => self.attach(context, self.begun_at, self.token.clone()),
         }
     }
 
     pub(super) fn link_down(&mut self) {
+        self.pulse.pause();
+        self.echoes.forget_times();
         // Whether an `Open` came through is not known; the service says so when it is asked again.
         let unanswered = self.standing == Standing::Opening && self.desk.is_some() && !self.is_open;
         if self.standing != Standing::Unopened {
@@ -55,13 +57,13 @@ impl Active {
         let open = OpenMeeting {
             meeting: context.link.meeting,
             door: Door {
-                knock_hash: knock_token(context).hash(),
+                knock_hash: knock_token(&context.link.secret).hash(),
                 descriptor,
             },
             lifetime_s: seconds(self.lifetime),
             device: context.device,
             device_token: context.device_token.clone(),
-            epoch: self.group.epoch(),
+            epoch: self.begun_at,
             member_hash: wire_token(&self.token).hash(),
             wants_knocks: self.desk.is_some(),
         };
@@ -94,7 +96,7 @@ impl Active {
             }
             // … and the others find it there.
             (Standing::Opening, ErrorCode::MeetingExists) => {
-                self.attach(context, self.group.epoch(), self.token.clone());
+                self.attach(context, self.begun_at, self.token.clone());
                 Flow::Stay
             }
             // It was restored at the epoch before ours: prove that one, then bring the rest on.
@@ -140,9 +142,11 @@ impl Active {
                 self.people.set_online(device, false, now);
             }
         }
+        self.log_epoch = epoch;
+        self.pulse.begin(now);
         self.commits.attached(next_seq);
-        // The log stands one epoch behind us: the commit that it lost is offered again.
-        if epoch + 1 == self.group.epoch()
+        // The log stands one step behind us: the commit that it lost is offered again.
+        if epoch < self.begun_at
             && let Some(commit) = self.commits.last_step(epoch)
         {
             context.send(ClientMessage::Commit(commit));
@@ -151,6 +155,7 @@ impl Active {
         if self.desk.is_some() {
             self.clear_desk(context);
             self.introduce_all(context);
+            self.announce_door(context);
         }
         context.event(Event::Roster);
         Flow::Stay

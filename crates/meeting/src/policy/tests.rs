@@ -1,5 +1,7 @@
 //! Every rule, by a commit that breaks it and nothing else.
 
+use conclave_e2ee::{CommitSummary, Leaf, Member};
+
 use super::*;
 
 fn member(leaf: u32) -> Member {
@@ -10,16 +12,35 @@ fn member(leaf: u32) -> Member {
     }
 }
 
-/// Leaf 0 is the host, leaves 1 and 2 take part.
+/// Leaf 0 is the host, leaves 1 and 2 take part, leaf 3 is a co-host, leaf 4 a named successor.
 fn members() -> Vec<Member> {
-    (0..3).map(member).collect()
+    (0..5).map(member).collect()
 }
 
 fn policy() -> Policy {
     Policy {
-        hosts: vec![[0; 16]],
-        waiting_room: true,
+        co_hosts: vec![[3; 16]],
+        successors: vec![[4; 16]],
+        ..Policy::founded_by([0; 16])
     }
+}
+
+fn rules_by(leaf: u32, change: impl FnOnce(&mut Policy)) -> CommitSummary {
+    let mut rules = policy();
+    change(&mut rules);
+    CommitSummary {
+        changes_policy: rules.encode(),
+        ..rekey_by(leaf)
+    }
+}
+
+fn verdict_under(
+    change: impl FnOnce(&mut Policy),
+    commit: &CommitSummary,
+) -> Result<(), Violation> {
+    let mut rules = policy();
+    change(&mut rules);
+    judge(commit, &members(), &rules)
 }
 
 fn rekey_by(leaf: u32) -> CommitSummary {
@@ -156,15 +177,127 @@ fn unknown_proposals_and_rules_without_a_host_are_refused() {
         ..rekey_by(0)
     };
     assert_eq!(verdict(&unknown), Err(Violation::UnknownProposal));
-    let nobody = Policy {
-        hosts: vec![[77; 16]],
-        waiting_room: false,
-    };
+    let nobody = Policy::founded_by([77; 16]);
     for bytes in [nobody.encode().unwrap(), vec![0xff; 3], Vec::new()] {
         let commit = CommitSummary {
             changes_policy: Some(bytes),
             ..rekey_by(0)
         };
         assert_eq!(verdict(&commit), Err(Violation::Policy));
+    }
+}
+
+#[test]
+fn a_co_host_keeps_the_door_and_nothing_else() {
+    for commit in [add_by(3), remove_by(3)] {
+        assert_eq!(verdict(&commit), Ok(()), "{commit:?}");
+    }
+    let door = rules_by(3, |rules| {
+        rules.locked = true;
+        rules.waiting_room = false;
+        rules.link.generation = 1;
+        rules.link.single_use = true;
+    });
+    assert_eq!(verdict(&door), Ok(()));
+    let changes: [fn(&mut Policy); 5] = [
+        |rules| rules.strict = true,
+        |rules| rules.co_hosts.push([2; 16]),
+        |rules| rules.hosts = vec![[3; 16]],
+        |rules| rules.successors.clear(),
+        |rules| rules.permissions.record = Who::Everyone,
+    ];
+    for change in changes {
+        let commit = rules_by(3, change);
+        assert_eq!(verdict(&commit), Err(Violation::PolicyByNonHost));
+    }
+    let host = CommitSummary {
+        removes: vec![Leaf(0)],
+        ..rekey_by(3)
+    };
+    assert_eq!(verdict(&host), Err(Violation::RemoveByNonHost));
+}
+
+#[test]
+fn a_named_successor_makes_himself_host_and_nothing_more() {
+    let promotion = |rules: &mut Policy| *rules = rules.succeeded_by([4; 16]).unwrap();
+    assert_eq!(verdict(&rules_by(4, promotion)), Ok(()));
+    let more = rules_by(4, |rules| {
+        promotion(rules);
+        rules.locked = true;
+    });
+    assert_eq!(verdict(&more), Err(Violation::PolicyByNonHost));
+    let unnamed = rules_by(2, |rules| rules.hosts.push([2; 16]));
+    assert_eq!(verdict(&unnamed), Err(Violation::PolicyByNonHost));
+    let ousting = CommitSummary {
+        removes: vec![Leaf(0)],
+        ..rules_by(4, promotion)
+    };
+    assert_eq!(verdict(&ousting), Err(Violation::RemoveByNonHost));
+}
+
+#[test]
+fn nobody_enters_a_locked_meeting_but_who_comes_back() {
+    let lock = |rules: &mut Policy| rules.locked = true;
+    assert_eq!(verdict_under(lock, &add_by(0)), Err(Violation::Locked));
+    let back = CommitSummary {
+        removes: vec![Leaf(2)],
+        has_path: true,
+        ..add_by(0)
+    };
+    assert_eq!(verdict_under(lock, &back), Ok(()));
+}
+
+#[test]
+fn a_link_for_one_lets_in_one_and_ends() {
+    let single = |rules: &mut Policy| rules.link.single_use = true;
+    assert_eq!(verdict_under(single, &add_by(0)), Err(Violation::SingleUse));
+    let mut rules = policy();
+    rules.link.single_use = true;
+    rules.link.generation = 1;
+    let renewing = CommitSummary {
+        changes_policy: rules.encode(),
+        ..add_by(0)
+    };
+    assert_eq!(verdict_under(single, &renewing), Ok(()));
+    let two = CommitSummary {
+        adds: vec![
+            (Pseudonym([8; 16]), [8; 32]),
+            (Pseudonym([9; 16]), [9; 32]),
+        ],
+        ..renewing
+    };
+    assert_eq!(verdict_under(single, &two), Err(Violation::SingleUse));
+}
+
+#[test]
+fn links_are_renewed_one_by_one() {
+    for generation in [2, u32::MAX] {
+        let leap = rules_by(0, |rules| rules.link.generation = generation);
+        assert_eq!(verdict(&leap), Err(Violation::LinkGeneration));
+    }
+    let later = |rules: &mut Policy| rules.link.generation = 5;
+    assert_eq!(
+        verdict_under(later, &rules_by(0, |_| {})),
+        Err(Violation::LinkGeneration)
+    );
+}
+
+#[test]
+fn nobody_is_added_under_a_pseudonym_with_a_role() {
+    let gone = |rules: &mut Policy| rules.hosts.push([9; 16]);
+    assert_eq!(verdict_under(gone, &add_by(0)), Err(Violation::OldRole));
+    let named = |rules: &mut Policy| rules.successors.push([9; 16]);
+    assert_eq!(verdict_under(named, &add_by(0)), Err(Violation::OldRole));
+}
+
+#[test]
+fn rules_over_their_bounds_are_not_read() {
+    let doubled = |rules: &mut Policy| rules.co_hosts.push([0; 16]);
+    let crowd = |rules: &mut Policy| rules.co_hosts = (10..18).map(|n| [n; 16]).collect();
+    let relays = |rules: &mut Policy| rules.relays = vec!["r".repeat(300)];
+    for change in [doubled as fn(&mut Policy), crowd, relays] {
+        let mut rules = policy();
+        change(&mut rules);
+        assert_eq!(Policy::decode(&rules.encode().unwrap()), None);
     }
 }

@@ -1,0 +1,133 @@
+//! The ways into a meeting: found it, or be let in.
+
+use std::time::{Duration, Instant};
+
+use conclave_e2ee::{Group, KnockKey, Leaf};
+
+use super::desk::Desk;
+use super::standing::Standing;
+use super::{Active, Commits, Doorkeeper, Echoes, Place, Pulse};
+use crate::card::{Card, SignedCard};
+use crate::content::Content;
+use crate::context::Context;
+use crate::lobby::Described;
+use crate::machine::State;
+use crate::people::People;
+use crate::policy::{Policy, Role};
+use crate::snapshot::Change;
+
+/// How long the meeting lives at the service when it is restored by somebody who does not know
+/// its first lifetime.
+const RESTORED_LIFETIME: Duration = Duration::from_secs(12 * 3600);
+
+impl Active {
+    /// The host, alone in a new group.
+    pub(crate) fn founded(
+        context: &Context,
+        group: Group,
+        described: Described,
+        knock_key: KnockKey,
+        lifetime: Duration,
+    ) -> Option<Self> {
+        let own = group
+            .members()
+            .into_iter()
+            .find(|member| member.leaf == group.own_leaf())?;
+        let card = Card {
+            name: context.identity.name.clone(),
+            device_key: context.identity.key.public(),
+            meeting: context.link.meeting,
+            group_id: group.group_id(),
+            device: context.device,
+            leaf_key: own.leaf_key,
+            key_package_hash: [0; 32],
+        };
+        let signed = SignedCard::sign(card.clone(), &context.identity.key)?;
+        let mut active = Self::new(group, described, lifetime, Standing::Unopened)?;
+        active.begun_at = active.group.epoch();
+        active.log_epoch = active.begun_at;
+        active.people.introduce(signed, card, context.media);
+        active.desk = Some(Desk::new(knock_key));
+        Some(active)
+    }
+
+    /// A newcomer whose Welcome opened; `None` if the group is not what the host described.
+    pub(crate) fn joined(
+        context: &mut Context,
+        now: Instant,
+        group: Group,
+        described: Described,
+        (signed, card): (SignedCard, Card),
+        place: Place,
+    ) -> Option<Self> {
+        let mut active = Self::new(group, described, RESTORED_LIFETIME, Standing::Attached)?;
+        let host = active.described.descriptor.host_device;
+        if !active.devices().any(|device| device == host) || active.role(host) < Role::CoHost {
+            return None;
+        }
+        active.next_seq = place.next_seq;
+        active.begun_at = place.epoch;
+        active.log_epoch = place.epoch;
+        active.people.introduce(signed, card, context.media);
+        active.catch_up_with_link(context)?;
+        active.pulse.begin(now);
+        active.path_renewed(now, Leaf(0));
+        let members = active.group.members().len();
+        active.commits.heal(now, members, context.random());
+        Some(active)
+    }
+
+    /// A link for one person was renewed by the very commit that let us in.
+    fn catch_up_with_link(&mut self, context: &mut Context) -> Option<()> {
+        let known = self.described.descriptor.generation;
+        let generation = self.policy.link.generation;
+        if generation == known {
+            return Some(());
+        }
+        if known.checked_add(1) != Some(generation) {
+            return None;
+        }
+        let secret = self.group.next_link(generation).ok()?;
+        self.group.set_link(&secret).ok()?;
+        context.seal.renew(generation, &secret);
+        context.link.secret = secret;
+        Some(())
+    }
+
+    fn new(
+        group: Group,
+        described: Described,
+        lifetime: Duration,
+        standing: Standing,
+    ) -> Option<Self> {
+        let policy = Policy::decode(&group.policy()?)?;
+        Some(Self {
+            token: group.delivery_token().ok()?,
+            group,
+            policy,
+            described,
+            lifetime,
+            standing,
+            is_open: false,
+            tried_previous: false,
+            next_seq: 0,
+            log_epoch: 0,
+            begun_at: 0,
+            people: People::default(),
+            commits: Commits::default(),
+            echoes: Echoes::default(),
+            pulse: Pulse::default(),
+            keeper: Doorkeeper::default(),
+            desk: None,
+            is_leaving: false,
+            change: Change::Begun,
+        })
+    }
+
+    /// The first epoch that a newcomer is in.
+    pub(crate) fn begin(mut self, context: &mut Context, now: Instant) -> State {
+        let flow = self.new_epoch(context, now, Change::Begun, false, None);
+        self.publish(context, &Content::Media(context.media));
+        self.go(context, now, flow)
+    }
+}

@@ -1,0 +1,110 @@
+//! What the person at this computer wants.
+
+use std::time::Instant;
+
+use conclave_wire::{ClientMessage, DeviceId};
+
+use super::rules::RuleWish;
+use super::standing::Standing;
+use super::{Active, Flow};
+use crate::content::Content;
+use crate::context::Context;
+use crate::event::{Command, Event, LeftReason, Warning};
+use crate::policy::Role;
+use crate::signal::Signal;
+
+impl Active {
+    pub(super) fn obey(&mut self, context: &mut Context, now: Instant, command: Command) -> Flow {
+        match command {
+            Command::Join => {}
+            Command::Admit(device) => self.admit(now, device),
+            Command::Refuse(device) => self.refuse(context, device),
+            Command::Remove(device) if device == context.device => {}
+            Command::Remove(device) if self.desk.is_some() => self.commits.want_removal(device),
+            Command::Remove(_) => context.warn(Warning::NotAllowed),
+            Command::SetLocked(locked) => self.want_rule(context, RuleWish::Locked(locked)),
+            Command::SetWaitingRoom(on) => self.want_rule(context, RuleWish::WaitingRoom(on)),
+            Command::SetRole(device, role) => self.want_rule(context, RuleWish::Role(device, role)),
+            Command::SetSuccessor(device, named) => {
+                self.want_rule(context, RuleWish::Successor(device, named));
+            }
+            Command::SetSecrecy(secrecy) => self.want_rule(context, RuleWish::Secrecy(secrecy)),
+            Command::SetStrict(strict) => self.want_rule(context, RuleWish::Strict(strict)),
+            Command::RenewLink {
+                single_use,
+                valid_s,
+            } => {
+                let wish = RuleWish::RenewLink {
+                    single_use,
+                    valid_s,
+                };
+                self.want_rule(context, wish);
+            }
+            Command::KeyMissing(device) => self.key_missing(context, now, device),
+            Command::SetMedia(media) => {
+                context.media = media;
+                self.people.set_media(context.device, media);
+                context.event(Event::Roster);
+                self.publish(context, &Content::Media(media));
+            }
+            Command::RequestGrant => {
+                if self.standing == Standing::Attached {
+                    context.send(ClientMessage::RequestGrant);
+                }
+            }
+            Command::RequestKeyFrame(device, track) => {
+                let track = track.number();
+                self.signal(context, Signal::KeyFrame { device, track });
+            }
+            Command::Leave => return self.leave_or_hand_over(context),
+            Command::End if self.role(context.device) == Role::Host => {
+                return self.farewell(context, &Content::End);
+            }
+            Command::End => context.warn(Warning::NotAllowed),
+        }
+        Flow::Stay
+    }
+
+    /// The last host does not leave the others without one, if there is anybody to follow him.
+    fn leave_or_hand_over(&mut self, context: &mut Context) -> Flow {
+        if self.role(context.device) < Role::Host || self.has_another_host(context) {
+            return self.farewell(context, &Content::Leave);
+        }
+        let heir = self.heir(context);
+        match heir {
+            Some(heir) if !self.is_leaving => {
+                self.is_leaving = true;
+                self.commits.want_rule(RuleWish::Role(heir, Role::Host));
+                Flow::Stay
+            }
+            // Asked twice, or nobody to follow: it ends for all.
+            _ => self.farewell(context, &Content::End),
+        }
+    }
+
+    pub(super) fn has_another_host(&self, context: &Context) -> bool {
+        self.devices().any(|device| {
+            device != context.device
+                && self.role(device) == Role::Host
+                && !self.pulse.is_silent(device)
+        })
+    }
+
+    /// Who becomes host when the last one leaves: the first successor who is here, or a co-host.
+    fn heir(&self, context: &Context) -> Option<DeviceId> {
+        let here: Vec<_> = self
+            .devices()
+            .filter(|device| *device != context.device && self.people.is_online(*device))
+            .collect();
+        let named = self.policy.successors.iter().chain(&self.policy.co_hosts);
+        named
+            .map(|device| DeviceId(*device))
+            .find(|device| here.contains(device))
+    }
+
+    pub(super) fn farewell(&mut self, context: &mut Context, content: &Content) -> Flow {
+        self.publish(context, content);
+        context.send(ClientMessage::Leave);
+        Flow::Leave(LeftReason::ByChoice)
+    }
+}

@@ -1,0 +1,394 @@
+//! Making the commit that the wishes ask for, offering it to the service, and what follows when
+//! it is in the log: now, and not before, it counts.
+
+use std::collections::{BTreeSet, HashSet};
+use std::time::{Duration, Instant};
+
+use conclave_e2ee::{Change as GroupChange, CommitBundle, Leaf, VerifiedKeyPackage};
+use conclave_wire::{Admission, Blob, ClientMessage, Commit, DeviceId, Door, ErrorCode, List};
+
+use super::commits::{MAX_BATCH, Pending, Wish};
+use super::rules::{RuleWish, apply};
+use super::standing::{Standing, wire_token};
+use super::{Active, Flow};
+use crate::context::Context;
+use crate::event::{LeftReason, Warning};
+use crate::lobby::Described;
+use crate::name::DisplayName;
+use crate::policy::{Policy, Role};
+use crate::seal::Purpose;
+use crate::snapshot::Change;
+
+/// Pause before a commit is offered again that the service had no room for.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a commit is made of, before it is one.
+#[derive(Default)]
+struct Draft {
+    admitted: Vec<DeviceId>,
+    removed: Vec<DeviceId>,
+    rules: usize,
+    policy: Option<Policy>,
+}
+
+impl Active {
+    /// Offers the next commit, if one is wished for and none is on its way.
+    pub(super) fn step(&mut self, context: &mut Context, now: Instant) {
+        if self.standing != Standing::Attached || self.log_epoch < self.begun_at {
+            return;
+        }
+        if let Some(pending) = &mut self.commits.pending {
+            if pending
+                .resend_at_seq
+                .is_some_and(|seq| seq <= self.next_seq)
+            {
+                pending.resend_at_seq = None;
+                context.send(ClientMessage::Commit(pending.message.clone()));
+            }
+            return;
+        }
+        let present: BTreeSet<_> = self.devices().collect();
+        self.commits
+            .removals
+            .retain(|device| present.contains(device));
+        let keeps_door = self.desk.is_some();
+        match self.commits.ready(now, self.log_epoch, keeps_door) {
+            Some(Wish::Removals) => self.offer_removals(context),
+            Some(Wish::Rules) => self.offer_rules(context),
+            Some(Wish::Admissions) => self.offer_admissions(context, now),
+            Some(Wish::Rekey) => self.offer_rekey(context, now),
+            None => {}
+        }
+    }
+
+    fn leaves(&self, devices: &[DeviceId]) -> Vec<Leaf> {
+        let wanted: HashSet<_> = devices.iter().map(|device| device.0).collect();
+        self.group
+            .members()
+            .into_iter()
+            .filter(|member| wanted.contains(&member.pseudonym.0))
+            .map(|member| member.leaf)
+            .collect()
+    }
+
+    fn offer_removals(&mut self, context: &mut Context) {
+        let mine = self.role(context.device);
+        let (may, may_not): (Vec<_>, Vec<_>) = self
+            .commits
+            .removals
+            .iter()
+            .copied()
+            .partition(|device| mine == Role::Host || self.role(*device) == Role::Participant);
+        // A co-host leaves hosts to the hosts.
+        for device in may_not {
+            self.commits.removals.remove(&device);
+        }
+        let removed: Vec<_> = may.into_iter().take(MAX_BATCH).collect();
+        if removed.is_empty() {
+            return;
+        }
+        let gone: HashSet<_> = removed.iter().map(|device| device.0).collect();
+        let policy = Some(self.policy.without(&gone)).filter(|policy| *policy != self.policy);
+        let leaves = self.leaves(&removed);
+        let change = GroupChange {
+            removes: &leaves,
+            ..GroupChange::default()
+        };
+        let draft = Draft {
+            removed,
+            policy,
+            ..Draft::default()
+        };
+        if !self.offer(context, change, draft) {
+            self.commits.removals.clear();
+            context.warn(Warning::NotPossible);
+        }
+    }
+
+    fn offer_rules(&mut self, context: &mut Context) {
+        let rules = self.commits.rules.len();
+        let Some(policy) = apply(&self.commits.rules, &self.policy, context.device) else {
+            self.commits.rules.clear();
+            return;
+        };
+        let draft = Draft {
+            rules,
+            policy: Some(policy),
+            ..Draft::default()
+        };
+        if !self.offer(context, GroupChange::default(), draft) {
+            self.commits.rules.clear();
+            context.warn(Warning::NotPossible);
+        }
+    }
+
+    fn offer_admissions(&mut self, context: &mut Context, now: Instant) {
+        let single_use = self.policy.link.single_use;
+        let locked = self.policy.locked;
+        let members: HashSet<_> = self.devices().collect();
+        let mut draft = Draft::default();
+        let mut packages: Vec<VerifiedKeyPackage> = Vec::new();
+        let mut returning = Vec::new();
+        for (device, admittance) in &self.commits.admissions {
+            let old = admittance.replaces.filter(|old| members.contains(old));
+            let is_new = old.is_none();
+            let full = packages.len() >= MAX_BATCH || (single_use && is_new && !packages.is_empty());
+            if full || (locked && is_new) {
+                continue;
+            }
+            packages.push(admittance.knocker.key_package.clone());
+            draft.admitted.push(*device);
+            if let Some(old) = old {
+                draft.removed.push(old);
+                returning.push((old, *device));
+            } else if single_use {
+                break;
+            }
+        }
+        if packages.is_empty() {
+            // The door was locked meanwhile.
+            let waiting: Vec<_> = self.commits.admissions.keys().copied().collect();
+            return self.drop_batch(context, &waiting);
+        }
+        let is_newcomer = draft.admitted.len() > draft.removed.len();
+        draft.policy = self.policy_with(context, &returning, single_use && is_newcomer);
+        let leaves = self.leaves(&draft.removed);
+        let change = GroupChange {
+            adds: &packages,
+            removes: &leaves,
+            ..GroupChange::default()
+        };
+        let admitted = draft.admitted.clone();
+        if !self.offer(context, change, draft) {
+            self.drop_batch(context, &admitted);
+        }
+        if !self.commits.admissions.is_empty() {
+            self.commits.admit_at = Some(now);
+        }
+    }
+
+    /// The rules that go with an admission: who comes back keeps his role, and a link for one
+    /// ends with the one it let in.
+    fn policy_with(
+        &self,
+        context: &Context,
+        returning: &[(DeviceId, DeviceId)],
+        renews_link: bool,
+    ) -> Option<Policy> {
+        let mut policy = self.policy.clone();
+        if self.role(context.device) == Role::Host {
+            for (old, new) in returning {
+                let role = policy.role(conclave_e2ee::Pseudonym(old.0));
+                let gone = HashSet::from([old.0]);
+                policy = policy.without(&gone);
+                policy = policy.with_role(new.0, role).unwrap_or(policy);
+            }
+        } else {
+            policy = policy.without(&returning.iter().map(|(old, _)| old.0).collect());
+        }
+        let rules = policy.link;
+        let renewal = RuleWish::RenewLink {
+            single_use: rules.single_use,
+            valid_s: rules.valid_s,
+        };
+        if renews_link && let Some(renewed) = apply(&[renewal], &policy, context.device) {
+            policy = renewed;
+        }
+        (policy != self.policy).then_some(policy)
+    }
+
+    fn offer_rekey(&mut self, context: &mut Context, now: Instant) {
+        let Ok(bundle) = self.group.rekey() else {
+            return self.commits.put_off_rekey(now);
+        };
+        if !self.send_commit(context, bundle, Draft::default()) {
+            self.commits.put_off_rekey(now);
+        }
+    }
+
+    fn drop_batch(&mut self, context: &mut Context, devices: &[DeviceId]) {
+        for device in devices {
+            self.commits.admissions.remove(device);
+            context.send(ClientMessage::Refuse { device: *device });
+        }
+        self.commits.admit_at = None;
+        context.warn(Warning::BadKnock);
+    }
+
+    /// Makes the commit of a draft and offers it; whether it could be made.
+    fn offer(&mut self, context: &mut Context, change: GroupChange<'_>, draft: Draft) -> bool {
+        let encoded = match draft.policy.as_ref().map(Policy::encode) {
+            Some(None) => return false,
+            encoded => encoded.flatten(),
+        };
+        let generation = draft.policy.as_ref().map(|policy| policy.link.generation);
+        let change = GroupChange {
+            policy: encoded.as_deref(),
+            renews_link: generation.filter(|new| *new != self.policy.link.generation),
+            ..change
+        };
+        match self.group.change(change) {
+            Ok(bundle) => self.send_commit(context, bundle, draft),
+            Err(_) => false,
+        }
+    }
+
+    fn send_commit(&mut self, context: &mut Context, bundle: CommitBundle, draft: Draft) -> bool {
+        let new_door = match (&bundle.next_link, &draft.policy) {
+            (Some(secret), Some(policy)) => self.door_under(context, policy, secret),
+            _ => None,
+        };
+        let next_link = bundle.next_link.clone();
+        let is_removal = !draft.removed.is_empty();
+        let (described, door): (Option<Described>, Option<Door>) = new_door.unzip();
+        let Some(message) = self.seal_commit(context, bundle, &draft, door) else {
+            self.commits.lost(&mut self.group);
+            return false;
+        };
+        context.send(ClientMessage::Commit(message.clone()));
+        self.commits.pending = Some(Pending {
+            message,
+            admitted: draft.admitted,
+            is_removal,
+            rules: draft.rules,
+            policy: draft.policy,
+            next_link,
+            described,
+            resend_at_seq: None,
+        });
+        true
+    }
+
+    fn seal_commit(
+        &self,
+        context: &Context,
+        bundle: CommitBundle,
+        draft: &Draft,
+        door: Option<Door>,
+    ) -> Option<Commit> {
+        let epoch = self.log_epoch + 1;
+        let seal = |purpose, bytes: &[u8]| context.seal.seal(purpose, epoch, bytes);
+        let admission = match (&bundle.welcome, &bundle.tree) {
+            (Some(welcome), Some(tree)) if !draft.admitted.is_empty() => Some(Admission {
+                devices: List::new(draft.admitted.clone()).ok()?,
+                welcome: Blob::new(seal(Purpose::Welcome, welcome)?).ok()?,
+                tree: Blob::new(seal(Purpose::Tree, tree)?).ok()?,
+            }),
+            _ => None,
+        };
+        Some(Commit {
+            expected_epoch: self.log_epoch,
+            commit: Blob::new(seal(Purpose::Commit, &bundle.commit)?).ok()?,
+            member_hash: wire_token(&bundle.delivery_token).hash(),
+            admission,
+            removed: List::new(draft.removed.clone()).ok()?,
+            door,
+        })
+    }
+
+    /// The log shows our own commit.
+    pub(super) fn own_commit_won(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        log_epoch: u64,
+    ) -> Flow {
+        let Some(pending) = self.commits.pending.take() else {
+            return Flow::Stay;
+        };
+        let gone = pending.message.removed.as_slice().iter();
+        let gone: Vec<_> = gone
+            .filter_map(|device| self.people.name(*device).cloned())
+            .collect();
+        if self.group.merge_pending().is_err() {
+            return Flow::Leave(LeftReason::Fault);
+        }
+        let has_path = pending.is_removal || pending.policy.is_some() || pending.admitted.is_empty();
+        let joined = self.settle_admissions(now, &pending.admitted);
+        for device in pending.message.removed.as_slice() {
+            self.commits.removals.remove(device);
+        }
+        let done = pending.rules.min(self.commits.rules.len());
+        self.commits.rules.drain(..done);
+        self.commits.note_added(pending.admitted.clone());
+        let change = match (pending.admitted.is_empty(), pending.is_removal) {
+            (false, _) => Change::Joined(joined),
+            (true, true) => Change::Gone(gone),
+            (true, false) if pending.policy.is_some() => Change::Rules,
+            (true, false) => Change::Renewed,
+        };
+        let step = (log_epoch, pending.message.commit.as_slice());
+        let flow = self.new_epoch(context, now, change, pending.is_removal, Some(step));
+        if has_path {
+            self.path_renewed(now, self.group.own_leaf());
+        }
+        if !pending.admitted.is_empty() {
+            self.introduce_all(context);
+        }
+        let flow = match (flow, pending.policy) {
+            (Flow::Stay, Some(policy)) => {
+                self.rules_changed(context, now, policy, pending.next_link)
+            }
+            (flow, _) => flow,
+        };
+        if let Some(described) = pending.described {
+            self.set_described(context, described);
+        }
+        flow
+    }
+
+    /// The admitted are members: their cards move from the desk to the people.
+    fn settle_admissions(&mut self, now: Instant, admitted: &[DeviceId]) -> Vec<DisplayName> {
+        let mut names = Vec::new();
+        for device in admitted {
+            if let Some(admittance) = self.commits.admissions.remove(device) {
+                let knocker = admittance.knocker;
+                names.push(knocker.card.name.clone());
+                self.people
+                    .introduce(knocker.signed, knocker.card, Default::default());
+                // Until it says something: one whose Welcome was lost is a leaf without a person.
+                self.people.set_online(*device, false, now);
+            }
+        }
+        self.commits.admit_at = (!self.commits.admissions.is_empty()).then_some(now);
+        names
+    }
+
+    /// Who renewed his path last begins the round; everybody else has his turn after him.
+    pub(super) fn path_renewed(&mut self, now: Instant, by: Leaf) {
+        let members = self.group.members();
+        let own = self.group.own_leaf();
+        let place = |leaf| members.iter().position(|member| member.leaf == leaf);
+        let count = members.len().max(1);
+        let turn = match (place(own), place(by)) {
+            // One behind `by` is first; `by` itself is last.
+            (Some(own), Some(by)) => (own + count - by + count - 1) % count,
+            (own, _) => own.unwrap_or(0),
+        };
+        self.commits
+            .path_renewed(now, u32::try_from(turn).unwrap_or(u32::MAX));
+    }
+
+    pub(super) fn conflict(&mut self, epoch: u64) -> Flow {
+        // It may speak of an older commit that was offered again; the pending one still stands.
+        let is_pending = |pending: &Pending| pending.message.expected_epoch < epoch;
+        if self.commits.pending.as_ref().is_some_and(is_pending) {
+            self.commits.lost(&mut self.group);
+            self.commits.blocked_until = epoch;
+        }
+        Flow::Stay
+    }
+
+    /// The service did not take what was offered: try again soon, or let it be if it can never fit.
+    pub(super) fn not_taken(&mut self, context: &mut Context, now: Instant, code: ErrorCode) {
+        let Some(pending) = &self.commits.pending else {
+            return;
+        };
+        let admitted = pending.admitted.clone();
+        self.commits.lost(&mut self.group);
+        self.commits.retry_at = Some(now + RETRY);
+        if code == ErrorCode::TooLarge {
+            self.drop_batch(context, &admitted);
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Signs of life: heartbeats out, and what the others' heartbeats, or their absence, say.
+//!
+//! A service can withhold, delay and fork, but not without being noticed: whoever is cut off
+//! falls silent for the others, and whoever was led astray hears that a host, or most of the
+//! meeting, stands elsewhere. One member's word is never enough for that, so that no single
+//! insider can throw the others out of step.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use conclave_e2ee::Pseudonym;
+use conclave_wire::{Blob, ClientMessage, DeviceId};
+
+use super::standing::Standing;
+use super::{Active, Flow};
+use crate::context::Context;
+use crate::event::{Event, Output, Warning};
+use crate::policy::Role;
+use crate::seal::{Purpose, SealError};
+use crate::signal::{Beat, Signal, read, sign};
+
+/// Heartbeats of a small meeting.
+const BEAT: Duration = Duration::from_secs(5);
+/// Heartbeats of all members together stay under ten a second.
+const BEAT_SHARE: Duration = Duration::from_millis(100);
+/// So many missed heartbeats are silence.
+const MISSED: u32 = 3;
+/// The others may be ahead or behind for this long before it means anything: entries are on
+/// their way.
+const STEP_GRACE: Duration = Duration::from_secs(4);
+/// A member that lacks a key reads the log anew, no more often than this.
+const REREAD: Duration = Duration::from_secs(5);
+
+/// What is known of one member's life.
+struct Sign {
+    at: Instant,
+    number: u64,
+    beat: Option<Beat>,
+}
+
+#[derive(Default)]
+pub(super) struct Pulse {
+    signs: HashMap<DeviceId, Sign>,
+    silent: HashSet<DeviceId>,
+    number: u64,
+    beat_at: Option<Instant>,
+    /// Since when those who count stand elsewhere.
+    astray_since: Option<Instant>,
+    forked: bool,
+    reread_at: Option<Instant>,
+}
+
+/// How often each member of a meeting of this size gives a sign of life.
+fn interval(members: usize) -> Duration {
+    let share = BEAT_SHARE.saturating_mul(u32::try_from(members).unwrap_or(u32::MAX));
+    share.max(BEAT)
+}
+
+impl Pulse {
+    /// The connection is new, and so is everybody's chance to be heard.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.beat_at = Some(now);
+        self.astray_since = None;
+        for sign in self.signs.values_mut() {
+            sign.at = now;
+        }
+    }
+
+    pub(super) fn pause(&mut self) {
+        self.beat_at = None;
+    }
+
+    /// Forgets who left, and gives who came the time of a first heartbeat.
+    pub(super) fn retain(&mut self, present: &HashSet<DeviceId>, now: Instant) {
+        self.signs.retain(|device, _| present.contains(device));
+        self.silent.retain(|device| present.contains(device));
+        for device in present {
+            self.signs.entry(*device).or_insert(Sign {
+                at: now,
+                number: 0,
+                beat: None,
+            });
+        }
+    }
+
+    pub(super) fn is_silent(&self, device: DeviceId) -> bool {
+        self.silent.contains(&device)
+    }
+
+    /// Since when nothing has been heard of a member that counts as silent.
+    pub(super) fn silent_since(&self, device: DeviceId) -> Option<Instant> {
+        let sign = self.signs.get(&device)?;
+        self.silent.contains(&device).then_some(sign.at)
+    }
+
+    /// Anything that a member has really said is a sign of life. Whether he counted as silent.
+    pub(super) fn heard(&mut self, device: DeviceId, now: Instant) -> bool {
+        if let Some(sign) = self.signs.get_mut(&device) {
+            sign.at = now;
+        }
+        self.silent.remove(&device)
+    }
+
+    /// When something is to be done next.
+    pub(super) fn deadline(&self, me: DeviceId) -> Option<Instant> {
+        let beat_at = self.beat_at?;
+        let members = self.signs.len();
+        let patience = interval(members) * MISSED;
+        let silence = self
+            .signs
+            .iter()
+            .filter(|(device, _)| **device != me && !self.silent.contains(*device))
+            .map(|(_, sign)| sign.at + patience)
+            .min();
+        let astray = self.astray_since.map(|since| since + STEP_GRACE);
+        [Some(beat_at), silence, astray].into_iter().flatten().min()
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
+}
+
+impl Active {
+    /// Seals and sends a signal to all who are connected.
+    pub(super) fn signal(&mut self, context: &mut Context, signal: Signal) {
+        if self.standing != Standing::Attached {
+            return;
+        }
+        let number = self.pulse.next_number();
+        let message = sign(&self.group, context.link.meeting, number, signal)
+            .and_then(|bytes| context.seal.seal(Purpose::Signal, 0, &bytes))
+            .and_then(|sealed| Blob::new(sealed).ok());
+        if let Some(message) = message {
+            context.send(ClientMessage::Signal { message });
+        }
+    }
+
+    /// Gives a sign of life when it is time, and counts who has not given any.
+    pub(super) fn keep_watch(&mut self, context: &mut Context, now: Instant) -> Flow {
+        let Some(beat_at) = self.pulse.beat_at else {
+            return Flow::Stay;
+        };
+        let every = interval(self.pulse.signs.len());
+        if beat_at <= now {
+            self.pulse.beat_at = Some(now + every);
+            self.beat(context);
+        }
+        self.count_silent(context, now, every * MISSED);
+        match self.pulse.astray_since {
+            Some(since) if since + STEP_GRACE <= now => self.is_astray(context, now),
+            _ => Flow::Stay,
+        }
+    }
+
+    fn own_beat(&self) -> Beat {
+        Beat {
+            epoch: self.group.epoch(),
+            authenticator: self.group.authenticator_hash(),
+            transcript: self.group.transcript_hash(),
+            read: self.next_seq,
+        }
+    }
+
+    fn beat(&mut self, context: &mut Context) {
+        let beat = self.own_beat();
+        self.signal(context, Signal::Beat(beat));
+    }
+
+    fn count_silent(&mut self, context: &mut Context, now: Instant, patience: Duration) {
+        let me = context.device;
+        let due: Vec<_> = self
+            .pulse
+            .signs
+            .iter()
+            .filter(|(device, sign)| **device != me && sign.at + patience <= now)
+            .map(|(device, _)| *device)
+            .filter(|device| !self.pulse.silent.contains(device))
+            .collect();
+        if due.is_empty() {
+            return;
+        }
+        // Who has said that he goes, or whose connection is known to be gone, surprises nobody.
+        let surprising = due.iter().any(|device| self.people.is_online(*device));
+        let names = self.people.names(&due);
+        self.pulse.silent.extend(due);
+        let others = self.pulse.signs.len().saturating_sub(1);
+        if surprising {
+            let all = others > 1 && self.pulse.silent.len() >= others;
+            context.warn(match all {
+                true => Warning::AllSilent,
+                false => Warning::Silent(names),
+            });
+        }
+        context.event(Event::Roster);
+    }
+
+    /// Those who count have stood elsewhere for too long.
+    fn is_astray(&mut self, context: &mut Context, now: Instant) -> Flow {
+        if !self.stand_elsewhere(context) {
+            self.pulse.astray_since = None;
+            return Flow::Stay;
+        }
+        self.pulse.astray_since = Some(now);
+        match self.could_be_let_in(context) {
+            true => Flow::Recover,
+            false => Flow::Stay,
+        }
+    }
+
+    /// Whether somebody else could let this device in again.
+    pub(super) fn could_be_let_in(&self, context: &Context) -> bool {
+        self.group.members().iter().any(|member| {
+            let device = DeviceId(member.pseudonym.0);
+            device != context.device
+                && self.policy.role(member.pseudonym) >= Role::CoHost
+                && !self.pulse.is_silent(device)
+        })
+    }
+
+    /// Whether a host (for those who are none), or most of those who give signs of life, are in
+    /// another state at our epoch or beyond it.
+    fn stand_elsewhere(&self, context: &Context) -> bool {
+        let own = self.own_beat();
+        let elsewhere = |beat: &Beat| {
+            beat.epoch > own.epoch
+                || (beat.epoch == own.epoch && beat.authenticator != own.authenticator)
+        };
+        let mine = self.policy.role(Pseudonym(context.device.0));
+        let mut votes = (0, 0);
+        for (device, sign) in &self.pulse.signs {
+            let Some(beat) = &sign.beat else { continue };
+            if *device == context.device || self.pulse.silent.contains(device) {
+                continue;
+            }
+            let is_elsewhere = elsewhere(beat);
+            let is_host = self.policy.role(Pseudonym(device.0)) == Role::Host;
+            if is_host && is_elsewhere && mine < Role::Host {
+                return true;
+            }
+            votes.0 += usize::from(is_elsewhere);
+            votes.1 += 1;
+        }
+        // A meeting of two hosts has no majority: the one who is behind follows.
+        votes.0 * 2 > votes.1 && (votes.1 > 1 || mine < Role::Host || self.is_behind())
+    }
+
+    fn is_behind(&self) -> bool {
+        let epoch = self.group.epoch();
+        self.pulse
+            .signs
+            .values()
+            .filter_map(|sign| sign.beat.as_ref())
+            .any(|beat| beat.epoch > epoch)
+    }
+
+    /// A signal came, from whomever the service says; the signature says who really sent it.
+    pub(super) fn hear_signal(&mut self, context: &mut Context, now: Instant, sealed: &[u8]) {
+        let bytes = match context.seal.open(Purpose::Signal, 0, sealed) {
+            Ok(bytes) => bytes,
+            Err(SealError::OtherLink) => return,
+            Err(SealError::Foreign) => return context.warn_once(Warning::Foreign),
+        };
+        // Somebody who came or went in an epoch that this device is not in: not a fault.
+        let Some(heard) = read(&self.group, context.link.meeting, &bytes) else {
+            return;
+        };
+        let Some(sign) = self.pulse.signs.get_mut(&heard.from) else {
+            return;
+        };
+        if heard.number <= sign.number || heard.from == context.device {
+            return;
+        }
+        sign.number = heard.number;
+        let was_silent = self.pulse.heard(heard.from, now);
+        if !self.people.is_online(heard.from) {
+            self.people.set_online(heard.from, true, now);
+            context.event(Event::Roster);
+        } else if was_silent {
+            context.event(Event::Roster);
+        }
+        match heard.signal {
+            Signal::Beat(beat) => self.hear_beat(context, now, heard.from, beat),
+            Signal::KeyFrame { device, track } if device == context.device => {
+                if let Some(track) = conclave_e2ee::Track::new(track) {
+                    context.event(Event::KeyFrameWanted { track });
+                }
+            }
+            Signal::KeyFrame { .. } => {}
+            Signal::KeyMissing { device, epoch } if device == context.device => {
+                self.key_wanted(context, now, epoch);
+            }
+            Signal::KeyMissing { .. } => {}
+        }
+    }
+
+    fn hear_beat(&mut self, context: &mut Context, now: Instant, from: DeviceId, beat: Beat) {
+        let own = self.own_beat();
+        let forked = beat.epoch == own.epoch
+            && (beat.authenticator != own.authenticator || beat.transcript != own.transcript);
+        if let Some(sign) = self.pulse.signs.get_mut(&from) {
+            sign.beat = Some(beat);
+        }
+        if forked && !std::mem::replace(&mut self.pulse.forked, true) {
+            context.warn(Warning::Forked(self.people.names(&[from])));
+        }
+        match self.stand_elsewhere(context) {
+            true => drop(self.pulse.astray_since.get_or_insert(now)),
+            false => {
+                self.pulse.astray_since = None;
+                self.pulse.forked = forked;
+            }
+        }
+    }
+
+    /// This device lacks the key of somebody's frames: it asks him, and looks whether it has
+    /// missed a step itself.
+    pub(super) fn key_missing(&mut self, context: &mut Context, now: Instant, device: DeviceId) {
+        let epoch = self.group.epoch();
+        self.signal(context, Signal::KeyMissing { device, epoch });
+        let behind = self
+            .pulse
+            .signs
+            .get(&device)
+            .and_then(|sign| sign.beat.as_ref())
+            .is_none_or(|beat| beat.epoch > epoch);
+        if behind {
+            self.reread(context, now);
+        }
+    }
+
+    /// Somebody lacks our key. If he is ahead of us, the fault is on this side; if not, our next
+    /// heartbeat tells him where we are, and he reads the log.
+    fn key_wanted(&mut self, context: &mut Context, now: Instant, epoch: u64) {
+        match epoch > self.group.epoch() {
+            true => self.reread(context, now),
+            false => self.beat(context),
+        }
+        for track in [
+            conclave_e2ee::Track::VIDEO_LOW,
+            conclave_e2ee::Track::VIDEO_MEDIUM,
+            conclave_e2ee::Track::VIDEO_HIGH,
+        ] {
+            context.event(Event::KeyFrameWanted { track });
+        }
+    }
+
+    /// Asks the service for the log again, on a new connection.
+    fn reread(&mut self, context: &mut Context, now: Instant) {
+        if self.pulse.reread_at.is_none_or(|at| at + REREAD <= now) {
+            self.pulse.reread_at = Some(now);
+            context.emit(Output::Reconnect);
+        }
+    }
+}

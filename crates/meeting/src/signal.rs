@@ -1,0 +1,122 @@
+//! Signals: what members tell each other outside the log, for those who are there now.
+//!
+//! They travel under the outer seal and carry the signature of their sender's leaf. They are not
+//! MLS messages, on purpose: a heartbeat must be readable by somebody who is out of step, for it
+//! is the heartbeat that tells him so. They hold hashes and requests, never content.
+
+use conclave_e2ee::{Group, Leaf, verify_leaf};
+use conclave_wire::{DeviceId, MeetingId};
+use serde::{Deserialize, Serialize};
+
+const DOMAIN: &str = "Conclave signal v1";
+
+/// A sign of life, and of the state that its sender is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Beat {
+    /// The MLS epoch.
+    pub(crate) epoch: u64,
+    /// Hash of the epoch authenticator (RFC 9420 §8.7). It binds all that the epoch was derived
+    /// from: tree, roster, policy and transcript.
+    pub(crate) authenticator: [u8; 32],
+    /// Hash of the confirmed transcript hash (RFC 9420 §8.2): which history led here.
+    pub(crate) transcript: [u8; 32],
+    /// The position in the log up to which the sender has read.
+    pub(crate) read: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Signal {
+    Beat(Beat),
+    /// The sender asks a member for a key frame of one video track.
+    KeyFrame {
+        /// Whose video.
+        device: DeviceId,
+        /// Which of its tracks, by SFrame context.
+        track: u8,
+    },
+    /// The sender has no key for what a member sends.
+    KeyMissing {
+        /// Whose key.
+        device: DeviceId,
+        /// The epoch that the sender of this is in.
+        epoch: u64,
+    },
+}
+
+/// A signal as it travels, inside the outer seal.
+#[derive(Serialize, Deserialize)]
+struct Signed {
+    leaf: u32,
+    number: u64,
+    signal: Signal,
+    signature: Vec<u8>,
+}
+
+/// A signal whose signature was checked.
+pub(crate) struct Heard {
+    pub(crate) from: DeviceId,
+    /// Rises with each signal of one leaf: an old one that is played again is known by it.
+    pub(crate) number: u64,
+    pub(crate) signal: Signal,
+}
+
+fn signed_bytes(
+    meeting: MeetingId,
+    group_id: &[u8],
+    leaf: u32,
+    number: u64,
+    signal: &Signal,
+) -> Option<Vec<u8>> {
+    let body = (
+        conclave_wire::VERSION,
+        meeting,
+        group_id,
+        leaf,
+        number,
+        signal,
+    );
+    postcard::to_allocvec(&body).ok()
+}
+
+pub(crate) fn sign(
+    group: &Group,
+    meeting: MeetingId,
+    number: u64,
+    signal: Signal,
+) -> Option<Vec<u8>> {
+    let leaf = group.own_leaf().0;
+    let bytes = signed_bytes(meeting, &group.group_id(), leaf, number, &signal)?;
+    let signature = group.sign(DOMAIN, &bytes).ok()?.to_vec();
+    postcard::to_allocvec(&Signed {
+        leaf,
+        number,
+        signal,
+        signature,
+    })
+    .ok()
+}
+
+/// Reads a signal; `None` if nobody in the group signed it.
+pub(crate) fn read(group: &Group, meeting: MeetingId, bytes: &[u8]) -> Option<Heard> {
+    let Ok((signed, [])) = postcard::take_from_bytes::<Signed>(bytes) else {
+        return None;
+    };
+    let member = group
+        .members()
+        .into_iter()
+        .find(|member| member.leaf == Leaf(signed.leaf))?;
+    let body = signed_bytes(
+        meeting,
+        &group.group_id(),
+        signed.leaf,
+        signed.number,
+        &signed.signal,
+    )?;
+    let signature = signed.signature.as_slice().try_into().ok()?;
+    verify_leaf(&member.leaf_key, DOMAIN, &body, signature).ok()?;
+    Some(Heard {
+        from: DeviceId(member.pseudonym.0),
+        number: signed.number,
+        signal: signed.signal,
+    })
+}
