@@ -4,6 +4,7 @@
 //! proves only that some member sealed it. Its sender proves the rest behind
 //! it: about five times a second it signs which frames were its own.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::batch::{Batch, FrameId, MAX_BATCH_FRAMES, MAX_RUNS, Run};
@@ -56,6 +57,8 @@ struct Attesting {
     next_number: u32,
     runs: Vec<Run>,
     frames: usize,
+    /// Up to which counter each key's frames were signed.
+    signed_to: BTreeMap<u64, u64>,
 }
 
 impl Attestor {
@@ -80,6 +83,7 @@ impl Attestor {
             next_number: 0,
             runs: Vec::new(),
             frames: 0,
+            signed_to: BTreeMap::new(),
         });
         let surplus = self.epochs.len().saturating_sub(MAX_EPOCHS);
         self.epochs.drain(..surplus);
@@ -119,6 +123,9 @@ impl Attestor {
 impl Attesting {
     fn note(&mut self, frame: &FrameId) {
         let kid = frame.kid.to_u64();
+        if self.signed_to.get(&kid).is_some_and(|end| frame.ctr < *end) {
+            return;
+        }
         let of_key = |run: &&mut Run| run.kid == kid;
         match self.runs.iter_mut().rev().find(of_key) {
             Some(run) if run.digest(frame.ctr) == Some(&frame.digest) => return,
@@ -176,6 +183,9 @@ impl Attesting {
             }
             room -= run.digests.len();
             taken.push(run);
+        }
+        for run in &taken {
+            self.signed_to.insert(run.kid, run.end());
         }
         self.frames = rest.iter().map(|run| run.digests.len()).sum();
         self.runs = rest;

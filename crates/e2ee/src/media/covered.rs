@@ -1,6 +1,7 @@
 //! What a sender's batches of one epoch say about a frame.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::batch::{Batch, FrameId, Run};
 
@@ -20,16 +21,26 @@ pub(super) enum Finding {
 }
 
 /// The batches of one sender in one epoch, the newest by their number.
+///
+/// An honest sender's runs do not overlap. One whose runs do puts only itself
+/// in a bad light.
 #[derive(Debug, Default)]
 pub(super) struct Covered {
-    batches: BTreeMap<u32, Vec<Run>>,
+    /// By key and first counter.
+    runs: BTreeMap<(u64, u64), Signed>,
+    /// Which runs came in which batch.
+    batches: BTreeMap<u32, Vec<(u64, u64)>>,
     frames: usize,
     /// The lowest number that was not forgotten yet.
     floor: u32,
 }
 
 /// A run with the number of its batch.
-type Place<'a> = (u32, &'a Run);
+#[derive(Debug)]
+struct Signed {
+    number: u32,
+    run: Run,
+}
 
 impl Covered {
     /// Whether a batch of this number would add nothing: it is here, or was
@@ -39,57 +50,62 @@ impl Covered {
     }
 
     pub(super) fn insert(&mut self, batch: Batch) {
-        self.frames += frames(&batch.runs);
-        self.batches.insert(batch.number, batch.runs);
-        while self.frames > MAX_FRAMES {
-            let Some((number, runs)) = self.batches.pop_first() else {
-                return;
-            };
-            self.frames = self.frames.saturating_sub(frames(&runs));
-            self.floor = number.saturating_add(1);
+        let number = batch.number;
+        let mut places = Vec::with_capacity(batch.runs.len());
+        for run in batch.runs {
+            let place = (run.kid, run.first);
+            if let Entry::Vacant(free) = self.runs.entry(place) {
+                self.frames += run.digests.len();
+                free.insert(Signed { number, run });
+                places.push(place);
+            }
+        }
+        self.batches.insert(number, places);
+        while self.frames > MAX_FRAMES || self.batches.len() > MAX_FRAMES {
+            self.forget_oldest();
         }
     }
 
     pub(super) fn judge(&self, frame: &FrameId) -> Finding {
         let kid = frame.kid.to_u64();
-        let of_key = || self.places().filter(|(_, run)| run.kid == kid);
-        match of_key().find_map(|(_, run)| run.digest(frame.ctr)) {
+        let of_key = |signed: &&Signed| signed.run.kid == kid;
+        let place = (kid, frame.ctr);
+        let before = self.runs.range(..=place).next_back();
+        let before = before.map(|(_, signed)| signed).filter(of_key);
+        match before.and_then(|signed| signed.run.digest(frame.ctr)) {
             Some(digest) if *digest == frame.digest => return Finding::Own,
             Some(_) => return Finding::Forged,
             None => {}
         }
-        let before = of_key()
-            .filter(|(_, run)| run.end() <= frame.ctr)
-            .max_by_key(|(_, run)| run.end());
-        let after = of_key()
-            .filter(|(_, run)| run.first > frame.ctr)
-            .min_by_key(|(_, run)| run.first);
-        match after {
+        let after = self.runs.range(place..).next();
+        match after.map(|(_, signed)| signed).filter(of_key) {
             Some(after) if self.is_without_gap(before, after) => Finding::Forged,
             _ => Finding::Unknown,
         }
     }
 
-    fn places(&self) -> impl Iterator<Item = Place<'_>> {
-        self.batches
-            .iter()
-            .flat_map(|(number, runs)| runs.iter().map(|run| (*number, run)))
+    fn forget_oldest(&mut self) {
+        let Some((number, places)) = self.batches.pop_first() else {
+            return;
+        };
+        for place in places {
+            let run = self.runs.remove(&place).map(|signed| signed.run);
+            let frames = run.map_or(0, |run| run.digests.len());
+            self.frames = self.frames.saturating_sub(frames);
+        }
+        self.floor = number.saturating_add(1);
     }
 
     /// Whether no batch is missing between two runs, or from the sender's very
     /// first batch to `after`. Then a frame between them is in no batch at all.
-    fn is_without_gap(&self, before: Option<Place<'_>>, (last, _): Place<'_>) -> bool {
-        let first = before.map_or(0, |(number, _)| number);
+    fn is_without_gap(&self, before: Option<&Signed>, after: &Signed) -> bool {
+        let (first, last) = (before.map_or(0, |signed| signed.number), after.number);
         if first > last {
             return false;
         }
         let there = self.batches.range(first..=last).count() as u64;
         there == u64::from(last) - u64::from(first) + 1
     }
-}
-
-fn frames(runs: &[Run]) -> usize {
-    runs.iter().map(|run| run.digests.len()).sum()
 }
 
 #[cfg(test)]

@@ -242,6 +242,8 @@ fn a_frame_that_goes_out_twice_is_signed_once() {
     let frame = sender.say(b"words");
     sender.attestor.note(&frame);
     let once = sender.batch();
+    sender.attestor.note(&frame);
+    assert!(sender.attestor.batch().is_none());
     sender.say(b"words");
     assert_eq!(sender.batch().len(), once.len());
 }

@@ -87,6 +87,8 @@ pub enum BatchError {
 pub struct Verifier {
     leaf: Leaf,
     live: Vec<Live>,
+    /// The highest epoch installed so far, which outlives its batches.
+    newest: Option<u64>,
     /// Frames that nothing is known about, as they came.
     open: VecDeque<Open>,
     verified: bool,
@@ -125,6 +127,7 @@ impl Verifier {
         Self {
             leaf,
             live: Vec::new(),
+            newest: None,
             open: VecDeque::new(),
             verified: false,
             forged: false,
@@ -138,9 +141,10 @@ impl Verifier {
     /// older ones.
     pub fn install(&mut self, epoch: &OpeningEpoch) {
         let number = epoch.epoch();
-        if self.live.last().is_some_and(|live| number <= live.epoch) {
+        if self.newest.is_some_and(|newest| number <= newest) {
             return;
         }
+        self.newest = Some(number);
         for live in &mut self.live {
             if matches!(live.end, End::Open) {
                 live.end = End::Superseded;
@@ -256,32 +260,50 @@ impl Verifier {
 
     /// Lets time pass: epochs end, and frames become overdue.
     fn advance(&mut self, now: Instant) {
+        self.end_epochs(now);
+        // Frames stand as they came, so the overdue ones stand in front.
+        let first = self.open.partition_point(|open| open.overdue);
+        let mut newest = None;
+        for open in self.open.range_mut(first..) {
+            let due = open.came + BATCH_DEADLINE;
+            if due > now {
+                break;
+            }
+            open.overdue = true;
+            newest = Some(due);
+        }
+        if let Some(due) = newest {
+            self.see_unverified(due);
+        }
+        let is_old = |open: &Open| now.saturating_duration_since(open.came) > MAX_AGE;
+        while self.open.front().is_some_and(is_old) {
+            self.open.pop_front();
+        }
+    }
+
+    fn end_epochs(&mut self, now: Instant) {
         for live in &mut self.live {
             if matches!(live.end, End::Superseded) {
                 live.end = End::At(now + EPOCH_GRACE);
             }
         }
         let surplus = self.live.len().saturating_sub(MAX_LIVE_EPOCHS);
+        let is_over = |live: &Live| matches!(live.end, End::At(end) if end < now);
+        if surplus == 0 && !self.live.iter().any(is_over) {
+            return;
+        }
         self.live.drain(..surplus);
-        self.live
-            .retain(|live| !matches!(live.end, End::At(end) if end < now));
-        let mut unverified = None;
-        for open in &mut self.open {
-            let gone = !self.live.iter().any(|live| live.epoch == open.epoch);
-            let due = open.came + BATCH_DEADLINE;
-            if !open.overdue && (gone || due <= now) {
-                open.overdue = true;
-                unverified = unverified.max(Some(if gone { now } else { due }));
-            }
-        }
-        if let Some(at) = unverified {
-            self.see_unverified(at);
-        }
+        self.live.retain(|live| !is_over(live));
         let live = &self.live;
+        let mut undecided = false;
         self.open.retain(|open| {
-            now.saturating_duration_since(open.came) <= MAX_AGE
-                && live.iter().any(|live| live.epoch == open.epoch)
+            let stays = live.iter().any(|live| live.epoch == open.epoch);
+            undecided |= !stays && !open.overdue;
+            stays
         });
+        if undecided {
+            self.see_unverified(now);
+        }
     }
 }
 
