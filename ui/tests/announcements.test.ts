@@ -32,6 +32,46 @@ describe("announcements", () => {
     expect(announce(host, none)).toEqual([]);
   });
 
+  it("say when a key at the door changed", () => {
+    const ana = { device: "k9", name: "Ana", trust: "changed", knownAs: "Ana Costa" } as const;
+    const said = announce({ ...host, knocks: [] }, { ...host, knocks: [ana] });
+    expect(said).toEqual(["Ana wants to come in, with another key than the one you know as Ana Costa."]);
+  });
+
+  it("say what happens to the rules", () => {
+    const locked: MeetingView = { ...host, policy: { ...host.policy, locked: true, waitingRoom: false } };
+    expect(announce(host, locked)).toEqual(["The meeting is locked.", "The waiting room is off."]);
+    expect(announce(locked, host)).toEqual(["The meeting is unlocked.", "The waiting room is on."]);
+  });
+
+  it("say who gets which role, oneself too", () => {
+    const changed: MeetingView = {
+      ...active,
+      me: { ...active.me, role: "coHost" },
+      members: active.members.map((member) => (member.isMe ? member : { ...member, role: "participant" })),
+    };
+    expect(announce(active, changed)).toEqual(["Ana Costa is a participant now.", "You are a co-host now."]);
+  });
+
+  it("say once that media is forged and that somebody is silent", () => {
+    const members = active.members.map((member) =>
+      member.isMe ? member : { ...member, voice: "forged" as const, silent: true },
+    );
+    const bad: MeetingView = { ...active, members };
+    expect(announce(active, bad)).toEqual([
+      "Somebody else's picture and sound were sent under Ana Costa's name. They are muted.",
+      "No sign of life from Ana Costa for 15 s: the server may be holding their messages back.",
+    ]);
+    expect(announce(bad, bad)).toEqual([]);
+    expect(announce(bad, active)).toEqual(["Ana Costa gives signs of life again."]);
+  });
+
+  it("say that the link is a new one", () => {
+    const invite = { link: "conclave://h/j/x#v1.new", singleUse: false, expiresAtMs: null };
+    expect(announce(host, { ...host, invite })).toEqual(["The invite link is a new one."]);
+    expect(announce({ ...host, invite: null }, host)).toEqual([]);
+  });
+
   it("say mute changes, one's own as such", () => {
     const muted: MeetingView = {
       ...active,

@@ -1,6 +1,6 @@
 /** A backend that shows what a test tells it to, and remembers what the UI asked for. */
-import type { Backend, Devices, Settings } from "../src/backend/backend";
-import type { MeetingView } from "../src/backend/view";
+import type { Backend, Contact, Devices, Identity, SafetyNumber, Settings } from "../src/backend/backend";
+import type { MeetingView, Role } from "../src/backend/view";
 
 export class ScriptedBackend implements Backend {
   readonly asked: string[] = [];
@@ -8,6 +8,9 @@ export class ScriptedBackend implements Backend {
   missing: string[] = [];
   /** Thrown by the next command. */
   failure: string | null = null;
+  own: Identity = { fingerprint: "7F3A 91C0", storage: "keyring", path: null };
+  people: Contact[] = [];
+  number: SafetyNumber = { name: "Ana Costa", digits: "11111 22222", qrSvg: "", trust: "known" };
   #onView: (view: MeetingView | null) => void = () => {};
   #settings: Settings = { name: "Ravi Shah", camera: null, microphone: null, speaker: null };
   #first: MeetingView | null;
@@ -44,6 +47,27 @@ export class ScriptedBackend implements Backend {
   admit = (device: string): Promise<void> => this.#note("admit", device);
   refuse = (device: string): Promise<void> => this.#note("refuse", device);
   remove = (device: string): Promise<void> => this.#note("remove", device);
+  setLocked = (locked: boolean): Promise<void> => this.#note("setLocked", locked);
+  setWaitingRoom = (on: boolean): Promise<void> => this.#note("setWaitingRoom", on);
+  setRole = (device: string, role: Role): Promise<void> => this.#note("setRole", [device, role]);
+  setSuccessor = (device: string, on: boolean): Promise<void> => this.#note("setSuccessor", [device, on]);
+  newLink = (single: boolean, seconds: number | null): Promise<void> => this.#note("newLink", [single, seconds]);
+  safetyNumber = async (device: string): Promise<SafetyNumber> => {
+    await this.#note("safetyNumber", device);
+    return this.number;
+  };
+  setVerified = (device: string, verified: boolean): Promise<void> => this.#note("setVerified", [device, verified]);
+  // Read on their own by every window: not noted.
+  contacts = async (): Promise<Contact[]> => this.people;
+  identity = async (): Promise<Identity> => this.own;
+  forgetContact = (id: string): Promise<void> => this.#note("forgetContact", id);
+  unlockIdentity = (passphrase: string): Promise<void> => this.#note("unlockIdentity", passphrase);
+  exportIdentity = async (passphrase: string): Promise<string> => {
+    await this.#note("exportIdentity", passphrase);
+    return "/media/ravi/copy";
+  };
+  importIdentity = (path: string, passphrase: string): Promise<void> => this.#note("importIdentity", [path, passphrase]);
+  eraseIdentity = (): Promise<void> => this.#note("eraseIdentity");
   setMuted = (muted: boolean): Promise<void> => this.#note("setMuted", muted);
   setCamera = (on: boolean): Promise<void> => this.#note("setCamera", on);
   dismissWarning = (id: number): Promise<void> => this.#note("dismissWarning", id);

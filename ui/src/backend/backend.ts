@@ -4,7 +4,7 @@
  * Two rooms lie behind it: `tauri.ts`, the app itself, and `fake.ts`, simulated people in a plain
  * browser. Nothing else in the UI may know which of them it talks to.
  */
-import type { MeetingView } from "./view";
+import type { MeetingView, Role, Trust } from "./view";
 
 /** What this computer remembers about its user. */
 export interface Settings {
@@ -35,6 +35,35 @@ export interface Introduction {
   title: string;
 }
 
+/** What two people compare to know that nobody sits between them. */
+export interface SafetyNumber {
+  name: string;
+  /** Twelve groups of five digits with spaces between, the same on both sides. */
+  digits: string;
+  /** The same as a QR code. */
+  qrSvg: string;
+  trust: Trust;
+}
+
+/** Somebody whose device key this computer remembers. */
+export interface Contact {
+  id: string;
+  name: string;
+  verified: boolean;
+  /** Milliseconds since 1970. */
+  firstSeenMs: number;
+  lastSeenMs: number;
+}
+
+/** This device's own long-term key, as far as a window may know it. */
+export interface Identity {
+  /** Empty while it is locked. */
+  fingerprint: string;
+  /** Where the key is kept; `locked` waits for its passphrase, `ephemeral` is kept nowhere. */
+  storage: "keyring" | "passphrase" | "ephemeral" | "locked";
+  path: string | null;
+}
+
 export interface Backend {
   settings(): Promise<Settings>;
   /**
@@ -57,6 +86,14 @@ export interface Backend {
   admit(device: string): Promise<void>;
   refuse(device: string): Promise<void>;
   remove(device: string): Promise<void>;
+  setLocked(locked: boolean): Promise<void>;
+  setWaitingRoom(on: boolean): Promise<void>;
+  setRole(device: string, role: Role): Promise<void>;
+  setSuccessor(device: string, on: boolean): Promise<void>;
+  /** Makes a new invite link. The old one opens nothing from then on. */
+  newLink(singleUse: boolean, expiresInS: number | null): Promise<void>;
+  safetyNumber(device: string): Promise<SafetyNumber>;
+  setVerified(device: string, verified: boolean): Promise<void>;
   setMuted(muted: boolean): Promise<void>;
   setCamera(on: boolean): Promise<void>;
   dismissWarning(id: number): Promise<void>;
@@ -64,6 +101,17 @@ export interface Backend {
   leave(): Promise<void>;
   /** Forgets the meeting: back to Home, devices released. */
   close(): Promise<void>;
+
+  contacts(): Promise<Contact[]>;
+  forgetContact(id: string): Promise<void>;
+  identity(): Promise<Identity>;
+  unlockIdentity(passphrase: string): Promise<void>;
+  /** Writes key and contacts to one encrypted file and returns its path. */
+  exportIdentity(passphrase: string): Promise<string>;
+  /** Puts the identity of such a file in the place of this one. */
+  importIdentity(path: string, passphrase: string): Promise<void>;
+  /** Removes key and contacts from this computer. */
+  eraseIdentity(): Promise<void>;
 
   /**
    * The next batch of pictures after number `after`, as `video/batch.ts` reads it: decoded ones if

@@ -1,26 +1,30 @@
 /**
  * Simulated people in a plain browser, for component work, tests and screenshots.
  *
- * `?scene=` opens straight in a state: lobby, waiting, meeting, trouble or left. `?people=` says
- * how many others sit in the meeting.
+ * `?scene=` opens straight in a state: lobby, waiting, left, or a meeting as `fake-scenes.ts` has
+ * it. `?people=` says how many others sit in the meeting; `?identity=` how this computer keeps its
+ * key: keyring, passphrase, ephemeral or locked.
  */
-import type { Backend, Devices, Entry, Introduction, Settings } from "./backend";
+import type { Backend, Contact, Devices, Entry, Identity, Introduction, SafetyNumber, Settings } from "./backend";
 import { FakeCameras } from "./fake-cameras";
-import { code, lobbyView, other, PEOPLE } from "./fake-people";
-import type { MeetingView } from "./view";
-
-const LINK = "conclave://meet.example:8443/7f3a91c0#mCk0hVQ2sF9bT4xR7yJ1uZ8aLwEoNdPiGvKqSjXtHbM";
+import { FakeIdentity, safetyNumber } from "./fake-identity";
+import { code, invite, knock, lobbyView, other, PEOPLE } from "./fake-people";
+import { SCENES } from "./fake-scenes";
+import type { MeetingView, Member, Policy, Role } from "./view";
 
 export class FakeBackend implements Backend {
   #settings: Settings = { name: "Ravi Shah", camera: null, microphone: null, speaker: null };
   #view: MeetingView | null = null;
   #onView: (view: MeetingView | null) => void = () => {};
   #timers: ReturnType<typeof setTimeout>[] = [];
+  #links = 0;
   readonly #cameras = new FakeCameras();
   readonly #query: URLSearchParams;
+  readonly #identity: FakeIdentity;
 
   constructor(query: URLSearchParams = new URLSearchParams()) {
     this.#query = query;
+    this.#identity = new FakeIdentity(query.get("identity"));
   }
 
   async settings(): Promise<Settings> {
@@ -64,7 +68,7 @@ export class FakeBackend implements Backend {
     if (view.isHost) {
       this.#edit({ title, hostName: name });
       this.#begin(0);
-      this.#later(1200, () => this.#edit({ knocks: [{ device: "b0", name: PEOPLE[1] ?? "Ben" }] }));
+      this.#later(1200, () => this.#edit({ knocks: [knock("b0", PEOPLE[1] ?? "Ben", "known")] }));
     } else {
       this.#edit({ phase: "waiting" });
       this.#later(1500, () => this.#begin(2));
@@ -92,6 +96,36 @@ export class FakeBackend implements Backend {
     this.#newEpoch(rest, `${gone?.name ?? "Somebody"} was removed by you.`);
   }
 
+  async setLocked(locked: boolean): Promise<void> {
+    this.#rule({ locked });
+  }
+
+  async setWaitingRoom(on: boolean): Promise<void> {
+    this.#rule({ waitingRoom: on });
+  }
+
+  async setRole(device: string, role: Role): Promise<void> {
+    this.#member(device, { role, ...(role === "host" ? { successor: false } : {}) });
+  }
+
+  async setSuccessor(device: string, on: boolean): Promise<void> {
+    this.#member(device, { successor: on });
+  }
+
+  async newLink(singleUse: boolean, expiresInS: number | null): Promise<void> {
+    this.#links += 1;
+    const expiresAtMs = expiresInS === null ? null : Date.now() + expiresInS * 1000;
+    this.#edit({ invite: invite(this.#links, singleUse, expiresAtMs) });
+  }
+
+  async safetyNumber(device: string): Promise<SafetyNumber> {
+    return safetyNumber(this.#find(device));
+  }
+
+  async setVerified(device: string, verified: boolean): Promise<void> {
+    this.#member(device, { trust: verified ? "verified" : "known", knownAs: null });
+  }
+
   async setMuted(muted: boolean): Promise<void> {
     this.#edit({ me: { ...this.#need().me, muted } });
   }
@@ -114,6 +148,34 @@ export class FakeBackend implements Backend {
     this.#set(null);
   }
 
+  async contacts(): Promise<Contact[]> {
+    return this.#identity.contacts();
+  }
+
+  async forgetContact(id: string): Promise<void> {
+    this.#identity.forget(id);
+  }
+
+  async identity(): Promise<Identity> {
+    return this.#identity.identity();
+  }
+
+  async unlockIdentity(passphrase: string): Promise<void> {
+    this.#identity.unlock(passphrase);
+  }
+
+  async exportIdentity(passphrase: string): Promise<string> {
+    return this.#identity.export(passphrase);
+  }
+
+  async importIdentity(path: string, passphrase: string): Promise<void> {
+    this.#identity.import(path, passphrase);
+  }
+
+  async eraseIdentity(): Promise<void> {
+    this.#identity.erase();
+  }
+
   frames(after: number, raw: boolean, signal: AbortSignal): Promise<ArrayBuffer> {
     const members = this.#view?.members ?? [];
     const others = members.filter((member) => !member.isMe && member.camera && !member.problem);
@@ -127,35 +189,24 @@ export class FakeBackend implements Backend {
     this.#set(lobbyView(this.#settings.name, scene !== "waiting"));
     if (scene === "waiting") this.#edit({ phase: "waiting" });
     if (scene === "lobby") this.#breathe();
-    if (scene === "meeting" || scene === "trouble") this.#begin(Number(this.#query.get("people") ?? 4));
-    if (scene === "trouble") this.#trouble();
-    if (scene === "meeting") this.#edit({ knocks: [{ device: "d9", name: "Dora Varga" }] });
+    const change = SCENES[scene];
+    if (change) {
+      this.#begin(Number(this.#query.get("people") ?? 4));
+      this.#edit(change(this.#need()));
+    }
     if (scene === "left") void this.leave();
   }
 
   #begin(others: number): void {
     const view = this.#need();
-    const me = other(0, view.isHost ? "host" : "participant", { device: view.me.device, name: view.me.name });
+    const me = other(0, view.isHost ? "host" : "participant", knock(view.me.device, view.me.name, "me"));
     const members = [{ ...me, isMe: true }];
     for (let index = 1; index <= others; index += 1) {
       members.push(other(index, !view.isHost && index === 1 ? "host" : "participant"));
     }
-    this.#edit({ phase: "active", link: LINK });
+    this.#edit({ phase: "active", invite: view.isHost ? invite(0) : null });
     this.#newEpoch(members, "The meeting was opened.");
     this.#breathe();
-  }
-
-  #trouble(): void {
-    const view = this.#need();
-    const members = view.members.map((member, index) =>
-      index === 2
-        ? { ...member, problem: `${member.name}'s key has not arrived. Asking their device again.` }
-        : index === 3
-          ? { ...member, camera: false, muted: true }
-          : member,
-    );
-    const warnings = [{ id: 1, text: "The microphone was unplugged. Now using Built-in microphone." }];
-    this.#edit({ phase: "recovering", linkUp: false, members, warnings });
   }
 
   #newEpoch(members: MeetingView["members"], codeReason: string): void {
@@ -176,6 +227,22 @@ export class FakeBackend implements Backend {
     }));
     this.#edit({ me: { ...view.me, level }, members });
     this.#later(120, () => this.#breathe());
+  }
+
+  #rule(change: Partial<Policy>): void {
+    this.#edit({ policy: { ...this.#need().policy, ...change } });
+  }
+
+  #find(device: string): Member {
+    const found = this.#need().members.find((member) => member.device === device);
+    if (!found) throw new Error("This person is no longer in the meeting.");
+    return found;
+  }
+
+  #member(device: string, change: Partial<Member>): void {
+    const changed = this.#find(device);
+    const members = this.#need().members.map((member) => (member === changed ? { ...member, ...change } : member));
+    this.#edit({ members });
   }
 
   #need(): MeetingView {

@@ -1,7 +1,7 @@
 /** The real backend: commands and a snapshot channel of the Tauri shell. */
 import { Channel, convertFileSrc, invoke } from "@tauri-apps/api/core";
-import type { Backend, Devices, Entry, Introduction, Settings } from "./backend";
-import type { MeetingView } from "./view";
+import type { Backend, Contact, Devices, Entry, Identity, Introduction, SafetyNumber, Settings } from "./backend";
+import type { MeetingView, Role } from "./view";
 
 export class TauriBackend implements Backend {
   /** The address of the frame scheme differs by platform; Tauri knows how. */
@@ -43,6 +43,34 @@ export class TauriBackend implements Backend {
     return invoke("remove", { device });
   }
 
+  setLocked(locked: boolean): Promise<void> {
+    return invoke("set_locked", { locked });
+  }
+
+  setWaitingRoom(on: boolean): Promise<void> {
+    return invoke("set_waiting_room", { on });
+  }
+
+  setRole(device: string, role: Role): Promise<void> {
+    return invoke("set_role", { device, role });
+  }
+
+  setSuccessor(device: string, on: boolean): Promise<void> {
+    return invoke("set_successor", { device, on });
+  }
+
+  newLink(singleUse: boolean, expiresInS: number | null): Promise<void> {
+    return invoke("new_link", { singleUse, expiresInS });
+  }
+
+  safetyNumber(device: string): Promise<SafetyNumber> {
+    return invoke("safety_number", { device });
+  }
+
+  setVerified(device: string, verified: boolean): Promise<void> {
+    return invoke("set_verified", { device, verified });
+  }
+
   setMuted(muted: boolean): Promise<void> {
     return invoke("set_muted", { muted });
   }
@@ -61,6 +89,34 @@ export class TauriBackend implements Backend {
 
   close(): Promise<void> {
     return invoke("close");
+  }
+
+  contacts(): Promise<Contact[]> {
+    return invoke("contacts");
+  }
+
+  forgetContact(id: string): Promise<void> {
+    return invoke("forget_contact", { id });
+  }
+
+  identity(): Promise<Identity> {
+    return invoke("identity");
+  }
+
+  unlockIdentity(passphrase: string): Promise<void> {
+    return invoke("unlock_identity", { passphrase });
+  }
+
+  exportIdentity(passphrase: string): Promise<string> {
+    return invoke("export_identity", { passphrase });
+  }
+
+  importIdentity(path: string, passphrase: string): Promise<void> {
+    return invoke("import_identity", { path, passphrase });
+  }
+
+  eraseIdentity(): Promise<void> {
+    return invoke("erase_identity");
   }
 
   async frames(after: number, raw: boolean, signal: AbortSignal): Promise<ArrayBuffer> {

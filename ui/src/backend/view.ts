@@ -9,12 +9,23 @@
 /** Where this device stands. The states consume each other in this order, save `recovering`. */
 export type Phase = "lobby" | "waiting" | "active" | "recovering" | "left";
 
-export type Role = "host" | "participant";
+/** A co-host admits, removes and keeps the door; a host also gives out roles. */
+export type Role = "host" | "coHost" | "participant";
+
+/**
+ * What this computer knows of somebody's device key: its own, never met, met before, compared by
+ * safety number, or another key than the one that goes with this name.
+ */
+export type Trust = "me" | "new" | "known" | "verified" | "changed";
+
+/** Whether somebody's pictures and sound are proven to be theirs. */
+export type Voice = "pending" | "verified" | "unverified" | "forged";
 
 /** This device's own state. */
 export interface Me {
   device: string;
   name: string;
+  role: Role;
   muted: boolean;
   camera: boolean;
   /** Loudness of the microphone, 0 to 1. */
@@ -34,25 +45,59 @@ export interface Member {
   tile: number;
   /** A sentence to show instead of a picture, when media is missing. */
   problem: string | null;
+  trust: Trust;
+  /** The name in the contact book, if it is another one or belongs to another key. */
+  knownAs: string | null;
+  /** May become host by itself when no host is left. */
+  successor: boolean;
+  /** Has given no sign of life for 15 s. */
+  silent: boolean;
+  voice: Voice;
+  /** This computer lacks the key of this person and has asked for it. */
+  missingKey: boolean;
 }
 
-/** Somebody who asks to be let in. Only a host sees these. */
+/** Somebody who asks to be let in. Only hosts and co-hosts see these. */
 export interface Knock {
   device: string;
   name: string;
+  trust: Trust;
+  knownAs: string | null;
 }
 
 export interface Warning {
   id: number;
   text: string;
+  /** Danger: somebody may be listening or posing as another. Everything else is a notice. */
+  level: "notice" | "danger";
+}
+
+/** The rules that every member's program enforces. */
+export interface Policy {
+  /** Nobody else comes in. */
+  locked: boolean;
+  /** Somebody is asked before a person with the link comes in. */
+  waitingRoom: boolean;
+  /** Packets have one size and rhythm, whatever is said. */
+  highSecrecy: boolean;
+  /** What is not proven to be its sender's is not played. */
+  strict: boolean;
+}
+
+export interface Invite {
+  link: string;
+  singleUse: boolean;
+  /** Milliseconds since 1970, or null for a link that does not end by itself. */
+  expiresAtMs: number | null;
 }
 
 export interface MeetingView {
   phase: Phase;
   title: string;
   hostName: string;
-  /** The invite link, once there is one. */
-  link: string | null;
+  policy: Policy;
+  /** How to ask others in; only for hosts and co-hosts, once the meeting is open. */
+  invite: Invite | null;
   isHost: boolean;
   epoch: number;
   /** Six groups of five digits that everybody here must read alike. */

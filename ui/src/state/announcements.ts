@@ -7,7 +7,7 @@ export function announce(before: MeetingView | null, now: MeetingView | null): s
   if (!now || now.phase === "lobby" || now.phase === "waiting") return [];
   if (now.phase === "left") return before?.phase === "left" || !now.left ? [] : [now.left.reason];
   if (!before || before.phase === "lobby" || before.phase === "waiting") return [m.said.entered, ...knocks(before, now)];
-  return [...link(before, now), ...people(before, now), ...knocks(before, now), ...own(before, now)];
+  return [...link(before, now), ...people(before, now), ...knocks(before, now), ...rules(before, now), ...own(before, now)];
 }
 
 function link(before: MeetingView, now: MeetingView): string[] {
@@ -24,7 +24,7 @@ function people(before: MeetingView, now: MeetingView): string[] {
   for (const member of named(now)) {
     const earlier = known.get(member.device);
     if (!earlier) said.push(m.said.joined(member.name));
-    else if (earlier.muted !== member.muted) said.push(muteOf(member));
+    else said.push(...changes(earlier, member));
   }
   for (const member of named(before)) {
     if (!here.has(member.device)) said.push(m.said.gone(member.name));
@@ -37,18 +37,42 @@ function named(view: MeetingView): Member[] {
   return view.members.filter((member) => !member.isMe && member.name !== "");
 }
 
+function changes(earlier: Member, member: Member): string[] {
+  const said: string[] = [];
+  if (earlier.muted !== member.muted) said.push(muteOf(member));
+  if (earlier.role !== member.role) said.push(m.said.role[member.role](member.name));
+  if (earlier.voice !== "forged" && member.voice === "forged") said.push(m.tile.forged(member.name));
+  if (earlier.silent !== member.silent) said.push(member.silent ? m.tile.silent(member.name) : m.said.alive(member.name));
+  return said;
+}
+
 function muteOf(member: Member): string {
   return member.muted ? m.said.muted(member.name) : m.said.unmuted(member.name);
 }
 
 function knocks(before: MeetingView | null, now: MeetingView): string[] {
   const known = new Set(before?.knocks.map((knock) => knock.device));
-  return now.knocks.filter((knock) => !known.has(knock.device)).map((knock) => m.said.knocks(knock.name));
+  return now.knocks
+    .filter((knock) => !known.has(knock.device))
+    .map(({ name, trust, knownAs }) =>
+      trust === "changed" ? m.said.knocksChanged(name, knownAs ?? name) : m.said.knocks(name),
+    );
+}
+
+function rules(before: MeetingView, now: MeetingView): string[] {
+  const said: string[] = [];
+  const [was, is] = [before.policy, now.policy];
+  if (was.locked !== is.locked) said.push(is.locked ? m.said.locked : m.said.unlocked);
+  if (was.waitingRoom !== is.waitingRoom) said.push(is.waitingRoom ? m.said.waitingRoomOn : m.said.waitingRoomOff);
+  // The first link comes with the meeting or with a role, which is said already.
+  if (before.invite && now.invite && before.invite.link !== now.invite.link) said.push(m.said.newLink);
+  return said;
 }
 
 function own(before: MeetingView, now: MeetingView): string[] {
   const said: string[] = [];
   if (before.me.muted !== now.me.muted) said.push(now.me.muted ? m.said.youMuted : m.said.youUnmuted);
+  if (before.me.role !== now.me.role) said.push(m.said.yourRole[now.me.role]);
   if (before.me.camera !== now.me.camera) said.push(now.me.camera ? m.said.cameraOn : m.said.cameraOff);
   return said;
 }

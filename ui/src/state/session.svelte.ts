@@ -4,13 +4,16 @@
  * Components read from here and call the verbs below; they never talk to the backend themselves.
  */
 import { getContext, setContext } from "svelte";
-import { sentenceOf, type Backend, type Devices, type Entry, type Settings } from "../backend/backend";
-import type { MeetingView } from "../backend/view";
+import { sentenceOf, type Backend, type Devices, type Entry, type SafetyNumber, type Settings } from "../backend/backend";
+import type { MeetingView, Role } from "../backend/view";
 import { decodes } from "../video/decoder";
 import { FramePump } from "../video/pump";
 import { announce } from "./announcements";
+import { Own } from "./own.svelte";
 
 export type Panel = "people" | "security";
+/** What is shown while there is no meeting. */
+export type Page = "home" | "identity" | "contacts";
 
 /** Where `Meeting.svelte` lays panels over the stage. */
 const NARROW_PX = 820;
@@ -31,15 +34,20 @@ export class Session {
   entering = $state(false);
   /** In a narrow window a panel covers the stage, so it waits to be asked for. */
   panel: Panel | null = $state(innerWidth > NARROW_PX ? "people" : null);
+  page: Page = $state("home");
+  /** The device whose safety number is being compared. */
+  comparing: string | null = $state(null);
   /** For live regions: what was just said. The number makes equal sentences differ. */
   said: { number: number; text: string } = $state.raw({ number: 0, text: "" });
 
   readonly pump: FramePump;
+  readonly own: Own;
   readonly #backend: Backend;
 
   constructor(backend: Backend) {
     this.#backend = backend;
     this.pump = new FramePump(backend);
+    this.own = new Own(backend);
   }
 
   /** Reads settings and begins to follow the meeting. */
@@ -48,6 +56,7 @@ export class Session {
       this.pump.raw = !(await decodes());
       this.settings = await this.#backend.settings();
       await this.#backend.watch((view) => this.#onView(view));
+      await this.own.readIdentity();
     });
   }
 
@@ -81,14 +90,34 @@ export class Session {
   admit = (device: string): Promise<void> => this.#try(() => this.#backend.admit(device));
   refuse = (device: string): Promise<void> => this.#try(() => this.#backend.refuse(device));
   remove = (device: string): Promise<void> => this.#try(() => this.#backend.remove(device));
+  setLocked = (locked: boolean): Promise<void> => this.#try(() => this.#backend.setLocked(locked));
+  setWaitingRoom = (on: boolean): Promise<void> => this.#try(() => this.#backend.setWaitingRoom(on));
+  setRole = (device: string, role: Role): Promise<void> => this.#try(() => this.#backend.setRole(device, role));
+  setSuccessor = (device: string, on: boolean): Promise<void> => this.#try(() => this.#backend.setSuccessor(device, on));
   dismissWarning = (id: number): Promise<void> => this.#try(() => this.#backend.dismissWarning(id));
   setMuted = (muted: boolean): Promise<void> => this.#try(() => this.#backend.setMuted(muted));
   setCamera = (on: boolean): Promise<void> => this.#try(() => this.#backend.setCamera(on));
   leave = (): Promise<void> => this.#try(() => this.#backend.leave());
   close = (): Promise<void> => this.#try(() => this.#backend.close());
 
+  /** Everybody but those whose key changed: each of them needs a look of its own. */
   async admitAll(): Promise<void> {
-    for (const knock of this.view?.knocks ?? []) await this.admit(knock.device);
+    const knocks = this.view?.knocks ?? [];
+    for (const knock of knocks.filter(({ trust }) => trust !== "changed")) await this.admit(knock.device);
+  }
+
+  // What dialogs ask for themselves: these reject, and the dialog shows the sentence.
+
+  newLink(singleUse: boolean, expiresInS: number | null): Promise<void> {
+    return this.#backend.newLink(singleUse, expiresInS);
+  }
+
+  safetyNumber(device: string): Promise<SafetyNumber> {
+    return this.#backend.safetyNumber(device);
+  }
+
+  setVerified(device: string, verified: boolean): Promise<void> {
+    return this.#backend.setVerified(device, verified);
   }
 
   toggle(panel: Panel): void {
@@ -100,6 +129,8 @@ export class Session {
     if (sentences.length > 0) this.said = { number: this.said.number + 1, text: sentences.join(" ") };
     this.view = view;
     if (view?.phase !== "lobby") this.entering = false;
+    if (view !== null) this.page = "home";
+    if (!view?.members.some((member) => member.device === this.comparing)) this.comparing = null;
     const live = view !== null && view.phase !== "left";
     if (!live) return this.pump.stop();
     this.pump.start();

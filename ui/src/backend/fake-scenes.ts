@@ -1,0 +1,78 @@
+/** States that simulated people can be shown in, beyond a meeting that goes well. */
+import { invite, knock } from "./fake-people";
+import type { MeetingView, Member } from "./view";
+
+const HOUR_MS = 3_600_000;
+
+/** What a scene changes of a meeting with four others. */
+export const SCENES: Record<string, (view: MeetingView) => Partial<MeetingView>> = {
+  meeting: () => ({ knocks: [knock("d9", "Dora Varga")] }),
+
+  /** Somebody of each kind waits; the link is for one person and ends. */
+  door: () => ({
+    knocks: [
+      knock("d1", "Dora Varga"),
+      knock("d2", "Ivo Marin", "known", "Ivo Marin-Diaz"),
+      knock("d3", "Sofia Rossi", "verified"),
+      knock("d4", "Kemal Aydin", "changed", "Kemal Aydın"),
+    ],
+    invite: invite(7, true, Date.now() + HOUR_MS),
+  }),
+
+  /** An insider and a server at work, and the rules that answer them. */
+  alarm: (view) => ({
+    policy: { locked: true, waitingRoom: true, highSecrecy: true, strict: true },
+    members: each(view, {
+      1: { voice: "forged", speaking: true },
+      2: { silent: true },
+      3: { missingKey: true },
+      4: { trust: "changed", knownAs: "Mara Lindt", voice: "unverified" },
+    }),
+    warnings: [
+      {
+        id: 1,
+        level: "danger",
+        text: "Somebody in this meeting sent picture and sound under Ana Costa's name. They are muted. Compare the security code, then remove whom you do not know.",
+      },
+      {
+        id: 2,
+        level: "danger",
+        text: "Mara Lindt is here with another key than the one you know. Compare safety numbers before you say anything secret.",
+      },
+      { id: 3, level: "notice", text: "Ben Okafor gives no sign of life. The connection may be bad, or the server holds messages back." },
+    ],
+  }),
+
+  /** The connection and a microphone are gone. */
+  trouble: (view) => ({
+    phase: "recovering",
+    linkUp: false,
+    members: each(view, {
+      2: { problem: `${view.members[2]?.name ?? ""}'s camera stopped. It comes back by itself.` },
+      3: { camera: false, muted: true },
+    }),
+    warnings: [{ id: 1, level: "notice", text: "The microphone was unplugged. Now using Built-in microphone." }],
+  }),
+
+  /** This person keeps the door for somebody else. */
+  cohost: (view) => ({
+    isHost: false,
+    hostName: "Ana Costa",
+    me: { ...view.me, role: "coHost" },
+    members: each(view, { 0: { role: "coHost" }, 1: { role: "host" }, 2: { role: "coHost", successor: true } }),
+    knocks: [knock("d9", "Dora Varga")],
+  }),
+
+  /** This person only takes part. */
+  guest: (view) => ({
+    isHost: false,
+    hostName: "Ana Costa",
+    invite: null,
+    me: { ...view.me, role: "participant" },
+    members: each(view, { 0: { role: "participant" }, 1: { role: "host" }, 2: { role: "coHost", successor: true } }),
+  }),
+};
+
+function each(view: MeetingView, changes: Record<number, Partial<Member>>): Member[] {
+  return view.members.map((member, index) => ({ ...member, ...changes[index] }));
+}

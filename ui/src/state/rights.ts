@@ -1,0 +1,21 @@
+/**
+ * Which controls the window offers to whom. Only an offer: every member's program judges for
+ * itself what somebody may do.
+ */
+import type { MeetingView, Member } from "../backend/view";
+
+/** Admits, refuses, keeps the door and makes links. */
+export function keepsDoor(view: MeetingView): boolean {
+  return view.me.role !== "participant";
+}
+
+/** A host removes everybody else; a co-host only participants. */
+export function mayRemove(view: MeetingView, member: Member): boolean {
+  if (member.isMe) return false;
+  return view.me.role === "host" || (view.me.role === "coHost" && member.role === "participant");
+}
+
+/** Only a host gives out roles and names successors. */
+export function mayGiveRoles(view: MeetingView, member: Member): boolean {
+  return !member.isMe && view.me.role === "host";
+}

@@ -1,0 +1,135 @@
+import { cleanup, fireEvent, screen, waitFor } from "@testing-library/svelte";
+import { afterEach, describe, expect, it } from "vitest";
+import { digits } from "../src/backend/fake-people";
+import type { MeetingView, Trust } from "../src/backend/view";
+import { readQr } from "../src/state/qr";
+import { open, withOthers } from "./opened";
+import { recorded } from "./recorded";
+import type { ScriptedBackend } from "./scripted";
+
+afterEach(cleanup);
+
+const click = (testid: string): Promise<boolean> => fireEvent.click(screen.getByTestId(testid));
+const QR = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 3 3"><rect width="3" height="3" fill="#fff"/><path d="M1,1h1v1h-1z" fill="#000"/></svg>';
+
+async function compare(trust: Trust, qrSvg = QR, view: MeetingView = recorded.active): Promise<ScriptedBackend> {
+  const backend = await open(withOthers(view, { trust }), (backend) => {
+    backend.number = { name: "Ana Costa", digits: digits(12, 5), qrSvg, trust };
+  });
+  await click("actions-h1");
+  await click("compare-h1");
+  await screen.findByTestId("safety-digits");
+  return backend;
+}
+
+describe("the safety number", () => {
+  it("is read in twelve groups of five, with a picture of it", async () => {
+    await compare("known");
+    const groups = [...screen.getByTestId("safety-digits").querySelectorAll("span")].map((span) => span.textContent);
+    expect(groups).toEqual(digits(12, 5).split(" "));
+    expect(groups).toHaveLength(12);
+    expect(screen.getByTestId("qr").querySelector("path")?.getAttribute("d")).toBe("M1,1h1v1h-1z");
+  });
+
+  it("verifies when it matches, and says what that means", async () => {
+    const backend = await compare("new");
+    await click("match");
+    expect(backend.asked).toEqual(['safetyNumber "h1"', 'setVerified ["h1",true]']);
+    await waitFor(() => expect(screen.getByTestId("safety-outcome").textContent).toContain("Ana Costa is verified."));
+    expect(document.activeElement).toBe(screen.getByTestId("close-safety"));
+    expect(screen.queryByTestId("match")).toBeNull();
+  });
+
+  it("verifies nothing when it differs, and says what to do", async () => {
+    const backend = await compare("new");
+    await click("differ");
+    await waitFor(() => expect(screen.getByTestId("safety-outcome").textContent).toContain("Say nothing secret."));
+    expect(backend.asked).toEqual(['safetyNumber "h1"']);
+  });
+
+  it("takes a verification back, by wish or because it differs now", async () => {
+    for (const button of ["unverify", "differ"]) {
+      const backend = await compare("verified");
+      expect(screen.queryByTestId("match")).toBeNull();
+      await click(button);
+      expect(backend.asked[1]).toBe('setVerified ["h1",false]');
+      cleanup();
+    }
+  });
+
+  it("is not verified when the backend cannot keep it", async () => {
+    const backend = await compare("new");
+    backend.failure = "the contact book cannot be written; free some space";
+    await click("match");
+    expect(await screen.findByText("The contact book cannot be written; free some space.")).toBeTruthy();
+    expect(screen.getByTestId("safety-outcome").textContent?.trim()).toBe("");
+    expect(screen.getByTestId("match")).toBeTruthy();
+  });
+
+  it("says why there is none", async () => {
+    const backend = await open(recorded.active);
+    backend.failure = "their card has not come yet";
+    await click("actions-h1");
+    await click("compare-h1");
+    expect(await screen.findByText("Their card has not come yet.")).toBeTruthy();
+  });
+
+  it("goes when its person goes", async () => {
+    const backend = await compare("new");
+    backend.show({ ...recorded.active, members: recorded.active.members.filter((member) => member.isMe) });
+    await waitFor(() => expect(screen.queryByTestId("safety-digits")).toBeNull());
+  });
+
+  it("can be asked for where the code is", async () => {
+    const view = withOthers(recorded.active, { trust: "verified" });
+    const backend = await open(view);
+    await click("security");
+    expect(screen.getByTestId("verified-count").textContent).toBe("You verified everybody here.");
+    await click("verify-h1");
+    expect(backend.asked).toEqual(['safetyNumber "h1"']);
+    backend.show(withOthers(view, { trust: "new" }));
+    await waitFor(() => expect(screen.getByTestId("verified-count").textContent).toContain("You verified 0 of 1."));
+  });
+
+  it("is accompanied by the rules that are in force", async () => {
+    const policy = { locked: true, waitingRoom: false, highSecrecy: true, strict: true };
+    await open({ ...recorded.active, policy });
+    await click("security");
+    const rules = [...screen.getByTestId("rules").querySelectorAll("li")].map((line) => line.textContent?.split(":")[0]);
+    expect(rules).toEqual(["Locked", "No waiting room", "High secrecy", "Strict"]);
+    expect(screen.getByTestId("badge-high-secrecy")).toBeTruthy();
+  });
+});
+
+describe("a QR code", () => {
+  const svg = (inside: string, attributes = 'viewBox="0 0 9 9"'): string =>
+    `<svg xmlns="http://www.w3.org/2000/svg" ${attributes}>${inside}</svg>`;
+
+  it("is taken from paths and rectangles, without what is light", () => {
+    const read = readQr(svg('<rect width="9" height="9" fill="#FFFFFF"/><g fill="#000"><rect x="1" y="2" width="3" height="4"/></g><path d="M0 0h1v1z"/>'));
+    expect(read).toEqual({ viewBox: "0 0 9 9", path: "M1 2h3v4h-3z M0 0h1v1z" });
+  });
+
+  it("finds its size without a view box", () => {
+    expect(readQr(svg('<path d="M0 0h1"/>', 'width="296" height="296"'))?.viewBox).toBe("0 0 296 296");
+  });
+
+  it("lets nothing through but drawing", () => {
+    expect(readQr(svg('<path d="M0 0&quot; onload=&quot;alert(1)"/>'))).toBeNull();
+    expect(readQr(svg('<script>alert(1)</script><image href="https://example.org/x.png"/>'))).toBeNull();
+    expect(readQr(svg('<path d="M0 0h1"/>', 'viewBox="0 0 9 url(x)"'))).toBeNull();
+    expect(readQr(svg('<rect x="a" y="0" width="1" height="1"/>'))).toBeNull();
+  });
+
+  it("is refused when it is no SVG at all, or endless", () => {
+    expect(readQr("<p>no</p>")).toBeNull();
+    expect(readQr("<svg")).toBeNull();
+    expect(readQr(svg(`<path d="M0 0${"h1".repeat(400_000)}"/>`))).toBeNull();
+  });
+
+  it("is replaced by a sentence when it cannot be drawn", async () => {
+    await compare("new", "<svg>");
+    expect(screen.queryByTestId("qr")).toBeNull();
+    expect(screen.getByText(/could not be drawn\. Compare the digits/)).toBeTruthy();
+  });
+});
