@@ -55,13 +55,43 @@ export async function withBrowser(work) {
   }
 }
 
+/** Presses what has these test ids, one after the other. */
+export async function press(page, ...testids) {
+  for (const testid of testids) await page.getByTestId(testid).click();
+}
+
 /** Every screen, by the query that opens it. */
 export const SCREENS = {
   home: "",
+  locked: "?identity=locked",
   lobby: "?scene=lobby",
   waiting: "?scene=waiting",
   meeting: "?scene=meeting&people=4",
   alone: "?scene=meeting&people=0",
+  door: "?scene=door&people=3",
+  alarm: "?scene=alarm&people=5",
+  cohost: "?scene=cohost&people=3",
+  guest: "?scene=guest&people=3",
   trouble: "?scene=trouble&people=4",
   left: "?scene=left",
 };
+
+/** What is opened by pressing: the screen to begin at, and the way from there. */
+export const OVERLAYS = {
+  identity: ["home", "identity-page"],
+  contacts: ["home", "contacts-page"],
+  forget: ["home", "contacts-page", "forget-c1"],
+  actions: ["meeting", "actions-p1"],
+  safety: ["meeting", "actions-p3", "compare-p3"],
+  matched: ["meeting", "actions-p3", "compare-p3", "match"],
+  "new-link": ["meeting", "new-link"],
+  changed: ["door", "admit-d4"],
+  rules: ["alarm", "security-control"],
+};
+
+/** Opens an overlay on its screen. A narrow window opens its people first. */
+export async function openOverlay(page, [, ...way]) {
+  const people = page.getByTestId("people");
+  const unasked = (await people.count()) > 0 && (await people.getAttribute("aria-expanded")) === "false";
+  await press(page, ...(unasked && way[0] !== "security-control" ? ["people"] : []), ...way);
+}
