@@ -210,6 +210,15 @@ describe("tiles", () => {
     }
   });
 
+  it("keep back what is not proven where the rules are strict", async () => {
+    const strict: MeetingView = { ...active, policy: { ...active.policy, strict: true } };
+    const backend = await open(withOthers(strict, { voice: "unverified", speaking: true }));
+    expect(textOf("tile-h1")).toContain("It is not proven that picture and sound are Ana Costa's. They are muted");
+    expect(screen.getByTestId("tile-h1").classList.contains("speaking")).toBe(false);
+    backend.show(withOthers(strict, { voice: "verified" }));
+    await waitFor(() => expect(textOf("tile-h1")).not.toContain("not proven"));
+  });
+
   it("carry the mark of trust, with words for who does not see it", async () => {
     await open(withOthers(active, { trust: "verified" }));
     const mark = screen.getByTestId("tile-h1").querySelector("[data-trust=verified]");

@@ -21,7 +21,7 @@ export const SCENES: Record<string, (view: MeetingView) => Partial<MeetingView>>
 
   /** An insider and a server at work, and the rules that answer them. */
   alarm: (view) => ({
-    policy: { locked: true, waitingRoom: true, highSecrecy: true, strict: true },
+    policy: { locked: true, waitingRoom: true, highSecrecy: true, strict: false },
     members: each(view, {
       1: { voice: "forged", speaking: true },
       2: { silent: true },

@@ -168,6 +168,8 @@ export const en = {
     forged: (name: string) => `Somebody else's picture and sound were sent under ${name}'s name. They are muted.`,
     silent: (name: string) => `No sign of life from ${name} for 15 s: the server may be holding their messages back.`,
     missingKey: (name: string) => `Waiting for ${name}'s key; asked again`,
+    strict: (name: string) =>
+      `It is not proven that picture and sound are ${name}'s. They are muted, as the rules of this meeting say.`,
     unverified: "not proven",
     unverifiedText: (name: string) => `It is not proven just now that picture and sound are ${name}'s`,
     noWebgl: "This computer cannot draw video: WebGL is switched off. Sound works.",
@@ -309,7 +311,8 @@ export const en = {
       waitingRoom: "Waiting room: a host or co-host lets each person in.",
       noWaitingRoom: "No waiting room: whoever has the link comes in.",
       highSecrecy: "High secrecy: packets have one size and rhythm, whatever is said.",
-      standard: "Standard profile: sizes of pictures can be seen by the server, their content not.",
+      standard:
+        "Standard profile: from sizes and times of packets the server can tell who is muted and how much a picture changes, not what is said or seen.",
       strict: "Strict: what is not proven to be its sender's is not played.",
       lenient: "Picture and sound play at once and are proven a moment later.",
     },
