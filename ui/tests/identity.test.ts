@@ -118,6 +118,7 @@ describe("the identity", () => {
     const backend = await identityPage();
     await click("back");
     expect(screen.getByTestId("new-meeting")).toBeTruthy();
+    expect(document.activeElement).toBe(screen.getByTestId("identity-page"));
     await click("identity-page");
     backend.show(recorded.lobby);
     await waitFor(() => expect(screen.getByTestId("preview")).toBeTruthy());

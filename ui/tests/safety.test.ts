@@ -31,6 +31,11 @@ describe("the safety number", () => {
     expect(screen.getByTestId("qr").querySelector("path")?.getAttribute("d")).toBe("M1,1h1v1h-1z");
   });
 
+  it("opens so that a hasty Enter decides nothing", async () => {
+    await compare("new");
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByRole("dialog")));
+  });
+
   it("verifies when it matches, and says what that means", async () => {
     const backend = await compare("new");
     await click("match");

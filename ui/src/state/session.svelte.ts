@@ -35,6 +35,8 @@ export class Session {
   /** In a narrow window a panel covers the stage, so it waits to be asked for. */
   panel: Panel | null = $state(innerWidth > NARROW_PX ? "people" : null);
   page: Page = $state("home");
+  /** Where this person was before, so that the focus can return to the way there. */
+  pageBefore: Page = "home";
   /** The device whose safety number is being compared. */
   comparing: string | null = $state(null);
   /** For live regions: what was just said. The number makes equal sentences differ. */
@@ -120,6 +122,11 @@ export class Session {
     return this.#backend.setVerified(device, verified);
   }
 
+  turnTo(page: Page): void {
+    this.pageBefore = this.page;
+    this.page = page;
+  }
+
   toggle(panel: Panel): void {
     this.panel = this.panel === panel ? null : panel;
   }
@@ -129,7 +136,7 @@ export class Session {
     if (sentences.length > 0) this.said = { number: this.said.number + 1, text: sentences.join(" ") };
     this.view = view;
     if (view?.phase !== "lobby") this.entering = false;
-    if (view !== null) this.page = "home";
+    if (view !== null) this.page = this.pageBefore = "home";
     if (!view?.members.some((member) => member.device === this.comparing)) this.comparing = null;
     const live = view !== null && view.phase !== "left";
     if (!live) return this.pump.stop();

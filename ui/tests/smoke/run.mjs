@@ -48,7 +48,12 @@ async function oneHost(open) {
   assert.match((await page.getByTestId("safety-digits").textContent()).trim(), /^\d{5}( \d{5}){11}$/);
   await page.getByTestId("qr").waitFor();
   await press(page, "match", "close-safety");
+  await holdsFocus(page, "[data-testid=compare-p3]", "the comparison gave the focus back to nobody");
   assert.match(await page.getByTestId("member-p3").textContent(), /Co-host[^]*Verified by you/);
+
+  await press(page, "actions-p2", "remove-p2", "confirm");
+  await page.getByTestId("member-p2").waitFor({ state: "detached" });
+  await holdsFocus(page, "aside, aside *", "the focus went down with the removed person");
 
   await press(page, "lock");
   await page.getByTestId("badge-locked").waitFor();
@@ -58,6 +63,11 @@ async function oneHost(open) {
   assert.notEqual(await page.getByTestId("link-text").inputValue(), old);
   assert.deepEqual(page.complaints, [], "the page complained");
   await page.context().close();
+}
+
+async function holdsFocus(page, selector, complaint) {
+  const held = (selector) => document.activeElement?.matches(selector) === true;
+  await page.waitForFunction(held, selector, { timeout: 10_000 }).catch(() => assert.fail(complaint));
 }
 
 /** A key under a passphrase: opened, copied, erased. */
