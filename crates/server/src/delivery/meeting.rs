@@ -75,7 +75,8 @@ impl Meeting {
     /// Opens a meeting whose log begins at `first_seq`.
     ///
     /// # Errors
-    /// [`ErrorCode::Malformed`] if the descriptor cannot be encoded.
+    /// [`ErrorCode::NotAMember`] when the opener's id is not that of its token;
+    /// [`ErrorCode::TooLarge`] if the descriptor cannot be encoded.
     pub fn open(
         open: OpenMeeting,
         first_seq: u64,
@@ -83,10 +84,14 @@ impl Meeting {
         now: Instant,
         limits: &Limits,
     ) -> Result<Self, ErrorCode> {
+        let token = open.device_token.hash();
+        if open.device != DeviceId::of(&token) {
+            return Err(ErrorCode::NotAMember);
+        }
         let lifetime =
             std::time::Duration::from_secs(open.lifetime_s.into()).min(limits.meeting_lifetime);
         let opener = Member {
-            token: open.device_token.hash(),
+            token,
             line: Some(line),
             wants_knocks: open.wants_knocks,
         };

@@ -63,24 +63,37 @@ impl<L: Log> Client<L> {
         }
     }
 
+    pub async fn expect_knock(&mut self, n: u8) {
+        let knock = ServerMessage::Knock {
+            device: device(n),
+            card: knock_message(n).card,
+        };
+        assert_eq!(self.expect().await, knock);
+    }
+
+    /// An error, and then the end of the connection.
+    pub async fn expect_end(&mut self, code: ErrorCode) {
+        self.expect_error(code).await;
+        assert_eq!(self.next().await, None);
+    }
+
     pub async fn expect_error(&mut self, code: ErrorCode) {
         assert_eq!(self.expect().await, ServerMessage::Error { code });
     }
 
     /// Nothing but presence comes within a while.
     pub async fn expect_silence(&mut self) {
-        let quiet = tokio::time::timeout(Duration::from_millis(50), async {
-            match self.session.next().await {
-                Next::Frame(frame) => ServerMessage::decode(&frame).unwrap(),
-                Next::Close => panic!("the service closed the connection"),
+        let until = tokio::time::Instant::now() + Duration::from_millis(50);
+        while let Ok(next) = tokio::time::timeout_at(until, self.session.next()).await {
+            let Next::Frame(frame) = next else {
+                panic!("the service closed the connection");
+            };
+            match ServerMessage::decode(&frame).unwrap() {
+                ServerMessage::Presence { device, online } => {
+                    self.presence.push_back((device, online))
+                }
+                message => panic!("silence was expected, not {message:?}"),
             }
-        });
-        match quiet.await {
-            Err(_) => {}
-            Ok(ServerMessage::Presence { device, online }) => {
-                self.presence.push_back((device, online))
-            }
-            Ok(message) => panic!("silence was expected, not {message:?}"),
         }
     }
 
@@ -102,7 +115,7 @@ impl<L: Log> Client<L> {
 }
 
 pub fn device(n: u8) -> DeviceId {
-    DeviceId([n; 16])
+    DeviceId::of(&device_token(n).hash())
 }
 
 pub fn device_token(n: u8) -> Token {
@@ -124,11 +137,17 @@ pub fn blob<const MAX: usize>(bytes: &[u8]) -> Blob<MAX> {
     Blob::new(bytes.to_vec()).unwrap()
 }
 
+pub fn door(knock_token: &Token, descriptor: &[u8]) -> Door {
+    Door {
+        knock_hash: knock_token.hash(),
+        descriptor: blob(descriptor),
+    }
+}
+
 pub fn open_message(n: u8, epoch: u64) -> OpenMeeting {
     OpenMeeting {
         meeting: MEETING,
-        knock_hash: knock_token().hash(),
-        descriptor: blob(b"sealed descriptor"),
+        door: door(&knock_token(), b"sealed descriptor"),
         lifetime_s: 3600,
         device: device(n),
         device_token: device_token(n),
@@ -169,6 +188,7 @@ pub fn commit_message(expected_epoch: u64, bytes: &[u8]) -> Commit {
         member_hash: epoch_token(expected_epoch + 1).hash(),
         admission: None,
         removed: List::default(),
+        door: None,
     }
 }
 
@@ -196,6 +216,27 @@ pub fn publish(bytes: &[u8]) -> ClientMessage {
     }
 }
 
+pub fn signal(bytes: &[u8]) -> ClientMessage {
+    ClientMessage::Signal {
+        message: blob(bytes),
+    }
+}
+
+pub fn direct(n: u8, bytes: &[u8]) -> ClientMessage {
+    ClientMessage::Direct {
+        to: device(n),
+        message: blob(bytes),
+    }
+}
+
+/// What a signal of device `n` looks like to those who get it.
+pub fn signal_of(n: u8, bytes: &[u8]) -> ServerMessage {
+    ServerMessage::Signal {
+        from: device(n),
+        message: blob(bytes),
+    }
+}
+
 /// A host in a fresh meeting at epoch 0, and where its log begins.
 pub async fn host<L: Log>(service: &Arc<DeliveryService<L>>) -> (Client<L>, u64) {
     let mut host = Client::new(service);
@@ -205,6 +246,30 @@ pub async fn host<L: Log>(service: &Arc<DeliveryService<L>>) -> (Client<L>, u64)
     (host, first_seq)
 }
 
+/// Device `n` attaches to the host's meeting, which is at `epoch`, as after a restart. What the log
+/// holds comes first.
+pub async fn member<L: Log>(service: &Arc<DeliveryService<L>>, n: u8, epoch: u64) -> Client<L> {
+    let mut member = Client::new(service);
+    member
+        .send(ClientMessage::Attach(attach_message(n, epoch, 0)))
+        .await;
+    member.attached().await;
+    member
+}
+
+/// Device `n` knocks and waits, and the host sees it.
+pub async fn waiting<L: Log>(
+    service: &Arc<DeliveryService<L>>,
+    host: &mut Client<L>,
+    n: u8,
+) -> Client<L> {
+    let mut guest = Client::new(service);
+    guest.send(ClientMessage::Knock(knock_message(n))).await;
+    assert_eq!(guest.expect().await, ServerMessage::Waiting);
+    host.expect_knock(n).await;
+    guest
+}
+
 /// Device `n` knocks, and the host lets it in with a commit that ends `epoch`.
 pub async fn let_in<L: Log>(
     service: &Arc<DeliveryService<L>>,
@@ -212,12 +277,7 @@ pub async fn let_in<L: Log>(
     n: u8,
     epoch: u64,
 ) -> (Client<L>, u64) {
-    let mut guest = Client::new(service);
-    guest.send(ClientMessage::Knock(knock_message(n))).await;
-    assert_eq!(guest.expect().await, ServerMessage::Waiting);
-    assert!(
-        matches!(host.expect().await, ServerMessage::Knock { device: who, .. } if who == device(n))
-    );
+    let mut guest = waiting(service, host, n).await;
     host.send(ClientMessage::Commit(admitting(epoch, &[device(n)])))
         .await;
     let commit = host.expect_entry().await;

@@ -10,16 +10,15 @@ impl Meeting {
     ///
     /// # Errors
     /// [`ErrorCode::WrongKnockToken`]; [`ErrorCode::Full`]; [`ErrorCode::Malformed`] when the
-    /// device id is taken by a member or by somebody else who knocks.
+    /// device's id is not that of its token, or is a member's.
     pub fn knock(&mut self, knock: Knock, line: Line) -> Result<(), ErrorCode> {
         self.look(&knock.knock_token)?;
-        if self.members.contains_key(&knock.device) {
+        let device = knock.device;
+        if device != DeviceId::of(&knock.device_hash) || self.members.contains_key(&device) {
             return Err(ErrorCode::Malformed);
         }
-        match self.knocks.get(&knock.device) {
-            Some(known) if known.token != knock.device_hash => return Err(ErrorCode::Malformed),
-            None if self.knocks.len() >= self.max_knocks => return Err(ErrorCode::Full),
-            _ => {}
+        if self.knocks.len() >= self.max_knocks && !self.knocks.contains_key(&device) {
+            return Err(ErrorCode::Full);
         }
         let seen = ServerMessage::Knock {
             device: knock.device,

@@ -37,6 +37,9 @@ impl Meeting {
     /// [`ErrorCode::NotAMember`]; [`ErrorCode::Full`]; why the meeting is over.
     pub fn may_attach(&self, attach: &Attach) -> Result<Start, ErrorCode> {
         self.alive()?;
+        if attach.device != DeviceId::of(&attach.device_token.hash()) {
+            return Err(ErrorCode::NotAMember);
+        }
         let known = match self.members.get(&attach.device) {
             Some(member) if member.token.admits(&attach.device_token) => true,
             Some(_) => return Err(ErrorCode::NotAMember),
