@@ -31,6 +31,12 @@ pub struct Limits {
     /// Messages that wait for one slow connection (log entries wait in the log instead). A
     /// connection that falls further behind is closed; its device attaches again.
     pub outbox: usize,
+    /// Signals that wait for one slow connection; what comes on top is lost.
+    pub signals: usize,
+    /// Bytes of signals that wait for one slow connection: one of the largest, and small ones.
+    pub signal_bytes: usize,
+    /// Bytes of signals that wait for all connections together.
+    pub all_signal_bytes: usize,
     /// Time between a relay grant and the connection that uses it.
     pub grant_lifetime: Duration,
     /// Unused grants of one device; an older one gives way to a newer.
@@ -46,6 +52,10 @@ pub struct Limits {
     pub byte_burst: u32,
     /// Bytes a second that it may send for long.
     pub bytes_per_s: u32,
+    /// Signals, to all or to one, that a connection may send at once; they count as messages too.
+    pub signal_burst: u32,
+    /// Signals a second that it may send for long: each goes to a whole meeting.
+    pub signals_per_s: u32,
     /// Refused messages in a row after which a connection that will not slow down is closed.
     pub too_fast_in_a_row: u32,
 }
@@ -65,6 +75,9 @@ impl Default for Limits {
             all_log_bytes: 512 << 20,
             log_age: Duration::from_secs(3600),
             outbox: 2048,
+            signals: 1024,
+            signal_bytes: 2 << 20,
+            all_signal_bytes: 128 << 20,
             grant_lifetime: Duration::from_secs(60),
             grants_per_device: 4,
             relay_sessions_per_device: 4,
@@ -72,6 +85,8 @@ impl Default for Limits {
             messages_per_s: 32,
             byte_burst: 10 << 20,
             bytes_per_s: 1 << 20,
+            signal_burst: 40,
+            signals_per_s: 20,
             too_fast_in_a_row: 256,
         }
     }

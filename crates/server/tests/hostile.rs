@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use conclave_server::delivery::DeliveryService;
 use conclave_server::limits::{Limits, MAX_FRAME};
-use conclave_wire::{ClientMessage, ErrorCode, VERSION};
+use conclave_wire::{ClientMessage, Commit, ErrorCode, ServerMessage, VERSION};
 use rand::{Rng as _, SeedableRng as _};
 use support::*;
 
@@ -58,19 +58,60 @@ async fn broken_and_random_frames_break_nothing() {
         ClientMessage::Commit(admitting(0, &[device(3)])),
     ];
     for round in 0..2000 {
-        let mut frame = whole[round % whole.len()].encode().unwrap();
-        for _ in 0..random.random_range(1..4) {
-            let at = random.random_range(1..frame.len());
-            frame[at] = random.random();
-        }
-        frame.truncate(random.random_range(1..=frame.len()));
+        let frame = broken(&whole[round % whole.len()], &mut random);
         let mut client = Client::new(&service);
         client.send_raw(&frame).await;
         client.close().await;
     }
     // Whatever knocked or came meanwhile has gone; the host is still served.
     host.send(publish(b"after the storm")).await;
-    while !matches!(host.expect().await, conclave_wire::ServerMessage::Entry(_)) {}
+    while !matches!(host.expect().await, ServerMessage::Entry(_)) {}
+}
+
+#[tokio::test]
+async fn broken_frames_of_a_member_break_nothing() {
+    let service = DeliveryService::in_memory(Limits::default());
+    let (mut host, _) = host(&service).await;
+    let mut random = rand::rngs::StdRng::seed_from_u64(0x5eed);
+    let renewed = Commit {
+        door: Some(door(&knock_token(), b"another")),
+        ..admitting(0, &[device(3)])
+    };
+    let whole = [
+        signal(b"signal"),
+        direct(1, b"direct"),
+        ClientMessage::Describe(door(&knock_token(), b"another")),
+        ClientMessage::WantKnocks(true),
+        ClientMessage::Commit(renewed),
+        publish(b"entry"),
+    ];
+    for round in 0..1000 {
+        let frame = broken(&whole[round % whole.len()], &mut random);
+        let mut member = Client::new(&service);
+        member
+            .send(ClientMessage::Attach(attach_message(2, 0, 0)))
+            .await;
+        member.send_raw(&frame).await;
+    }
+    host.send(publish(b"after the storm")).await;
+    loop {
+        if let ServerMessage::Entry(entry) = host.expect().await
+            && entry.from == device(1)
+        {
+            break;
+        }
+    }
+}
+
+/// The message with some bytes changed, and perhaps cut short.
+fn broken(message: &ClientMessage, random: &mut rand::rngs::StdRng) -> Vec<u8> {
+    let mut frame = message.encode().unwrap();
+    for _ in 0..random.random_range(1..4) {
+        let at = random.random_range(1..frame.len());
+        frame[at] = random.random();
+    }
+    frame.truncate(random.random_range(1..=frame.len()));
+    frame
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,23 +16,24 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use conclave_wire::{
-    Blob, Commit, DeviceId, EntryBody, ErrorCode, MAX_CARD, MeetingId, OpenMeeting, ServerMessage,
-    Token, TokenHash,
+    Commit, DeviceId, EntryBody, ErrorCode, MeetingId, OpenMeeting, ServerMessage, TokenHash,
 };
 use tokio::time::Instant;
 
 use super::epochs::Epochs;
 use super::notice::{Line, Notice};
+use super::signals::Signal;
 use crate::limits::Limits;
 
 pub use membership::{Greeting, Start};
+
+use door::{Doorplate, Knocking};
 
 /// See the module.
 #[derive(Debug)]
 pub struct Meeting {
     id: MeetingId,
-    knock_hash: TokenHash,
-    descriptor: Bytes,
+    doorplate: Doorplate,
     ends: Instant,
     /// Why the meeting is over, once it is: some connections learn it only when they ask.
     ended: Option<ErrorCode>,
@@ -53,13 +54,6 @@ struct Member {
     token: TokenHash,
     line: Option<Line>,
     wants_knocks: bool,
-}
-
-#[derive(Debug)]
-struct Knocking {
-    token: TokenHash,
-    card: Blob<MAX_CARD>,
-    line: Line,
 }
 
 /// Why a commit was not taken.
@@ -97,10 +91,7 @@ impl Meeting {
         };
         Ok(Self {
             id: open.meeting,
-            knock_hash: open.door.knock_hash,
-            descriptor: frame(&ServerMessage::Descriptor {
-                descriptor: open.door.descriptor,
-            })?,
+            doorplate: Doorplate::new(open.door)?,
             ends: now + lifetime,
             ended: None,
             epochs: Epochs::new(open.epoch, open.member_hash, limits.epochs),
@@ -122,18 +113,6 @@ impl Meeting {
     /// The position that the next log entry will have.
     pub fn next_seq(&self) -> u64 {
         self.next_seq
-    }
-
-    /// The encoded descriptor, for holders of the link.
-    ///
-    /// # Errors
-    /// [`ErrorCode::WrongKnockToken`], or why the meeting is over.
-    pub fn look(&self, knock_token: &Token) -> Result<Bytes, ErrorCode> {
-        self.alive()?;
-        if !self.knock_hash.admits(knock_token) {
-            return Err(ErrorCode::WrongKnockToken);
-        }
-        Ok(self.descriptor.clone())
     }
 
     /// Whether the device is a member of a meeting that goes on.
@@ -171,8 +150,8 @@ impl Meeting {
             .ok_or(CommitRefused::Error(ErrorCode::Malformed))
     }
 
-    /// The commit stands in the log at `seq`: moves the epoch, lets newcomers in, drops the
-    /// removed and returns them.
+    /// The commit stands in the log at `seq`: moves the epoch, lets newcomers in, changes the door,
+    /// drops the removed and returns them.
     pub fn committed(
         &mut self,
         from: DeviceId,
@@ -198,6 +177,10 @@ impl Meeting {
         }
         if let Some(admission) = commit.admission {
             self.admit(from, admission, seq);
+        }
+        if let Some(door) = commit.door {
+            // It can be encoded, because it came in within bounds.
+            let _ = self.replace_door(door);
         }
         self.note_empty(now);
         removed
@@ -228,7 +211,8 @@ impl Meeting {
     pub fn end(&mut self, why: ErrorCode) {
         self.ended = Some(why);
         let members = self.members.drain().filter_map(|(_, member)| member.line);
-        for line in members.chain(self.knocks.drain().map(|(_, knocking)| knocking.line)) {
+        let knocks = self.knocks.drain().map(|(_, waits)| waits.into_line());
+        for line in members.chain(knocks) {
             line.say(Notice::Ended(why));
         }
     }
@@ -246,18 +230,38 @@ impl Meeting {
         };
     }
 
+    /// Hands a member's signal to all others that are connected.
+    pub fn signal(&self, from: DeviceId, signal: &Signal) {
+        let others = self.members.iter().filter(|(device, _)| **device != from);
+        for line in others.filter_map(|(_, member)| member.line.as_ref()) {
+            line.signal(signal);
+        }
+    }
+
+    /// Hands a member's signal to another, if that one is connected.
+    pub fn direct(&self, from: DeviceId, to: DeviceId, signal: &Signal) {
+        let receiver = self.members.get(&to).filter(|_| to != from);
+        if let Some(line) = receiver.and_then(|member| member.line.as_ref()) {
+            line.signal(signal);
+        }
+    }
+
     fn presence(&mut self, device: DeviceId, online: bool) {
         self.tell(&ServerMessage::Presence { device, online }, |other, _| {
             other != device
         });
     }
 
-    /// Sends a message to the connected members that `whom` picks. Who cannot keep up loses the
-    /// connection and comes back by itself.
+    /// Sends a message to the connected members that `whom` picks.
     fn tell(&mut self, message: &ServerMessage, whom: impl Fn(DeviceId, &Member) -> bool) {
-        let Ok(frame) = frame(message) else {
-            return; // every message told here is far below the bound
-        };
+        // Every message told here is far below the bound.
+        if let Ok(frame) = frame(message) {
+            self.tell_frame(&frame, whom);
+        }
+    }
+
+    /// As [`Meeting::tell`]. Who cannot keep up loses the connection and comes back by itself.
+    fn tell_frame(&mut self, frame: &Bytes, whom: impl Fn(DeviceId, &Member) -> bool) {
         let mut lost = Vec::new();
         for (device, member) in &mut self.members {
             if member.line.is_some() && whom(*device, member) {

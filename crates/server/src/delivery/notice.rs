@@ -4,6 +4,9 @@ use bytes::Bytes;
 use conclave_wire::ErrorCode;
 use tokio::sync::mpsc;
 
+use super::signals::{self, Signal, SignalReceiver, SignalSender};
+use crate::limits::Limits;
+
 /// Names a connection within the process, so that a late goodbye of an old connection does not
 /// take a new one's place away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub struct LineId(pub u64);
 pub enum Notice {
     /// Send this.
     Frame(Bytes),
+    /// Send these, in this order.
+    Frames(Vec<Bytes>),
     /// A knock was answered: send this, and read the log from `cursor` on.
     Welcome {
         /// The encoded message.
@@ -42,13 +47,36 @@ pub enum Notice {
 pub struct Line {
     id: LineId,
     outbox: mpsc::Sender<Notice>,
+    signals: SignalSender,
+}
+
+/// The connection's end of its line.
+#[derive(Debug)]
+pub struct LineEnd {
+    /// Which connection this is.
+    pub id: LineId,
+    /// What the meeting has to say; it ends when the meeting lets the connection go.
+    pub notices: mpsc::Receiver<Notice>,
+    /// Signals of other members.
+    pub signals: SignalReceiver,
 }
 
 impl Line {
-    /// A line and the connection's end of it, for up to `outbox` waiting notices.
-    pub fn new(id: LineId, outbox: usize) -> (Self, mpsc::Receiver<Notice>) {
-        let (outbox, notices) = mpsc::channel(outbox);
-        (Self { id, outbox }, notices)
+    /// A line and the connection's end of it.
+    pub fn new(id: LineId, limits: &Limits) -> (Self, LineEnd) {
+        let (outbox, notices) = mpsc::channel(limits.outbox);
+        let (sender, signals) = signals::queue(limits);
+        let line = Self {
+            id,
+            outbox,
+            signals: sender,
+        };
+        let end = LineEnd {
+            id,
+            notices,
+            signals,
+        };
+        (line, end)
     }
 
     /// Which connection this is.
@@ -59,5 +87,10 @@ impl Line {
     /// Hands a notice over; false when the connection is gone or too far behind.
     pub fn say(&self, notice: Notice) -> bool {
         self.outbox.try_send(notice).is_ok()
+    }
+
+    /// Hands a signal over, or loses it.
+    pub fn signal(&self, signal: &Signal) {
+        self.signals.send(signal);
     }
 }

@@ -1,23 +1,24 @@
 //! All meetings of this server: finds the meeting, holds its lock, writes its log.
 
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use conclave_wire::{
-    Attach, Blob, Commit, DeviceId, Entry, EntryBody, ErrorCode, Knock, MAX_PUBLISH, MeetingId,
-    OpenMeeting, ServerMessage, Token,
+    Attach, Blob, Commit, DeviceId, Door, Entry, EntryBody, ErrorCode, Knock, MAX_DIRECT,
+    MAX_PUBLISH, MeetingId, OpenMeeting, ServerMessage, Token,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::grants::Grants;
 use super::log::{AppendError, Log, ReadError};
 use super::meeting::{CommitRefused, Greeting, Meeting, Start, epoch_begun, frame};
 use super::memory_log::MemoryLog;
-use super::notice::{Line, LineId, Notice};
+use super::notice::{Line, LineEnd, LineId};
+use super::registry::Registry;
+use super::signals::SignalMemory;
 use crate::limits::{Limits, READ_BATCH};
 
 /// The delivery service over a log.
@@ -26,6 +27,7 @@ pub struct DeliveryService<L = MemoryLog> {
     log: L,
     limits: Limits,
     grants: Arc<Grants>,
+    signals: SignalMemory,
     registry: Mutex<Registry>,
     lines: AtomicU64,
 }
@@ -37,20 +39,11 @@ pub(super) struct Room {
     position: watch::Sender<u64>,
 }
 
-#[derive(Debug, Default)]
-struct Registry {
-    open: HashMap<MeetingId, Arc<Room>>,
-    ended: HashSet<MeetingId>,
-    /// `ended` in order, to forget the oldest first.
-    ended_order: VecDeque<MeetingId>,
-}
-
 /// A connection's new place in a meeting.
 #[derive(Debug)]
 pub(super) struct Place {
     pub room: Arc<Room>,
-    pub line: LineId,
-    pub notices: mpsc::Receiver<Notice>,
+    pub line: LineEnd,
 }
 
 impl Room {
@@ -72,6 +65,7 @@ impl<L: Log> DeliveryService<L> {
         Arc::new(Self {
             log,
             grants: Arc::new(Grants::new(&limits)),
+            signals: SignalMemory::new(&limits),
             limits,
             registry: Mutex::default(),
             lines: AtomicU64::new(0),
@@ -85,14 +79,14 @@ impl<L: Log> DeliveryService<L> {
 
     /// How many meetings are open.
     pub fn open_meetings(&self) -> usize {
-        self.registry().open.len()
+        self.registry().len()
     }
 
     /// Ends what is over and drops what is too old. To be called every
     /// [`SWEEP_EVERY`](crate::limits::SWEEP_EVERY).
     pub async fn sweep(&self) {
         let now = Instant::now();
-        let rooms: Vec<Arc<Room>> = self.registry().open.values().cloned().collect();
+        let rooms = self.registry().rooms();
         for room in rooms {
             let mut meeting = room.meeting.lock().await;
             if let Some(why) = meeting.overdue(now, &self.limits) {
@@ -109,7 +103,7 @@ impl<L: Log> DeliveryService<L> {
 
     pub(super) async fn open(&self, open: OpenMeeting) -> Result<(Place, Greeting), ErrorCode> {
         let (id, device) = (open.meeting, open.device);
-        let (line, line_id, notices) = self.line();
+        let (line, end) = self.line();
         let first_seq = first_position();
         let meeting = Meeting::open(open, first_seq, line, Instant::now(), &self.limits)?;
         let greeting = meeting.greeting(
@@ -129,14 +123,7 @@ impl<L: Log> DeliveryService<L> {
         self.log.begin(id, first_seq).await;
         drop(held);
         tracing::debug!(open = self.open_meetings(), "a meeting was opened");
-        Ok((
-            Place {
-                room,
-                line: line_id,
-                notices,
-            },
-            greeting,
-        ))
+        Ok((Place { room, line: end }, greeting))
     }
 
     pub(super) async fn look(
@@ -149,18 +136,14 @@ impl<L: Log> DeliveryService<L> {
 
     pub(super) async fn knock(&self, knock: Knock) -> Result<Place, ErrorCode> {
         let room = self.room(knock.meeting)?;
-        let (line, line_id, notices) = self.line();
+        let (line, end) = self.line();
         room.meeting.lock().await.knock(knock, line)?;
-        Ok(Place {
-            room,
-            line: line_id,
-            notices,
-        })
+        Ok(Place { room, line: end })
     }
 
     pub(super) async fn attach(&self, attach: &Attach) -> Result<(Place, Greeting), ErrorCode> {
         let room = self.room(attach.meeting)?;
-        let (line, line_id, notices) = self.line();
+        let (line, end) = self.line();
         let mut meeting = room.meeting.lock().await;
         let start = meeting.may_attach(attach)?;
         match self.log.read(attach.meeting, start.cursor, 1).await {
@@ -170,14 +153,7 @@ impl<L: Log> DeliveryService<L> {
         }
         let greeting = meeting.attach(attach, line)?;
         drop(meeting);
-        Ok((
-            Place {
-                room,
-                line: line_id,
-                notices,
-            },
-            greeting,
-        ))
+        Ok((Place { room, line: end }, greeting))
     }
 
     pub(super) async fn commit(
@@ -224,6 +200,44 @@ impl<L: Log> DeliveryService<L> {
                 return Ok(());
             }
         }
+    }
+
+    /// A signal for the other members, or for one of them; who cannot take it now loses it.
+    pub(super) async fn signal(
+        &self,
+        room: &Room,
+        from: DeviceId,
+        to: Option<DeviceId>,
+        message: Blob<MAX_DIRECT>,
+    ) -> Result<(), ErrorCode> {
+        let frame = frame(&ServerMessage::Signal { from, message })?;
+        let meeting = room.meeting.lock().await;
+        meeting.check_member(from)?;
+        if let Some(signal) = self.signals.hold(frame) {
+            match to {
+                None => meeting.signal(from, &signal),
+                Some(device) => meeting.direct(from, device, &signal),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn describe(
+        &self,
+        room: &Room,
+        from: DeviceId,
+        door: Door,
+    ) -> Result<(), ErrorCode> {
+        room.meeting.lock().await.describe(from, door)
+    }
+
+    pub(super) async fn want_knocks(
+        &self,
+        room: &Room,
+        from: DeviceId,
+        wants: bool,
+    ) -> Result<(), ErrorCode> {
+        room.meeting.lock().await.want_knocks(from, wants)
     }
 
     pub(super) async fn refuse(
@@ -331,53 +345,18 @@ impl<L: Log> DeliveryService<L> {
         tracing::debug!(open = self.open_meetings(), "a meeting ended");
     }
 
-    fn line(&self) -> (Line, LineId, mpsc::Receiver<Notice>) {
+    fn line(&self) -> (Line, LineEnd) {
         let id = LineId(self.lines.fetch_add(1, Ordering::Relaxed));
-        let (line, notices) = Line::new(id, self.limits.outbox);
-        (line, id, notices)
+        Line::new(id, &self.limits)
     }
 
     fn room(&self, meeting: MeetingId) -> Result<Arc<Room>, ErrorCode> {
-        let registry = self.registry();
-        match registry.open.get(&meeting) {
-            Some(room) => Ok(room.clone()),
-            None if registry.ended.contains(&meeting) => Err(ErrorCode::MeetingOver),
-            None => Err(ErrorCode::NoSuchMeeting),
-        }
+        self.registry().find(meeting)
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
         // Every change is complete before anything can unwind.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Registry {
-    fn insert(&mut self, id: MeetingId, room: Arc<Room>, limits: &Limits) -> Result<(), ErrorCode> {
-        if self.open.contains_key(&id) {
-            return Err(ErrorCode::MeetingExists);
-        }
-        if self.ended.contains(&id) {
-            return Err(ErrorCode::MeetingOver);
-        }
-        if self.open.len() >= limits.meetings {
-            return Err(ErrorCode::Full);
-        }
-        self.open.insert(id, room);
-        Ok(())
-    }
-
-    fn remove(&mut self, id: MeetingId, why: ErrorCode, remember: usize) {
-        self.open.remove(&id);
-        if why != ErrorCode::MeetingOver || !self.ended.insert(id) {
-            return;
-        }
-        self.ended_order.push_back(id);
-        while self.ended_order.len() > remember {
-            if let Some(oldest) = self.ended_order.pop_front() {
-                self.ended.remove(&oldest);
-            }
-        }
     }
 }
 

@@ -7,22 +7,26 @@
 //!     └─▶ Knocking ────┴─ Welcome
 //! ```
 
+mod obeying;
+mod reading;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use conclave_wire::{ClientMessage, DecodeError, DeviceId, ErrorCode, MeetingId, ServerMessage};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::bucket::Bucket;
 use super::log::{Log, ReadError};
-use super::meeting::{CommitRefused, Greeting, frame};
+use super::meeting::frame;
 use super::memory_log::MemoryLog;
 use super::notice::Notice;
 use super::service::{DeliveryService, Place};
 use crate::limits::{FIRST_MESSAGE, LOBBY, MAX_FRAME, READY_FRAMES};
+
+use reading::Reading;
 
 /// See the module. Call [`Session::close`] at the end, or the meeting will believe that the
 /// device is still connected.
@@ -37,6 +41,7 @@ pub struct Session<L: Log = MemoryLog> {
     closing: bool,
     messages: Bucket,
     bytes: Bucket,
+    signals: Bucket,
     too_fast: u32,
 }
 
@@ -56,18 +61,6 @@ enum Stage {
     },
 }
 
-/// Where a member stands in the log.
-#[derive(Debug)]
-struct Reading {
-    /// The next entry to send.
-    cursor: u64,
-    position: watch::Receiver<u64>,
-    /// The last entry to send before the device is told that it was removed.
-    last: Option<u64>,
-    /// Frames to send once the cursor has got to a position.
-    then: Option<(u64, Vec<Bytes>)>,
-}
-
 /// What the connection is to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
@@ -85,6 +78,7 @@ impl<L: Log> Session<L> {
         Self {
             messages: Bucket::new(limits.message_burst, limits.messages_per_s, now),
             bytes: Bucket::new(limits.byte_burst, limits.bytes_per_s, now),
+            signals: Bucket::new(limits.signal_burst, limits.signals_per_s, now),
             service,
             stage: Stage::Stranger,
             has_looked: false,
@@ -126,9 +120,12 @@ impl<L: Log> Session<L> {
         if !self.messages.take(1, now) || !self.bytes.take(size, now) {
             return self.slow_down();
         }
-        self.too_fast = 0;
         match ClientMessage::decode(frame) {
-            Ok(message) => self.obey(message).await,
+            Ok(message) if is_signal(&message) && !self.signals.take(1, now) => self.slow_down(),
+            Ok(message) => {
+                self.too_fast = 0;
+                self.obey(message).await;
+            }
             Err(DecodeError::Version(_)) => self.fail(ErrorCode::UnsupportedVersion),
             Err(DecodeError::TooLarge(_)) => self.fail(ErrorCode::TooLarge),
             Err(DecodeError::Malformed) => self.fail(ErrorCode::Malformed),
@@ -147,7 +144,7 @@ impl<L: Log> Session<L> {
             match &mut self.stage {
                 Stage::Stranger => std::future::pending().await,
                 Stage::Knocking { place, .. } => {
-                    let notice = place.notices.recv().await;
+                    let notice = place.line.notices.recv().await;
                     self.take(notice);
                 }
                 Stage::Member {
@@ -159,14 +156,20 @@ impl<L: Log> Session<L> {
                     if let Some(frames) = reading.take_then() {
                         self.ready.extend(frames);
                     } else if reading.is_behind() {
-                        let read = self.service.read(*meeting, reading.cursor).await;
+                        let read = self.service.read(*meeting, reading.cursor()).await;
                         self.take_entries(read);
-                    } else if reading.last.is_some() {
+                    } else if reading.is_ending() {
                         self.end_with(&ServerMessage::Removed);
                     } else {
+                        // In this order, so that no signal overtakes what its sender published
+                        // before it, or reaches a device after its removal.
                         tokio::select! {
-                            notice = place.notices.recv() => self.take(notice),
-                            _ = reading.position.changed() => {}
+                            biased;
+                            () = reading.moved() => {}
+                            notice = place.line.notices.recv() => self.take(notice),
+                            Some(signal) = place.line.signals.recv() => {
+                                self.ready.push_back(signal);
+                            }
                         }
                     }
                 }
@@ -188,131 +191,22 @@ impl<L: Log> Session<L> {
         match std::mem::replace(&mut self.stage, Stage::Stranger) {
             Stage::Stranger => {}
             Stage::Knocking { device, place, .. } => {
-                self.service.withdraw(&place.room, device, place.line).await;
+                let line = place.line.id;
+                self.service.withdraw(&place.room, device, line).await;
                 // Admitted in the very moment of going: a member without a connection.
-                self.service.detach(&place.room, device, place.line).await;
+                self.service.detach(&place.room, device, line).await;
             }
             Stage::Member { device, place, .. } => {
-                self.service.detach(&place.room, device, place.line).await;
+                let line = place.line.id;
+                self.service.detach(&place.room, device, line).await;
             }
         }
-    }
-
-    async fn obey(&mut self, message: ClientMessage) {
-        let outcome = match self.stage {
-            Stage::Stranger => self.obey_stranger(message).await,
-            Stage::Knocking { .. } => match message {
-                ClientMessage::Leave => {
-                    self.step_out().await;
-                    self.closing = true;
-                    Ok(())
-                }
-                _ => Err(ErrorCode::Malformed),
-            },
-            Stage::Member { .. } => self.obey_member(message).await,
-        };
-        match outcome {
-            Ok(()) => {}
-            Err(ErrorCode::Malformed) => self.fail(ErrorCode::Malformed),
-            Err(code) => self.reply(&ServerMessage::Error { code }),
-        }
-    }
-
-    async fn obey_stranger(&mut self, message: ClientMessage) -> Result<(), ErrorCode> {
-        match message {
-            ClientMessage::Look {
-                meeting,
-                knock_token,
-            } => {
-                let descriptor = self.service.look(meeting, &knock_token).await?;
-                self.has_looked = true;
-                self.ready.push_back(descriptor);
-            }
-            ClientMessage::Open(open) => {
-                let (meeting, device) = (open.meeting, open.device);
-                let (place, greeting) = self.service.open(open).await?;
-                self.greet(meeting, device, place, greeting);
-            }
-            ClientMessage::Attach(attach) => {
-                let (place, greeting) = self.service.attach(&attach).await?;
-                self.greet(attach.meeting, attach.device, place, greeting);
-            }
-            ClientMessage::Knock(knock) => {
-                let (meeting, device) = (knock.meeting, knock.device);
-                let place = self.service.knock(knock).await?;
-                self.stage = Stage::Knocking {
-                    meeting,
-                    device,
-                    place,
-                };
-                self.reply(&ServerMessage::Waiting);
-            }
-            _ => return Err(ErrorCode::Malformed),
-        }
-        Ok(())
-    }
-
-    async fn obey_member(&mut self, message: ClientMessage) -> Result<(), ErrorCode> {
-        let Stage::Member { device, place, .. } = &self.stage else {
-            return Err(ErrorCode::Malformed);
-        };
-        let (device, room) = (*device, &place.room);
-        match message {
-            ClientMessage::Publish { message } => {
-                self.service.publish(room, device, message).await?
-            }
-            ClientMessage::Commit(commit) => {
-                match self.service.commit(room, device, commit).await {
-                    Ok(()) => {}
-                    Err(CommitRefused::Error(code)) => return Err(code),
-                    Err(CommitRefused::Conflict(epoch)) => {
-                        self.reply(&ServerMessage::CommitConflict { epoch })
-                    }
-                }
-            }
-            ClientMessage::Refuse { device: knocker } => {
-                self.service.refuse(room, device, knocker).await?
-            }
-            ClientMessage::RequestGrant => {
-                let grant = self.service.grant(room, device).await?;
-                self.reply(&grant);
-            }
-            ClientMessage::Leave => {
-                self.service.leave(room, device).await;
-                self.stage = Stage::Stranger;
-                self.closing = true;
-            }
-            _ => return Err(ErrorCode::Malformed),
-        }
-        Ok(())
-    }
-
-    fn greet(&mut self, meeting: MeetingId, device: DeviceId, place: Place, greeting: Greeting) {
-        let Greeting {
-            attached,
-            cursor,
-            next_seq,
-            after,
-        } = greeting;
-        self.ready.push_back(attached);
-        let position = place.room.position();
-        let reading = Reading {
-            cursor,
-            position,
-            last: None,
-            then: Some((next_seq, after)),
-        };
-        self.stage = Stage::Member {
-            meeting,
-            device,
-            place,
-            reading,
-        };
     }
 
     fn take(&mut self, notice: Option<Notice>) {
         match notice {
             Some(Notice::Frame(frame)) => self.ready.push_back(frame),
+            Some(Notice::Frames(frames)) => self.ready.extend(frames),
             Some(Notice::Welcome { frame, cursor }) => {
                 self.ready.push_back(frame);
                 match std::mem::replace(&mut self.stage, Stage::Stranger) {
@@ -321,13 +215,7 @@ impl<L: Log> Session<L> {
                         device,
                         place,
                     } => {
-                        let position = place.room.position();
-                        let reading = Reading {
-                            cursor,
-                            position,
-                            last: None,
-                            then: None,
-                        };
+                        let reading = Reading::new(&place.room, cursor, None);
                         self.stage = Stage::Member {
                             meeting,
                             device,
@@ -344,7 +232,7 @@ impl<L: Log> Session<L> {
             }
             Some(Notice::Removed { through }) => {
                 if let Stage::Member { reading, .. } = &mut self.stage {
-                    reading.last = Some(through);
+                    reading.end_at(through);
                 }
             }
             Some(Notice::Ended(why)) => self.fail(why),
@@ -359,10 +247,10 @@ impl<L: Log> Session<L> {
         };
         match read {
             Ok(records) => {
-                reading.cursor += records.len() as u64;
+                reading.advance(records.len());
                 self.ready.extend(records);
             }
-            Err(ReadError::Gone { .. }) if reading.last.is_some() => {
+            Err(ReadError::Gone { .. }) if reading.is_ending() => {
                 self.end_with(&ServerMessage::Removed)
             }
             Err(ReadError::Gone { .. }) => self.fail(ErrorCode::TooFarBehind),
@@ -394,17 +282,9 @@ impl<L: Log> Session<L> {
     }
 }
 
-impl Reading {
-    fn take_then(&mut self) -> Option<Vec<Bytes>> {
-        self.then
-            .take_if(|(at, _)| self.cursor >= *at)
-            .map(|(_, frames)| frames)
-    }
-
-    /// Whether the log holds something that is still to be sent.
-    fn is_behind(&mut self) -> bool {
-        let position = *self.position.borrow_and_update();
-        let goal = self.last.map_or(position, |last| last + 1);
-        self.cursor < goal
-    }
+fn is_signal(message: &ClientMessage) -> bool {
+    matches!(
+        message,
+        ClientMessage::Signal { .. } | ClientMessage::Direct { .. }
+    )
 }

@@ -1,11 +1,122 @@
-//! The meeting's door: who knocks, who is let in, who is turned down.
+//! The meeting's door: what it shows, who knocks, who is let in, who is turned down.
 
-use conclave_wire::{Admission, DeviceId, ErrorCode, Knock, ServerMessage};
+use bytes::Bytes;
+use conclave_wire::{Admission, DeviceId, Door, ErrorCode, Knock, ServerMessage, Token, TokenHash};
 
-use super::{Knocking, Meeting, Member, frame};
+use super::{Meeting, Member, frame};
 use crate::delivery::notice::{Line, LineId, Notice};
 
+/// What the door shows, and to whom.
+#[derive(Debug)]
+pub(super) struct Doorplate {
+    knock_hash: TokenHash,
+    /// The encoded descriptor.
+    descriptor: Bytes,
+}
+
+/// Somebody who waits for an answer.
+#[derive(Debug)]
+pub(super) struct Knocking {
+    token: TokenHash,
+    /// The encoded message that shows the card to a host.
+    seen: Bytes,
+    line: Line,
+}
+
+impl Doorplate {
+    /// # Errors
+    /// [`ErrorCode::TooLarge`] if the descriptor cannot be encoded.
+    pub(super) fn new(door: Door) -> Result<Self, ErrorCode> {
+        Ok(Self {
+            knock_hash: door.knock_hash,
+            descriptor: frame(&ServerMessage::Descriptor {
+                descriptor: door.descriptor,
+            })?,
+        })
+    }
+}
+
+impl Knocking {
+    /// The knocker's connection.
+    pub(super) fn into_line(self) -> Line {
+        self.line
+    }
+}
+
 impl Meeting {
+    /// The encoded descriptor, for holders of the link.
+    ///
+    /// # Errors
+    /// [`ErrorCode::WrongKnockToken`], or why the meeting is over.
+    pub fn look(&self, knock_token: &Token) -> Result<Bytes, ErrorCode> {
+        self.alive()?;
+        if !self.doorplate.knock_hash.admits(knock_token) {
+            return Err(ErrorCode::WrongKnockToken);
+        }
+        Ok(self.doorplate.descriptor.clone())
+    }
+
+    /// A member changes what the door shows.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotAMember`], or why the meeting is over.
+    pub fn describe(&mut self, from: DeviceId, door: Door) -> Result<(), ErrorCode> {
+        self.check_member(from)?;
+        self.replace_door(door)
+    }
+
+    /// Token and descriptor change together. Whoever waits with a token that opens nothing any
+    /// more is turned down: the link was revoked.
+    pub(super) fn replace_door(&mut self, door: Door) -> Result<(), ErrorCode> {
+        let doorplate = Doorplate::new(door)?;
+        let revoked = doorplate.knock_hash != self.doorplate.knock_hash;
+        self.doorplate = doorplate;
+        if !revoked {
+            return Ok(());
+        }
+        let refused = frame(&ServerMessage::Refused)?;
+        let waiting: Vec<_> = self.knocks.drain().collect();
+        for (device, knocking) in waiting {
+            knocking.line.say(Notice::Refused {
+                frame: refused.clone(),
+            });
+            self.tell(&ServerMessage::KnockWithdrawn { device }, |_, member| {
+                member.wants_knocks
+            });
+        }
+        Ok(())
+    }
+
+    /// A member wants to see who knocks, and then is shown who waits, or does not.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotAMember`], or why the meeting is over.
+    pub fn want_knocks(&mut self, from: DeviceId, wants: bool) -> Result<(), ErrorCode> {
+        self.alive()?;
+        let waiting = if wants { self.waiting() } else { Vec::new() };
+        let member = self.members.get_mut(&from).ok_or(ErrorCode::NotAMember)?;
+        member.wants_knocks = wants;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        // Behind what the line holds already: a withdrawal told earlier must not undo this.
+        let dead = member
+            .line
+            .take_if(|line| !line.say(Notice::Frames(waiting)));
+        if dead.is_some() {
+            self.presence(from, false);
+        }
+        Ok(())
+    }
+
+    /// Those who knock, as the messages that show them.
+    pub(super) fn waiting(&self) -> Vec<Bytes> {
+        self.knocks
+            .values()
+            .map(|knocking| knocking.seen.clone())
+            .collect()
+    }
+
     /// Lets a device wait for a host's answer.
     ///
     /// # Errors
@@ -20,19 +131,19 @@ impl Meeting {
         if self.knocks.len() >= self.max_knocks && !self.knocks.contains_key(&device) {
             return Err(ErrorCode::Full);
         }
-        let seen = ServerMessage::Knock {
-            device: knock.device,
-            card: knock.card.clone(),
-        };
+        let seen = frame(&ServerMessage::Knock {
+            device,
+            card: knock.card,
+        })?;
         let knocking = Knocking {
             token: knock.device_hash,
-            card: knock.card,
+            seen: seen.clone(),
             line,
         };
-        if let Some(older) = self.knocks.insert(knock.device, knocking) {
+        if let Some(older) = self.knocks.insert(device, knocking) {
             older.line.say(Notice::Replaced);
         }
-        self.tell(&seen, |_, member| member.wants_knocks);
+        self.tell_frame(&seen, |_, member| member.wants_knocks);
         Ok(())
     }
 

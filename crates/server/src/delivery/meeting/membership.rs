@@ -114,12 +114,7 @@ impl Meeting {
             .get(&device)
             .is_some_and(|member| member.wants_knocks)
         {
-            for (device, knocking) in &self.knocks {
-                after.push(frame(&ServerMessage::Knock {
-                    device: *device,
-                    card: knocking.card.clone(),
-                })?);
-            }
+            after.extend(self.waiting());
         }
         Ok(Greeting {
             attached: frame(&attached)?,
