@@ -14,6 +14,7 @@ use tokio::time::{interval, timeout};
 
 use conclave_server::control;
 use conclave_server::delivery::DeliveryService;
+use conclave_server::landing;
 use conclave_server::limits::{DRAIN, Limits, SWEEP_EVERY};
 
 use crate::certificate::Certificate;
@@ -86,6 +87,7 @@ fn routes(relay: &Relay, service: Arc<DeliveryService>, stopped: watch::Receiver
     Router::new()
         .route("/health", get(|| async { "ok\n" }))
         .merge(control::routes(service, stopped))
+        .merge(landing::routes())
         .merge(relay::websocket::routes(relay))
         .fallback(|| async { StatusCode::NOT_FOUND })
 }

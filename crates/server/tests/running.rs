@@ -11,7 +11,10 @@ use conclave_server::limits::CONTROL_SILENCE;
 use conclave_wire::{ClientMessage, EntryBody, ErrorCode, MAX_MESSAGE, ServerMessage};
 use futures_util::{SinkExt as _, StreamExt as _};
 use process::{Control, FAR, Server, pinned};
-use support::{MEETING, admitting, attach_message, device, knock_message, open_message, publish};
+use support::{
+    MEETING, admitting, attach_message, device, device_token, direct, door, epoch_token,
+    knock_message, knock_token, open_message, publish, signal, signal_of,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -24,18 +27,6 @@ async fn open(server: &Server) -> Control {
         ServerMessage::Attached { known: true, .. }
     ));
     host
-}
-
-async fn get(server: &Server, path: &str) -> String {
-    let mut stream = server.tls().await;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut response = String::new();
-    timeout(FAR, stream.read_to_string(&mut response))
-        .await
-        .unwrap()
-        .unwrap();
-    response
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,6 +59,13 @@ async fn two_people_meet_over_real_sockets_and_the_log_names_nobody() {
             matches!(entry.body, EntryBody::Application { message } if message.as_slice() == b"a known plaintext")
         );
     }
+    guest.send(signal(b"a known plaintext")).await;
+    assert_eq!(host.expect().await, signal_of(2, b"a known plaintext"));
+    host.send(direct(2, b"a known plaintext")).await;
+    assert_eq!(guest.expect().await, signal_of(1, b"a known plaintext"));
+    let another = door(&knock_token(), b"a plaintext descriptor");
+    host.send(ClientMessage::Describe(another)).await;
+    host.send(ClientMessage::WantKnocks(true)).await;
     guest.send(ClientMessage::RequestGrant).await;
     let ServerMessage::Grant { token, .. } = guest.expect().await else {
         panic!("no grant")
@@ -103,14 +101,23 @@ async fn two_people_meet_over_real_sockets_and_the_log_names_nobody() {
     ] {
         assert!(!log.contains(secret), "the log tells {secret}: {log}");
     }
-    for id in [
-        MEETING.to_string(),
-        device(1).to_string(),
-        device(2).to_string(),
-    ] {
+    let tokens = [
+        knock_token(),
+        device_token(1),
+        device_token(2),
+        epoch_token(1),
+    ];
+    let shown = tokens
+        .iter()
+        .flat_map(|token| [token.0, token.hash().0])
+        .map(hex::encode)
+        .chain([MEETING.to_string()])
+        .chain([1, 2].map(|n| device(n).to_string()));
+    for id in shown {
+        // The beginning is enough to tell somebody by.
         assert!(
-            !log.to_lowercase().contains(&id),
-            "the log tells an id: {log}"
+            !log.to_lowercase().contains(&id[..16]),
+            "the log tells an id or a token: {log}"
         );
     }
 }
@@ -118,7 +125,7 @@ async fn two_people_meet_over_real_sockets_and_the_log_names_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_its_own_paths_exist() {
     let server = Server::start();
-    let health = get(&server, "/health").await;
+    let health = server.get("/health").await;
     assert!(
         health.starts_with("HTTP/1.1 200") && health.ends_with("ok\n"),
         "{health}"
@@ -133,10 +140,10 @@ async fn only_its_own_paths_exist() {
         "/metrics",
         "/sessions",
     ] {
-        let response = get(&server, path).await;
+        let response = server.get(path).await;
         assert!(response.starts_with("HTTP/1.1 404"), "{path}: {response}");
     }
-    let relay = get(&server, &meeting).await;
+    let relay = server.get(&meeting).await;
     assert!(!relay.starts_with("HTTP/1.1 2"), "{relay}");
 }
 

@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use conclave_wire::{ClientMessage, ServerMessage};
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
@@ -130,6 +131,20 @@ impl Server {
         tokio_rustls::TlsConnector::from(config)
             .connect(name, stream)
             .await
+    }
+
+    /// The whole answer to a request for a page.
+    pub async fn get(&self, path: &str) -> String {
+        let mut stream = self.tls().await;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        tokio::time::timeout(FAR, stream.read_to_string(&mut response))
+            .await
+            .unwrap()
+            .unwrap();
+        response
     }
 
     pub async fn control(&self) -> Control {
