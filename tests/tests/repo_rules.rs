@@ -34,7 +34,15 @@ const TOP: &[&str] = &[
 ];
 
 /// Crates whose code must never stop the program: a peer or a server feeds them.
-const NEVER_PANIC: &[&str] = &["wire", "e2ee", "meeting", "transport", "client", "server"];
+const NEVER_PANIC: &[&str] = &[
+    "wire",
+    "e2ee",
+    "identity",
+    "meeting",
+    "transport",
+    "client",
+    "server",
+];
 
 /// Ways to stop the program.
 const STOPS: &[&str] = &[

@@ -24,6 +24,11 @@ const WALLS: &[Wall] = &[
         never: &["tokio", "conclave-wire", "moq-*", "gstreamer*"],
     },
     Wall {
+        package: "conclave-identity",
+        may_know: &["conclave-e2ee"],
+        never: &["tokio", "conclave-wire", "moq-*", "gstreamer*"],
+    },
+    Wall {
         package: "conclave-meeting",
         may_know: &["conclave-wire", "conclave-e2ee"],
         never: &["tokio", "moq-*", "gstreamer*"],
