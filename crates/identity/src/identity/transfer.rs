@@ -1,0 +1,121 @@
+//! An identity in one file, to carry it to another computer or to keep it safe.
+//!
+//! The file is sealed under a passphrase of its own ([`crate::SealedError`] says how it can fail);
+//! inside are the seed of the device key (32 bytes) and the contact book. Two computers with one
+//! identity are one device to everybody else: what a thief does with a stolen export, the owner
+//! did.
+
+use std::path::Path;
+
+use conclave_e2ee::DeviceKey;
+use zeroize::Zeroizing;
+
+use super::{Identity, IdentityError, Keys, shelf};
+use crate::aead::AeadKey;
+use crate::contacts::{self, Book, MAX_CONTACTS, MAX_NAME_LEN};
+use crate::home::{self, Home, IDENTITY, MakeVault};
+use crate::sealed::{FileKey, Purpose};
+use crate::{Contacts, Passphrase, Protection, ProtectionKind, SealedError};
+
+/// Longest exported file in bytes. Read no more than this before importing.
+pub const MAX_EXPORT_LEN: usize = MAX_CONTACTS * (32 + MAX_NAME_LEN + 24) + 512;
+
+/// What an import does about an identity that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuse with [`IdentityError::AlreadyThere`].
+    Keep,
+    /// Erase it, contacts and all. There is no way back but an export of it.
+    Replace,
+}
+
+impl Identity {
+    /// Key and contacts in one file, for [`Identity::import`]. Blocks for about a quarter of a
+    /// second.
+    ///
+    /// # Errors
+    /// [`SealedError::Crypto`].
+    pub fn export(&self, passphrase: &Passphrase) -> Result<Vec<u8>, SealedError> {
+        let book = self.contacts.snapshot().write().ok_or(crypto())?;
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(32 + book.len()));
+        plaintext.extend_from_slice(self.key.expose_seed());
+        plaintext.extend_from_slice(&book);
+        let key = FileKey::new(passphrase, Purpose::Export)?;
+        Ok(key.seal(&plaintext)?)
+    }
+
+    /// Makes the profile in a folder from an exported file, and opens it.
+    ///
+    /// Keep the file until this has returned: after a crash in between, the profile may be in
+    /// part; then import again with [`Existing::Replace`].
+    ///
+    /// # Errors
+    /// [`IdentityError::Sealed`] when the file does not open, [`IdentityError::AlreadyThere`], and
+    /// those of [`Identity::open`]. Whatever is wrong with the file, nothing was changed.
+    pub fn import(
+        folder: &Path,
+        protection: Protection,
+        file: &[u8],
+        passphrase: &Passphrase,
+        existing: Existing,
+    ) -> Result<Self, IdentityError> {
+        let (device, book) = read(file, passphrase)?;
+        let Some(kind) = home::kept_by(&protection) else {
+            return Self::ephemeral(device, book);
+        };
+        if Home::is_taken(folder)? {
+            if existing == Existing::Keep {
+                return Err(IdentityError::AlreadyThere);
+            }
+            if !home::erase_unopened(folder)?.left.is_empty() {
+                return Err(IdentityError::NotErased);
+            }
+        }
+        let make_vault = |id: &str, file: &Path| home::make_vault(&protection, id, file);
+        Self::settle(folder, kind, &make_vault, device, book)
+    }
+
+    /// The contacts first: a profile that has them and no key is known to be in part.
+    pub(super) fn settle(
+        folder: &Path,
+        kind: ProtectionKind,
+        make_vault: &MakeVault<'_>,
+        device: DeviceKey,
+        book: Book,
+    ) -> Result<Self, IdentityError> {
+        let home = Home::open(folder, kind, make_vault)?;
+        if home.vault().get(IDENTITY)?.is_some() {
+            return Err(IdentityError::AlreadyThere);
+        }
+        let keys = Keys {
+            device,
+            contacts: AeadKey::generate()?,
+        };
+        let contacts_key = AeadKey::new(Zeroizing::new(*keys.contacts.expose()));
+        let shelf = shelf(&home, contacts_key);
+        let book = contacts::create(&shelf, book)?;
+        keys.keep(&home)?;
+        Ok(Self {
+            key: keys.device.into(),
+            contacts: Contacts::new(book, shelf),
+            home: Some(home),
+        })
+    }
+}
+
+fn read(file: &[u8], passphrase: &Passphrase) -> Result<(DeviceKey, Book), SealedError> {
+    let (_, plaintext) = FileKey::open(passphrase, Purpose::Export, file)?;
+    let (seed, book) = plaintext
+        .split_first_chunk::<32>()
+        .ok_or(SealedError::Damaged)?;
+    let (book, rest) = Book::read(book).ok_or(SealedError::Damaged)?;
+    if !rest.is_empty() {
+        return Err(SealedError::Damaged);
+    }
+    let device = DeviceKey::from_seed(Zeroizing::new(*seed))?;
+    Ok((device, book))
+}
+
+fn crypto() -> SealedError {
+    conclave_e2ee::CryptoFailure.into()
+}
