@@ -159,6 +159,28 @@ impl Contacts {
         })
     }
 
+    /// Like [`Contacts::meet`] for everybody in a room, with one write in place of many. Who
+    /// cannot be recorded, for his name or because the book is full, stays [`Trust::New`].
+    ///
+    /// # Errors
+    /// As for [`Contacts::meet`], but for [`ContactsError::BadName`] and [`ContactsError::Full`].
+    pub fn meet_all<'a>(
+        &self,
+        people: impl IntoIterator<Item = (&'a [u8; 32], &'a str)>,
+        when: SystemTime,
+    ) -> Result<Vec<Trust>, ContactsError> {
+        self.change(|book| {
+            let meet = |(device_key, name)| {
+                let trust = book.trust(device_key, name);
+                if trust == Trust::New {
+                    let _stays_new = book.record(device_key, name, when);
+                }
+                trust
+            };
+            Ok(people.into_iter().map(meet).collect())
+        })
+    }
+
     /// Records a device that is [`Trust::Changed`] beside the contact that has its name: the
     /// person at the screen said that it is right so. Gives back what is known now.
     ///

@@ -48,6 +48,32 @@ fn a_stranger_is_new_once() {
 }
 
 #[test]
+fn a_room_is_met_at_once_and_by_the_same_rules() {
+    let device = device();
+    let contacts = device.contacts();
+    contacts.meet(&ANA, "Ana", day(1)).unwrap();
+    let room = [
+        (&ANA, "Ana"),
+        (&EVE, "ana"),
+        (&BEN, "Ben"),
+        (&[4; 32], ""),
+        // Whoever comes first in a room has the name.
+        (&[5; 32], "Ben"),
+    ];
+    let trust = contacts.meet_all(room, day(2)).unwrap();
+    let expected = [
+        known("Ana", day(1)),
+        changed("Ana", false),
+        Trust::New,
+        Trust::New,
+        changed("Ben", false),
+    ];
+    assert_eq!(trust, expected);
+    let keys: Vec<_> = contacts.list().iter().map(|one| one.device_key).collect();
+    assert_eq!(keys, [ANA, BEN]);
+}
+
+#[test]
 fn comparing_the_number_makes_known_people_verified() {
     let device = device();
     let contacts = device.contacts();
