@@ -58,11 +58,10 @@ impl Book {
         if let Some(own) = own.filter(|own| own.likeness.is_like(&shown)) {
             return own.trust();
         }
+        // Its own entry is not among these: it was not alike.
         let named_so = || {
-            let entries = self.entries.iter();
-            entries
-                .filter(|(key, entry)| *key != device_key && entry.likeness.is_like(&shown))
-                .map(|(_, entry)| entry)
+            let entries = self.entries.values();
+            entries.filter(|entry| entry.likeness.is_like(&shown))
         };
         // The warning names the verified one, if there is one: that is the one to compare with.
         let verified = named_so().find(|entry| entry.verified.is_some());

@@ -350,6 +350,8 @@ fn erasing_says_what_is_left_and_can_be_tried_again() {
             if path.ends_with("contacts")
     ));
     // The way to what is left was kept.
+    assert!(computer.file("profile").exists());
+    assert!(!computer.file("lock").exists());
     fs::remove_dir(computer.file("contacts")).unwrap();
     computer.store.refuse_writes(false);
     let identity = computer.open_by(FaultyBook::Replace).unwrap();
