@@ -1,5 +1,6 @@
 //! The people, their connections, and the clock.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use conclave_meeting::{
     Command, Event, HostParams, Identity, Input, InviteLink, LeftReason, Meeting, Output, Phase,
     Snapshot,
 };
-use conclave_wire::{DeviceId, ServerMessage};
+use conclave_wire::{ClientMessage, DeviceId, EntryBody, ServerMessage};
 
 use super::service::{Line, Service};
 
@@ -18,6 +19,8 @@ pub struct World {
     pub people: Vec<Person>,
     pub now: Instant,
     lines: Line,
+    /// Connections of those who are driven by no machine of ours, and what they were sent.
+    strangers: BTreeMap<Line, Vec<ServerMessage>>,
     seed: u64,
 }
 
@@ -26,6 +29,8 @@ pub struct Person {
     pub events: Vec<Event>,
     pub keys: Vec<MediaEpoch>,
     line: Option<Line>,
+    /// The service keeps from it what it sends.
+    is_deaf: bool,
 }
 
 impl Person {
@@ -60,6 +65,7 @@ impl World {
             people: Vec::new(),
             now: Instant::now(),
             lines: 0,
+            strangers: BTreeMap::new(),
             seed: 0,
         }
     }
@@ -110,6 +116,7 @@ impl World {
             events: Vec::new(),
             keys: Vec::new(),
             line: None,
+            is_deaf: false,
         });
         let who = self.people.len() - 1;
         self.dial(who);
@@ -147,6 +154,42 @@ impl World {
         self.lines += 1;
         self.people[who].line = Some(self.lines);
         self.people[who].meeting.handle(self.now, Input::LinkUp);
+    }
+
+    /// From now on nothing that the service says reaches this person …
+    pub fn deaf(&mut self, who: usize) {
+        self.people[who].is_deaf = true;
+    }
+
+    /// … until now; what was said meanwhile is lost.
+    pub fn hears_again(&mut self, who: usize) {
+        self.people[who].is_deaf = false;
+    }
+
+    /// A connection of somebody who runs another program.
+    pub fn stranger(&mut self) -> Line {
+        self.lines += 1;
+        self.strangers.insert(self.lines, Vec::new());
+        self.lines
+    }
+
+    /// What a stranger says to the service, and the first that he hears of it.
+    pub fn stranger_says(&mut self, line: Line, message: ClientMessage) -> Vec<ServerMessage> {
+        let before = self.strangers[&line].len();
+        self.service.receive(line, message);
+        self.settle();
+        self.strangers[&line][before..].to_vec()
+    }
+
+    /// All that a stranger heard since he was last asked.
+    pub fn stranger_hears(&mut self, line: Line) -> Vec<ServerMessage> {
+        std::mem::take(self.strangers.get_mut(&line).unwrap())
+    }
+
+    /// The service puts something of its own into the log, and everybody gets it.
+    pub fn forge(&mut self, from: DeviceId, body: EntryBody) {
+        self.service.forge(from, body);
+        self.settle();
     }
 
     /// Hands a message to somebody as if the service had sent it.
@@ -197,8 +240,14 @@ impl World {
                 .iter()
                 .position(|person| person.line == Some(line))
             else {
+                if let Some(heard) = self.strangers.get_mut(&line) {
+                    heard.push(message);
+                }
                 continue;
             };
+            if self.people[who].is_deaf {
+                continue;
+            }
             // Through the codec, as on a real line.
             let message = ServerMessage::decode(&message.encode().unwrap()).unwrap();
             self.people[who]

@@ -1,36 +1,52 @@
-//! A delivery service in a page: tables, a log, and the faults that a test asks for.
+//! An honest delivery service in a page: the rules of `conclave-wire`, tables, and a log.
+//!
+//! It has no socket and no clock. What it says waits in [`Service::outbox`]; the connections that
+//! it ends stand in [`Service::closing`]. Lies are told elsewhere, between it and the people.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use conclave_wire::{
-    Attach, ClientMessage, Commit, DeviceId, Entry, EntryBody, ErrorCode, Knock, MeetingId,
-    OpenMeeting, ServerMessage, TokenHash,
+    Admission, Attach, Blob, ClientMessage, Commit, DeviceId, Door, Entry, EntryBody, ErrorCode,
+    Knock, MAX_CARD, MAX_DIRECT, MeetingId, OpenMeeting, ServerMessage, TokenHash,
 };
 
 /// Names one connection.
 pub type Line = usize;
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Service {
     meeting: Option<Table>,
     /// What waits to be delivered, by connection.
     pub outbox: VecDeque<(Line, ServerMessage)>,
+    /// Connections to end once everything before is delivered.
+    pub closing: Vec<Line>,
+    /// Where the log of a meeting that is opened now begins: numbers of an earlier life are not
+    /// those of a later one.
+    pub log_begins_at: u64,
     /// Every byte that the service ever saw.
     pub seen: Vec<u8>,
+    /// Whether its log holds what no member sent.
+    pub was_forged: bool,
+    /// What a lying service would keep to say it again.
+    last_welcome: Option<ServerMessage>,
+    last_knock: Option<(DeviceId, Blob<MAX_CARD>)>,
 }
 
+#[derive(Clone)]
 struct Table {
     id: MeetingId,
-    knock_hash: TokenHash,
-    descriptor: conclave_wire::Blob<{ conclave_wire::MAX_DESCRIPTOR }>,
+    door: Door,
+    first_seq: u64,
     start_epoch: u64,
-    /// Hash of the delivery token of each epoch from `start_epoch` on.
-    epochs: Vec<TokenHash>,
+    /// Hash of the delivery token of each epoch from `start_epoch` on, and whom the commit that
+    /// began it removed.
+    epochs: Vec<(TokenHash, Vec<DeviceId>)>,
     log: Vec<Entry>,
     members: BTreeMap<DeviceId, Seat>,
     knocks: BTreeMap<DeviceId, (Line, Knock)>,
 }
 
+#[derive(Clone)]
 struct Seat {
     hash: TokenHash,
     line: Option<Line>,
@@ -42,26 +58,95 @@ impl Table {
         self.start_epoch + self.epochs.len() as u64 - 1
     }
 
+    fn next_seq(&self) -> u64 {
+        self.first_seq + self.log.len() as u64
+    }
+
     fn on_line(&self, line: Line) -> Option<DeviceId> {
         self.members
             .iter()
             .find(|(_, seat)| seat.line == Some(line))
             .map(|(device, _)| *device)
     }
+
+    /// Whether the proof is of an epoch here, and no commit since has removed the device.
+    fn proves(&self, attach: &Attach) -> bool {
+        let place = attach.proof.epoch.checked_sub(self.start_epoch);
+        let Some(place) = place.and_then(|place| usize::try_from(place).ok()) else {
+            return false;
+        };
+        let proven = self
+            .epochs
+            .get(place)
+            .is_some_and(|(hash, _)| hash.admits(&attach.proof.token));
+        proven
+            && !self.epochs[place + 1..]
+                .iter()
+                .any(|(_, removed)| removed.contains(&attach.device))
+    }
 }
 
 impl Service {
-    /// Entries in the log.
+    /// The position that the next entry of the log will have.
     pub fn log_len(&self) -> u64 {
-        self.meeting
-            .as_ref()
-            .map_or(0, |table| table.log.len() as u64)
+        self.meeting.as_ref().map_or(0, Table::next_seq)
+    }
+
+    /// The epoch that the log has reached.
+    pub fn epoch(&self) -> u64 {
+        self.meeting.as_ref().map_or(0, Table::epoch)
+    }
+
+    /// The devices that it counts as members.
+    pub fn devices(&self) -> BTreeSet<DeviceId> {
+        let members = self.meeting.iter().flat_map(|table| table.members.keys());
+        members.copied().collect()
+    }
+
+    /// The member on a connection.
+    pub fn member_on(&self, line: Line) -> Option<DeviceId> {
+        self.meeting.as_ref()?.on_line(line)
     }
 
     /// All memory is lost, as when the process ends.
     pub fn restart(&mut self) {
         self.meeting = None;
+        self.was_forged = false;
         self.outbox.clear();
+        self.closing.clear();
+    }
+
+    /// What a service that lies puts into its log for all to read.
+    pub fn forge(&mut self, from: DeviceId, body: EntryBody) {
+        self.was_forged = true;
+        self.append(from, body);
+    }
+
+    /// The whole log.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.meeting
+            .as_ref()
+            .map_or_else(Vec::new, |table| table.log.clone())
+    }
+
+    /// What is shown at the door.
+    pub fn door(&self) -> Option<Door> {
+        self.meeting.as_ref().map(|table| table.door.clone())
+    }
+
+    pub fn last_welcome(&self) -> Option<ServerMessage> {
+        self.last_welcome.clone()
+    }
+
+    pub fn last_knock(&self) -> Option<(DeviceId, Blob<MAX_CARD>)> {
+        self.last_knock.clone()
+    }
+
+    /// What a service that lies shows at the door.
+    pub fn forge_door(&mut self, change: impl FnOnce(&mut Door)) {
+        if let Some(table) = &mut self.meeting {
+            change(&mut table.door);
+        }
     }
 
     pub fn hang_up(&mut self, line: Line) {
@@ -69,11 +154,8 @@ impl Service {
         let Some(table) = &mut self.meeting else {
             return;
         };
-        for seat in table
-            .members
-            .values_mut()
-            .filter(|seat| seat.line == Some(line))
-        {
+        let away = table.on_line(line);
+        if let Some(seat) = away.and_then(|device| table.members.get_mut(&device)) {
             seat.line = None;
         }
         let gone: Vec<_> = table
@@ -83,6 +165,9 @@ impl Service {
             .map(|(who, _)| *who)
             .collect();
         table.knocks.retain(|device, _| !gone.contains(device));
+        if let Some(device) = away {
+            self.presence(device, false);
+        }
         for device in gone {
             self.tell_hosts(ServerMessage::KnockWithdrawn { device });
         }
@@ -98,31 +183,61 @@ impl Service {
                 knock_token,
             } => {
                 let answer = match &self.meeting {
-                    Some(table) if table.id == meeting && table.knock_hash.admits(&knock_token) => {
+                    Some(table)
+                        if table.id == meeting && table.door.knock_hash.admits(&knock_token) =>
+                    {
                         ServerMessage::Descriptor {
-                            descriptor: table.descriptor.clone(),
+                            descriptor: table.door.descriptor.clone(),
                         }
                     }
-                    Some(_) => ServerMessage::Error {
-                        code: ErrorCode::WrongKnockToken,
-                    },
-                    None => ServerMessage::Error {
-                        code: ErrorCode::NoSuchMeeting,
-                    },
+                    Some(_) => error(ErrorCode::WrongKnockToken),
+                    None => error(ErrorCode::NoSuchMeeting),
                 };
                 self.outbox.push_back((line, answer));
             }
             ClientMessage::Knock(knock) => self.knock(line, knock),
             ClientMessage::Attach(attach) => self.attach(line, attach),
-            ClientMessage::Commit(commit) => self.commit(line, commit),
+            message => match self.member_on(line) {
+                Some(from) => self.obey(line, from, message),
+                // A knocker that goes.
+                None if message == ClientMessage::Leave => self.hang_up(line),
+                None => self.say(line, error(ErrorCode::NotAMember)),
+            },
+        }
+    }
+
+    fn obey(&mut self, line: Line, from: DeviceId, message: ClientMessage) {
+        match message {
+            ClientMessage::Commit(commit) => self.commit(line, from, commit),
             ClientMessage::Publish { message } => {
+                self.append(from, EntryBody::Application { message });
+            }
+            ClientMessage::Signal { message } => {
+                let Ok(message) = Blob::<MAX_DIRECT>::new(message.into_vec()) else {
+                    return;
+                };
+                self.tell_others(from, ServerMessage::Signal { from, message });
+            }
+            ClientMessage::Direct { to, message } => {
+                let seat = self
+                    .meeting
+                    .as_ref()
+                    .and_then(|table| table.members.get(&to));
+                if let Some(to) = seat.and_then(|seat| seat.line) {
+                    self.say(to, ServerMessage::Signal { from, message });
+                }
+            }
+            ClientMessage::Describe(door) => self.describe(door),
+            ClientMessage::WantKnocks(wants) => {
                 let Some(table) = &mut self.meeting else {
                     return;
                 };
-                let Some(from) = table.on_line(line) else {
-                    return;
-                };
-                self.append(from, EntryBody::Application { message });
+                if let Some(seat) = table.members.get_mut(&from) {
+                    seat.wants_knocks = wants;
+                }
+                if wants {
+                    self.show_knocks(line);
+                }
             }
             ClientMessage::Refuse { device } => {
                 let knock = self
@@ -130,45 +245,45 @@ impl Service {
                     .as_mut()
                     .and_then(|table| table.knocks.remove(&device));
                 if let Some((at, _)) = knock {
-                    self.outbox.push_back((at, ServerMessage::Refused));
+                    self.say(at, ServerMessage::Refused);
                 }
             }
-            ClientMessage::RequestGrant
-            | ClientMessage::Signal { .. }
-            | ClientMessage::Direct { .. }
-            | ClientMessage::Describe(_)
-            | ClientMessage::WantKnocks(_) => {}
             ClientMessage::Leave => {
-                let Some(table) = &mut self.meeting else {
-                    return;
-                };
-                if let Some(device) = table.on_line(line) {
-                    table.members.remove(&device);
+                if let Some(table) = &mut self.meeting {
+                    table.members.remove(&from);
                 }
+                self.presence(from, false);
+                self.closing.push(line);
             }
+            // Media is not the simulator's subject.
+            ClientMessage::RequestGrant => {}
+            ClientMessage::Open(_)
+            | ClientMessage::Look { .. }
+            | ClientMessage::Knock(_)
+            | ClientMessage::Attach(_) => unreachable!("handled before"),
         }
     }
 
     fn open(&mut self, line: Line, open: OpenMeeting) {
+        let hash = open.device_token.hash();
+        if DeviceId::of(&hash) != open.device {
+            return self.say(line, error(ErrorCode::NotAMember));
+        }
         if self.meeting.is_some() {
-            return self.outbox.push_back((
-                line,
-                ServerMessage::Error {
-                    code: ErrorCode::MeetingExists,
-                },
-            ));
+            return self.say(line, error(ErrorCode::MeetingExists));
         }
         let seat = Seat {
-            hash: open.device_token.hash(),
+            hash,
             line: Some(line),
             wants_knocks: open.wants_knocks,
         };
+        let first_seq = self.log_begins_at;
         self.meeting = Some(Table {
             id: open.meeting,
-            knock_hash: open.door.knock_hash,
-            descriptor: open.door.descriptor,
+            door: open.door,
+            first_seq,
             start_epoch: open.epoch,
-            epochs: vec![open.member_hash],
+            epochs: vec![(open.member_hash, Vec::new())],
             log: Vec::new(),
             members: BTreeMap::from([(open.device, seat)]),
             knocks: BTreeMap::new(),
@@ -176,134 +291,160 @@ impl Service {
         let attached = ServerMessage::Attached {
             epoch: open.epoch,
             known: false,
-            first_seq: 0,
-            next_seq: 0,
+            first_seq,
+            next_seq: first_seq,
         };
-        self.outbox.push_back((line, attached));
+        self.say(line, attached);
     }
 
     fn knock(&mut self, line: Line, knock: Knock) {
-        let Some(table) = &mut self.meeting else {
-            return self.outbox.push_back((
-                line,
-                ServerMessage::Error {
-                    code: ErrorCode::NoSuchMeeting,
-                },
-            ));
+        let refusal = match &self.meeting {
+            None => Some(ErrorCode::NoSuchMeeting),
+            Some(table) if !table.door.knock_hash.admits(&knock.knock_token) => {
+                Some(ErrorCode::WrongKnockToken)
+            }
+            Some(_) if DeviceId::of(&knock.device_hash) != knock.device => {
+                Some(ErrorCode::Malformed)
+            }
+            Some(_) => None,
         };
-        if !table.knock_hash.admits(&knock.knock_token) {
-            return self.outbox.push_back((
-                line,
-                ServerMessage::Error {
-                    code: ErrorCode::WrongKnockToken,
-                },
-            ));
+        if let Some(code) = refusal {
+            return self.say(line, error(code));
         }
         let message = ServerMessage::Knock {
             device: knock.device,
             card: knock.card.clone(),
         };
-        table.knocks.insert(knock.device, (line, knock));
-        self.outbox.push_back((line, ServerMessage::Waiting));
+        self.last_knock = Some((knock.device, knock.card.clone()));
+        if let Some(table) = &mut self.meeting {
+            table.knocks.insert(knock.device, (line, knock));
+        }
+        self.say(line, ServerMessage::Waiting);
         self.tell_hosts(message);
     }
 
     fn attach(&mut self, line: Line, attach: Attach) {
         let Some(table) = &mut self.meeting else {
-            return self.outbox.push_back((
-                line,
-                ServerMessage::Error {
-                    code: ErrorCode::NoSuchMeeting,
-                },
-            ));
+            return self.say(line, error(ErrorCode::NoSuchMeeting));
         };
         let hash = attach.device_token.hash();
-        let place = attach
-            .proof
-            .epoch
-            .checked_sub(table.start_epoch)
-            .map(|at| at as usize);
-        let proven = place
-            .and_then(|at| table.epochs.get(at))
-            .is_some_and(|known| known.admits(&attach.proof.token));
-        let known = table
-            .members
-            .get(&attach.device)
-            .map(|seat| seat.hash == hash);
-        let known = match (known, proven) {
-            (Some(true), _) => true,
-            (None, true) => false,
-            _ => {
-                return self.outbox.push_back((
-                    line,
-                    ServerMessage::Error {
-                        code: ErrorCode::NotAMember,
-                    },
-                ));
-            }
+        let before = table.members.get(&attach.device);
+        let known = match before.map(|seat| seat.hash == hash) {
+            Some(true) => true,
+            None if DeviceId::of(&hash) == attach.device && table.proves(&attach) => false,
+            _ => return self.say(line, error(ErrorCode::NotAMember)),
         };
+        let replaced = before
+            .and_then(|seat| seat.line)
+            .filter(|older| *older != line);
         let seat = Seat {
             hash,
             line: Some(line),
             wants_knocks: attach.wants_knocks,
         };
         table.members.insert(attach.device, seat);
-        let first_seq = if known { attach.from_seq } else { 0 };
-        let next_seq = table.log.len() as u64;
+        // A position of an earlier life of the log says nothing about this one.
+        let known = known && (table.first_seq..=table.next_seq()).contains(&attach.from_seq);
+        let from = match known {
+            true => attach.from_seq,
+            false => table.first_seq,
+        };
         let attached = ServerMessage::Attached {
             epoch: table.epoch(),
             known,
-            first_seq,
-            next_seq,
+            first_seq: from,
+            next_seq: table.next_seq(),
         };
         self.outbox.push_back((line, attached));
-        for entry in table.log.iter().skip(first_seq as usize) {
+        let skipped = (from - table.first_seq) as usize;
+        for entry in table.log.iter().skip(skipped) {
             self.outbox
                 .push_back((line, ServerMessage::Entry(entry.clone())));
         }
-        if attach.wants_knocks {
-            for (device, (_, knock)) in &table.knocks {
-                let message = ServerMessage::Knock {
+        for (device, seat) in &table.members {
+            if seat.line.is_some() && *device != attach.device {
+                let online = ServerMessage::Presence {
                     device: *device,
-                    card: knock.card.clone(),
+                    online: true,
                 };
-                self.outbox.push_back((line, message));
+                self.outbox.push_back((line, online));
             }
+        }
+        self.closing.extend(replaced);
+        self.presence(attach.device, true);
+        if attach.wants_knocks {
+            self.show_knocks(line);
         }
     }
 
-    fn commit(&mut self, line: Line, commit: Commit) {
+    fn show_knocks(&mut self, line: Line) {
+        let Some(table) = &self.meeting else { return };
+        for (device, (_, knock)) in &table.knocks {
+            let message = ServerMessage::Knock {
+                device: *device,
+                card: knock.card.clone(),
+            };
+            self.outbox.push_back((line, message));
+        }
+    }
+
+    fn describe(&mut self, door: Door) {
         let Some(table) = &mut self.meeting else {
             return;
         };
-        let Some(from) = table.on_line(line) else {
+        let same_link = table.door.knock_hash == door.knock_hash;
+        table.door = door;
+        if same_link {
+            return;
+        }
+        // Their link was revoked.
+        for (device, (line, _)) in std::mem::take(&mut table.knocks) {
+            self.say(line, ServerMessage::Refused);
+            self.tell_hosts(ServerMessage::KnockWithdrawn { device });
+        }
+    }
+
+    fn commit(&mut self, line: Line, from: DeviceId, commit: Commit) {
+        let Some(table) = &mut self.meeting else {
             return;
         };
         if commit.expected_epoch != table.epoch() {
             let epoch = table.epoch();
-            return self
-                .outbox
-                .push_back((line, ServerMessage::CommitConflict { epoch }));
+            return self.say(line, ServerMessage::CommitConflict { epoch });
         }
-        table.epochs.push(commit.member_hash);
+        let removed = commit.removed.as_slice().to_vec();
+        table.epochs.push((commit.member_hash, removed.clone()));
         let epoch = table.epoch();
-        self.append(
-            from,
-            EntryBody::Commit {
-                epoch,
-                commit: commit.commit,
-            },
-        );
+        let body = EntryBody::Commit {
+            epoch,
+            commit: commit.commit,
+        };
+        self.append(from, body);
+        for device in removed {
+            let seat = self
+                .meeting
+                .as_mut()
+                .and_then(|table| table.members.remove(&device));
+            if let Some(line) = seat.and_then(|seat| seat.line) {
+                self.say(line, ServerMessage::Removed);
+                self.closing.push(line);
+                self.presence(device, false);
+            }
+        }
+        if let Some(admission) = commit.admission {
+            self.admit(epoch, admission);
+        }
+        if let Some(door) = commit.door {
+            self.describe(door);
+        }
+    }
+
+    fn admit(&mut self, epoch: u64, admission: Admission) {
         let Some(table) = &mut self.meeting else {
             return;
         };
-        for device in commit.removed.as_slice() {
-            table.members.remove(device);
-        }
-        let Some(admission) = commit.admission else {
-            return;
-        };
-        let next_seq = table.log.len() as u64;
+        let next_seq = table.next_seq();
+        let mut came = Vec::new();
         for device in admission.devices.as_slice() {
             let Some((at, knock)) = table.knocks.remove(device) else {
                 continue;
@@ -320,7 +461,12 @@ impl Service {
                 welcome: admission.welcome.clone(),
                 tree: admission.tree.clone(),
             };
+            self.last_welcome = Some(welcome.clone());
             self.outbox.push_back((at, welcome));
+            came.push(*device);
+        }
+        for device in came {
+            self.presence(device, true);
         }
     }
 
@@ -329,7 +475,7 @@ impl Service {
             return;
         };
         let entry = Entry {
-            seq: table.log.len() as u64,
+            seq: table.next_seq(),
             from,
             body,
         };
@@ -337,6 +483,23 @@ impl Service {
         for line in table.members.values().filter_map(|seat| seat.line) {
             self.outbox
                 .push_back((line, ServerMessage::Entry(entry.clone())));
+        }
+    }
+
+    fn say(&mut self, line: Line, message: ServerMessage) {
+        self.outbox.push_back((line, message));
+    }
+
+    fn presence(&mut self, device: DeviceId, online: bool) {
+        self.tell_others(device, ServerMessage::Presence { device, online });
+    }
+
+    fn tell_others(&mut self, from: DeviceId, message: ServerMessage) {
+        let Some(table) = &self.meeting else { return };
+        for (device, seat) in &table.members {
+            if let Some(line) = seat.line.filter(|_| *device != from) {
+                self.outbox.push_back((line, message.clone()));
+            }
         }
     }
 
@@ -351,4 +514,8 @@ impl Service {
             self.outbox.push_back((line, message.clone()));
         }
     }
+}
+
+fn error(code: ErrorCode) -> ServerMessage {
+    ServerMessage::Error { code }
 }
