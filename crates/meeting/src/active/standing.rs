@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::Token32;
-use conclave_wire::{Attach, Blob, ClientMessage, Door, ErrorCode, MemberProof, OpenMeeting, Token};
+use conclave_wire::{
+    Attach, Blob, ClientMessage, Door, ErrorCode, MemberProof, OpenMeeting, Token,
+};
 
 use super::{Active, Flow};
 use crate::content::Content;

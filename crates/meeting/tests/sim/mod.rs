@@ -10,6 +10,7 @@
 
 pub mod audit;
 pub mod malice;
+pub mod mallory;
 pub mod network;
 pub mod people;
 pub mod play;
