@@ -52,7 +52,6 @@ export interface Contact {
   verified: boolean;
   /** Milliseconds since 1970. */
   firstSeenMs: number;
-  lastSeenMs: number;
 }
 
 /** This device's own long-term key, as far as a window may know it. */

@@ -15,17 +15,16 @@ export class FakeIdentity {
 
   constructor(storage: string | null, now = Date.now()) {
     this.#storage = storage === "locked" || storage === "passphrase" || storage === "ephemeral" ? storage : "keyring";
-    const met = (id: string, name: string, verified: boolean, first: number, last: number): Contact => ({
+    const met = (id: string, name: string, verified: boolean, first: number): Contact => ({
       id,
       name,
       verified,
       firstSeenMs: now - first * DAY_MS,
-      lastSeenMs: now - last * DAY_MS,
     });
     this.#contacts = [
-      met("c1", "Ana Costa", true, 240, 0),
-      met("c2", "Ben Okafor", false, 31, 2),
-      met("c3", "Mara Lindt-Keller", false, 12, 12),
+      met("c1", "Ana Costa", true, 240),
+      met("c2", "Ben Okafor", false, 31),
+      met("c3", "Mara Lindt-Keller", false, 12),
     ];
   }
 

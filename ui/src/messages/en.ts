@@ -86,7 +86,7 @@ export const en = {
     none: "Nobody yet. Whoever you meet is remembered here.",
     verified: "Verified by you",
     known: "Met, not compared",
-    seen: (first: string, last: string) => (first === last ? `Met on ${first}` : `Met first on ${first}, last on ${last}`),
+    seen: (first: string) => `Met first on ${first}`,
     forget: "Forget",
     forgetName: (name: string) => `Forget ${name}`,
     forgetSure: (name: string) => `Forget ${name}?`,

@@ -1,0 +1,248 @@
+//! What a script, or a person at a terminal, tells a running meeting: one order a line.
+
+use std::collections::BTreeMap;
+
+use conclave_client::{Client, ClientError, ClientEvent, DeviceId, Role, SafetyView};
+
+/// Every order, for who wrote one that is none.
+const HELP: &str = "Orders: admit D, refuse D, remove D, lock on|off, waiting-room on|off, \
+role D host|co-host|participant, successor D on|off, new-link [single-use] [expires SECONDS], \
+safety-number D, verify D on|off, mute on|off, camera on|off, end, leave. \
+D is a device's id or a name that only one has.";
+
+/// Who can be meant by a name.
+#[derive(Default)]
+pub(crate) struct Present(BTreeMap<DeviceId, String>);
+
+impl Present {
+    pub(crate) fn note(&mut self, event: &ClientEvent) {
+        match event {
+            ClientEvent::Knock { device, name, .. } => {
+                self.0.insert(*device, name.clone());
+            }
+            ClientEvent::KnockGone { device } => {
+                self.0.remove(device);
+            }
+            ClientEvent::Roster { members, .. } => {
+                for member in members.iter().filter(|member| !member.is_me) {
+                    self.0.insert(member.device, member.name.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn find(&self, text: &str) -> Result<DeviceId, String> {
+        if let Ok(device) = text.parse() {
+            return Ok(device);
+        }
+        let mut named = self.0.iter().filter(|(_, name)| name.as_str() == text);
+        match (named.next(), named.next()) {
+            (Some((device, _)), None) => Ok(*device),
+            (Some(_), Some(_)) => Err(format!("More than one is called {text}; write the id.")),
+            (None, _) => Err(format!("Nobody here is called {text}.")),
+        }
+    }
+}
+
+/// An order that was understood.
+#[derive(Debug, PartialEq, Eq)]
+enum Order {
+    Admit(DeviceId),
+    Refuse(DeviceId),
+    Remove(DeviceId),
+    Lock(bool),
+    WaitingRoom(bool),
+    Role(DeviceId, Role),
+    Successor(DeviceId, bool),
+    NewLink {
+        single_use: bool,
+        valid_s: Option<u32>,
+    },
+    SafetyNumber(DeviceId),
+    Verify(DeviceId, bool),
+    Mute(bool),
+    Camera(bool),
+    End,
+    Leave,
+}
+
+/// What an order led to.
+pub(crate) enum Done {
+    Quietly,
+    Number(DeviceId, SafetyView),
+    /// It was not obeyed; a sentence.
+    Not(String),
+}
+
+/// Reads and obeys one line.
+pub(crate) async fn obey(
+    client: &Client,
+    present: &Present,
+    line: &str,
+) -> Result<Done, ClientError> {
+    let order = match read(line, present) {
+        Ok(order) => order,
+        Err(why) => return Ok(Done::Not(why)),
+    };
+    match order {
+        Order::Admit(device) => client.admit(device).await?,
+        Order::Refuse(device) => client.refuse(device).await?,
+        Order::Remove(device) => client.remove(device).await?,
+        Order::Lock(on) => client.set_locked(on).await?,
+        Order::WaitingRoom(on) => client.set_waiting_room(on).await?,
+        Order::Role(device, role) => client.set_role(device, role).await?,
+        Order::Successor(device, on) => client.set_successor(device, on).await?,
+        Order::NewLink {
+            single_use,
+            valid_s,
+        } => client.new_link(single_use, valid_s).await?,
+        Order::SafetyNumber(device) => {
+            return match client.safety_number(device).await {
+                Ok(number) => Ok(Done::Number(device, number)),
+                Err(ClientError::Over) => Err(ClientError::Over),
+                Err(error) => Ok(Done::Not(error.to_string())),
+            };
+        }
+        Order::Verify(device, on) => client.set_verified(device, on).await?,
+        Order::Mute(on) => client.set_muted(on).await?,
+        Order::Camera(on) => client.set_camera(on).await?,
+        Order::End => client.end().await?,
+        Order::Leave => client.leave().await?,
+    }
+    Ok(Done::Quietly)
+}
+
+fn read(line: &str, present: &Present) -> Result<Order, String> {
+    let (verb, rest) = match line.trim().split_once(char::is_whitespace) {
+        Some((verb, rest)) => (verb, rest.trim()),
+        None => (line.trim(), ""),
+    };
+    // A name may have spaces in it: what follows it is taken from the end.
+    let with_last = || rest.rsplit_once(char::is_whitespace).ok_or(HELP);
+    Ok(match verb {
+        "admit" => Order::Admit(present.find(rest)?),
+        "refuse" => Order::Refuse(present.find(rest)?),
+        "remove" => Order::Remove(present.find(rest)?),
+        "safety-number" => Order::SafetyNumber(present.find(rest)?),
+        "lock" => Order::Lock(switch(rest)?),
+        "waiting-room" => Order::WaitingRoom(switch(rest)?),
+        "mute" => Order::Mute(switch(rest)?),
+        "camera" => Order::Camera(switch(rest)?),
+        "role" => {
+            let (who, role) = with_last()?;
+            Order::Role(present.find(who.trim())?, role_named(role)?)
+        }
+        "successor" => {
+            let (who, on) = with_last()?;
+            Order::Successor(present.find(who.trim())?, switch(on)?)
+        }
+        "verify" => {
+            let (who, on) = with_last()?;
+            Order::Verify(present.find(who.trim())?, switch(on)?)
+        }
+        "new-link" => new_link(rest)?,
+        "end" => Order::End,
+        "leave" => Order::Leave,
+        _ => return Err(HELP.into()),
+    })
+}
+
+fn switch(word: &str) -> Result<bool, String> {
+    match word {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(HELP.into()),
+    }
+}
+
+fn role_named(word: &str) -> Result<Role, String> {
+    match word {
+        "host" => Ok(Role::Host),
+        "co-host" => Ok(Role::CoHost),
+        "participant" => Ok(Role::Participant),
+        _ => Err(HELP.into()),
+    }
+}
+
+fn new_link(rest: &str) -> Result<Order, String> {
+    let mut words = rest.split_whitespace();
+    let (mut single_use, mut valid_s) = (false, None);
+    while let Some(word) = words.next() {
+        match word {
+            "single-use" => single_use = true,
+            "expires" => {
+                let seconds = words.next().and_then(|seconds| seconds.parse().ok());
+                valid_s = Some(seconds.ok_or(HELP)?);
+            }
+            _ => return Err(HELP.into()),
+        }
+    }
+    Ok(Order::NewLink {
+        single_use,
+        valid_s,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANA: DeviceId = DeviceId([1; 16]);
+
+    fn present() -> Present {
+        let people = [
+            (ANA, "Ana Maria"),
+            (DeviceId([2; 16]), "Ben"),
+            (DeviceId([3; 16]), "Ben"),
+        ];
+        Present(people.map(|(device, name)| (device, name.into())).into())
+    }
+
+    #[test]
+    fn people_are_meant_by_name_or_id() {
+        let present = present();
+        assert_eq!(read("admit Ana Maria", &present), Ok(Order::Admit(ANA)));
+        assert_eq!(
+            read(&format!(" verify {ANA}  on "), &present),
+            Ok(Order::Verify(ANA, true))
+        );
+        assert_eq!(
+            read("role Ana Maria co-host", &present),
+            Ok(Order::Role(ANA, Role::CoHost))
+        );
+        assert!(read("remove Ben", &present).unwrap_err().contains("id"));
+        assert!(read("remove Eve", &present).is_err());
+    }
+
+    #[test]
+    fn links_are_made_as_written() {
+        let order = |single_use, valid_s| {
+            Ok(Order::NewLink {
+                single_use,
+                valid_s,
+            })
+        };
+        let present = Present::default();
+        assert_eq!(read("new-link", &present), order(false, None));
+        assert_eq!(
+            read("new-link single-use expires 3600", &present),
+            order(true, Some(3600))
+        );
+        for wrong in [
+            "new-link expires",
+            "new-link expires soon",
+            "new-link twice",
+        ] {
+            assert!(read(wrong, &present).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_order_is_answered_with_all_of_them() {
+        for wrong in ["", "admit", "lock", "lock maybe", "role", "dance"] {
+            assert!(read(wrong, &present()).is_err(), "{wrong}");
+        }
+        assert_eq!(read("dance", &present()), Err(HELP.into()));
+    }
+}
