@@ -33,6 +33,7 @@ mod shelf;
 
 use std::fmt;
 use std::io;
+use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -262,6 +263,29 @@ impl ContactId {
     /// The id of a device key.
     pub fn of(device_key: &[u8; 32]) -> Self {
         Self(fingerprint16(device_key))
+    }
+}
+
+impl fmt::Display for ContactId {
+    /// 32 lower-case hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// The text is not 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("The id of a contact is 32 hexadecimal digits.")]
+pub struct InvalidContactId;
+
+impl FromStr for ContactId {
+    type Err = InvalidContactId;
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, InvalidContactId> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(text, &mut id).map_err(|_| InvalidContactId)?;
+        Ok(Self(id))
     }
 }
 

@@ -57,7 +57,8 @@ mod sealed;
 mod vault;
 
 pub use contacts::{
-    Contact, ContactId, Contacts, ContactsError, MAX_CONTACTS, MAX_NAME_LEN, Trust,
+    Contact, ContactId, Contacts, ContactsError, InvalidContactId, MAX_CONTACTS, MAX_NAME_LEN,
+    Trust,
 };
 pub use home::{Protection, ProtectionKind};
 pub use identity::{
