@@ -44,7 +44,5 @@ pub use event::{Command, Event, Input, LeftReason, Names, Output, Warning};
 pub use link::{InviteLink, LinkError};
 pub use machine::{HostParams, Meeting, StartError};
 pub use name::{DisplayName, NameError, Title};
-pub use policy::{
-    LinkRules, MAX_ROLES, Permissions, Policy, Role, Secrecy, Violation, Who,
-};
+pub use policy::{LinkRules, MAX_ROLES, Permissions, Policy, Role, Secrecy, Violation, Who};
 pub use snapshot::{Change, KnockView, MemberView, Phase, Snapshot};

@@ -122,8 +122,18 @@ mod tests {
         assert!(!speaks_for(&named, &[], &eve.public(), place));
         assert!(!speaks_for(&named, &chain, &eve.public(), place));
         assert!(!speaks_for(&named, &chain[1..], &cleo.public(), place));
-        assert!(!speaks_for(&named, &chain, &cleo.public(), (MEETING, GROUP, 3)));
-        assert!(!speaks_for(&named, &chain, &cleo.public(), (MEETING, b"other", 2)));
+        assert!(!speaks_for(
+            &named,
+            &chain,
+            &cleo.public(),
+            (MEETING, GROUP, 3)
+        ));
+        assert!(!speaks_for(
+            &named,
+            &chain,
+            &cleo.public(),
+            (MEETING, b"other", 2)
+        ));
         let broken = [warrant(&ana, 2, &ben), warrant(&eve, 2, &cleo)];
         assert!(!speaks_for(&named, &broken, &cleo.public(), place));
         let mut forged = warrant(&eve, 2, &eve);

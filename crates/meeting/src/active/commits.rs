@@ -21,6 +21,8 @@ use crate::policy::Policy;
 const BATCH: Duration = Duration::from_millis(250);
 /// People let in or removed by one commit: its Welcome stays well within the service's bound.
 pub(super) const MAX_BATCH: usize = 128;
+/// Pause before a commit is offered again that the service had no room or time for.
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// A member whose connection is gone, and of whom nothing is heard, for so long is removed.
 const ABSENCE: Duration = Duration::from_secs(60);
 /// Keys are renewed by one member's path commit after so long without one.
@@ -70,6 +72,8 @@ pub(super) struct Pending {
     pub(super) described: Option<Described>,
     /// After a new attachment: once the log is read so far without it, it was never taken.
     pub(super) resend_at_seq: Option<u64>,
+    /// It may have been too much for the service: offered again then.
+    pub(super) resend_at: Option<Instant>,
 }
 
 /// The commit that led to the present epoch, and the token of the one before.
@@ -90,7 +94,12 @@ pub(super) enum Wish {
 }
 
 impl Commits {
-    pub(super) fn want_admission(&mut self, now: Instant, knocker: Knocker, replaces: Option<DeviceId>) {
+    pub(super) fn want_admission(
+        &mut self,
+        now: Instant,
+        knocker: Knocker,
+        replaces: Option<DeviceId>,
+    ) {
         let device = knocker.card.device;
         self.admissions
             .insert(device, Admittance { knocker, replaces });
@@ -166,7 +175,15 @@ impl Commits {
         let waiting = [self.admit_at, self.retry_at, self.rekey_at];
         let waiting = waiting.into_iter().flatten();
         let waiting = waiting.filter(|_| self.pending.is_none());
-        waiting.chain(absence).min()
+        let again = self.pending.as_ref().and_then(|pending| pending.resend_at);
+        waiting.chain(absence).chain(again).min()
+    }
+
+    /// The service had no time for one of our messages, perhaps for the commit.
+    pub(super) fn say_again(&mut self, now: Instant) {
+        if let Some(pending) = &mut self.pending {
+            pending.resend_at.get_or_insert(now + RETRY);
+        }
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -246,12 +263,7 @@ impl Commits {
     }
 
     /// The most urgent wish whose time has come.
-    pub(super) fn ready(
-        &mut self,
-        now: Instant,
-        log_epoch: u64,
-        keeps_door: bool,
-    ) -> Option<Wish> {
+    pub(super) fn ready(&mut self, now: Instant, log_epoch: u64, keeps_door: bool) -> Option<Wish> {
         let early = self.retry_at.is_some_and(|at| now < at);
         if self.pending.is_some() || log_epoch < self.blocked_until || early {
             return None;

@@ -218,10 +218,8 @@ impl Active {
             }
             Content::Warrants(chain) if role == Role::Host => self.hear_warrants(context, chain),
             // From somebody who has just lost the role, or never had it: it says nothing.
-            Content::End
-            | Content::Descriptor(_)
-            | Content::KnockKey(_)
-            | Content::Warrants(_) => {}
+            Content::End | Content::Descriptor(_) | Content::KnockKey(_) | Content::Warrants(_) => {
+            }
         }
         Flow::Stay
     }

@@ -198,7 +198,9 @@ impl Active {
                 });
                 Flow::Stay
             }
-            ServerMessage::Removed => Flow::Leave(LeftReason::RemovedByServer),
+            // A commit that is lawful has removed us before this comes. On the service's word alone,
+            // or that of a member who lied to it, we knock again.
+            ServerMessage::Removed => Flow::Recover,
             ServerMessage::Error { code } => self.refused_by_service(context, now, code),
             ServerMessage::Signal { message, .. } => {
                 self.hear_signal(context, now, message.as_slice());
@@ -220,11 +222,15 @@ impl Active {
             ErrorCode::MeetingOver => Flow::Leave(LeftReason::Over),
             ErrorCode::UnsupportedVersion => Flow::Leave(LeftReason::Version),
             ErrorCode::Full if self.standing != Standing::Attached => Flow::Leave(LeftReason::Full),
+            // It does not say which message was too much. What counts is said again.
+            ErrorCode::TooFast => {
+                self.commits.say_again(now);
+                Flow::Stay
+            }
             ErrorCode::WrongKnockToken
             | ErrorCode::Malformed
             | ErrorCode::TooLarge
-            | ErrorCode::Full
-            | ErrorCode::TooFast => {
+            | ErrorCode::Full => {
                 self.not_taken(context, now, code);
                 context.warn(Warning::Server(code));
                 Flow::Stay
@@ -296,9 +302,7 @@ impl Active {
             return None;
         }
         let keeps_door = self.desk.is_some();
-        let commits = self
-            .commits
-            .deadline(&self.people, &self.pulse, keeps_door);
+        let commits = self.commits.deadline(&self.people, &self.pulse, keeps_door);
         let succession = self.succeeds_at(context);
         let succession = succession.filter(|_| !self.commits.is_busy());
         let link = self.keeper.link_ends_at;

@@ -2,12 +2,12 @@
 //! it is in the log: now, and not before, it counts.
 
 use std::collections::{BTreeSet, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use conclave_e2ee::{Change as GroupChange, CommitBundle, Leaf, VerifiedKeyPackage};
 use conclave_wire::{Admission, Blob, ClientMessage, Commit, DeviceId, Door, ErrorCode, List};
 
-use super::commits::{MAX_BATCH, Pending, Wish};
+use super::commits::{MAX_BATCH, Pending, RETRY, Wish};
 use super::rules::{RuleWish, apply};
 use super::standing::{Standing, wire_token};
 use super::{Active, Flow};
@@ -18,9 +18,6 @@ use crate::name::DisplayName;
 use crate::policy::{Policy, Role};
 use crate::seal::Purpose;
 use crate::snapshot::Change;
-
-/// Pause before a commit is offered again that the service had no room for.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// What a commit is made of, before it is one.
 #[derive(Default)]
@@ -38,11 +35,12 @@ impl Active {
             return;
         }
         if let Some(pending) = &mut self.commits.pending {
-            if pending
+            let was_never_taken = pending
                 .resend_at_seq
-                .is_some_and(|seq| seq <= self.next_seq)
-            {
+                .is_some_and(|seq| seq <= self.next_seq);
+            if was_never_taken || pending.resend_at.is_some_and(|at| at <= now) {
                 pending.resend_at_seq = None;
+                pending.resend_at = None;
                 context.send(ClientMessage::Commit(pending.message.clone()));
             }
             return;
@@ -132,7 +130,8 @@ impl Active {
         for (device, admittance) in &self.commits.admissions {
             let old = admittance.replaces.filter(|old| members.contains(old));
             let is_new = old.is_none();
-            let full = packages.len() >= MAX_BATCH || (single_use && is_new && !packages.is_empty());
+            let full =
+                packages.len() >= MAX_BATCH || (single_use && is_new && !packages.is_empty());
             if full || (locked && is_new) {
                 continue;
             }
@@ -255,6 +254,7 @@ impl Active {
             next_link,
             described,
             resend_at_seq: None,
+            resend_at: None,
         });
         true
     }
@@ -303,7 +303,8 @@ impl Active {
         if self.group.merge_pending().is_err() {
             return Flow::Leave(LeftReason::Fault);
         }
-        let has_path = pending.is_removal || pending.policy.is_some() || pending.admitted.is_empty();
+        let has_path =
+            pending.is_removal || pending.policy.is_some() || pending.admitted.is_empty();
         let joined = self.settle_admissions(now, &pending.admitted);
         for device in pending.message.removed.as_slice() {
             self.commits.removals.remove(device);

@@ -125,10 +125,8 @@ impl Active {
     ) -> Flow {
         let old = std::mem::replace(&mut self.policy, new);
         if self.policy.link.generation != old.link.generation {
-            let next = next_link.map_or_else(
-                || self.group.next_link(self.policy.link.generation),
-                Ok,
-            );
+            let next =
+                next_link.map_or_else(|| self.group.next_link(self.policy.link.generation), Ok);
             let Ok(secret) = next else {
                 return Flow::Leave(LeftReason::Fault);
             };
@@ -301,7 +299,12 @@ impl Active {
 
     /// A host tells what the door shows. It must hold by the same rules as for a newcomer, except
     /// that a renewed link names a host whom this device knows from inside.
-    pub(super) fn hear_descriptor(&mut self, context: &mut Context, from: DeviceId, sealed: Vec<u8>) {
+    pub(super) fn hear_descriptor(
+        &mut self,
+        context: &mut Context,
+        from: DeviceId,
+        sealed: Vec<u8>,
+    ) {
         let Some(key) = self.people.device_key(from) else {
             return;
         };
@@ -310,7 +313,12 @@ impl Active {
             false => context.link.host_key,
         };
         let secret = &context.link.secret;
-        let opened = Descriptor::open(&sealed, &secret.descriptor_key(), context.link.meeting, &named);
+        let opened = Descriptor::open(
+            &sealed,
+            &secret.descriptor_key(),
+            context.link.meeting,
+            &named,
+        );
         let Ok(descriptor) = opened else {
             return context.warn(Warning::Unreadable);
         };
@@ -363,7 +371,13 @@ impl Active {
             self.policy.link.generation,
             key,
         );
-        let chain: Vec<_> = self.keeper.warrants.iter().cloned().chain(warrant).collect();
+        let chain: Vec<_> = self
+            .keeper
+            .warrants
+            .iter()
+            .cloned()
+            .chain(warrant)
+            .collect();
         if chain.len() <= MAX_CHAIN {
             self.publish(context, &Content::Warrants(chain));
         }

@@ -260,10 +260,7 @@ fn a_link_for_one_lets_in_one_and_ends() {
     };
     assert_eq!(verdict_under(single, &renewing), Ok(()));
     let two = CommitSummary {
-        adds: vec![
-            (Pseudonym([8; 16]), [8; 32]),
-            (Pseudonym([9; 16]), [9; 32]),
-        ],
+        adds: vec![(Pseudonym([8; 16]), [8; 32]), (Pseudonym([9; 16]), [9; 32])],
         ..renewing
     };
     assert_eq!(verdict_under(single, &two), Err(Violation::SingleUse));
