@@ -48,6 +48,7 @@ const WALLS: &[Wall] = &[
         may_know: &[
             "conclave-meeting",
             "conclave-e2ee",
+            "conclave-identity",
             "conclave-media",
             "conclave-transport",
             "conclave-wire",

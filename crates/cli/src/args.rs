@@ -8,6 +8,8 @@ use conclave_client::{
     SpeakerSink, Title,
 };
 
+use crate::who::{ContactsTask, IdentityTask, Who};
+
 /// Encrypted meetings that no server can open.
 #[derive(Parser)]
 #[command(name = "conclave", version)]
@@ -22,6 +24,12 @@ pub(crate) enum Task {
     Host(Host),
     /// Join a meeting by its link.
     Join(Join),
+    /// The identity by which others know this device.
+    #[command(subcommand)]
+    Identity(IdentityTask),
+    /// Whom an identity has met.
+    #[command(subcommand)]
+    Contacts(ContactsTask),
     /// Let two people meet on this computer for a while and tell what came of it.
     Demo(Demo),
 }
@@ -34,10 +42,17 @@ pub(crate) struct Host {
     /// What the meeting is about.
     #[arg(long, default_value = "Meeting")]
     pub(crate) title: Title,
-    /// Whether newcomers are let in by themselves or a line on standard input (y or n) decides on
-    /// each.
+    /// Whether newcomers are let in by themselves or each is asked for: by a line on standard input
+    /// (y or n) or, with --commands, by orders.
     #[arg(long, value_enum, default_value_t = Admit::Ask)]
     pub(crate) admit: Admit,
+    /// What the traffic may tell to somebody who counts bytes: high sends sound at one rate and
+    /// size, muted or not, and pictures in a few sizes only.
+    #[arg(long, value_enum, default_value_t = Level::Standard)]
+    pub(crate) secrecy: Level,
+    /// Mute what is not verified as its sender's own, and do not only mark it.
+    #[arg(long)]
+    pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) seat: Seat,
 }
@@ -46,6 +61,12 @@ pub(crate) struct Host {
 pub(crate) enum Admit {
     All,
     Ask,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    Standard,
+    High,
 }
 
 #[derive(Args)]
@@ -79,6 +100,12 @@ pub(crate) struct Seat {
     /// Print one JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Obey orders on standard input, one a line: admit, refuse, remove, lock, waiting-room, role,
+    /// successor, new-link, safety-number, verify, mute, camera, end, leave.
+    #[arg(long)]
+    pub(crate) commands: bool,
+    #[command(flatten)]
+    pub(crate) who: Who,
 }
 
 impl Seat {

@@ -1,14 +1,15 @@
 //! Two people meet in one command: a server process, two clients, a plain summary.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use conclave_client::sidecar::Sidecar;
 use conclave_client::{
-    CameraSource, Client, ClientEvent, Devices, Entry, Introduction, InviteLink, MEETING_LIFETIME,
-    MemberReport, MicrophoneSource, Options, Processing, SenderReport, Server, Size, SpeakerSink,
-    TrackReport, new_device_key,
+    CameraSource, Client, ClientEvent, Devices, Entry, Identity, Introduction, InviteLink,
+    MEETING_LIFETIME, MemberReport, MicrophoneSource, Options, Processing, Protection, Secrecy,
+    SenderReport, Server, Size, SpeakerSink, TrackReport,
 };
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout_at};
@@ -60,7 +61,7 @@ impl Guest {
     async fn arrive(name: &'static str, entry: Entry, folder: &Path) -> Result<Self> {
         let options = Options {
             entry,
-            key: new_device_key()?,
+            identity: Arc::new(Identity::open(Path::new(""), Protection::Ephemeral)?),
             devices: Devices {
                 camera: CameraSource::Test,
                 microphone: MicrophoneSource::Test,
@@ -68,6 +69,8 @@ impl Guest {
                 processing: Processing::default(),
             },
             waiting_room: false,
+            secrecy: Secrecy::default(),
+            strict: false,
             lifetime: MEETING_LIFETIME,
             preview: false,
             watch: Size::Medium,
@@ -131,7 +134,7 @@ impl Guest {
             ClientEvent::Code { digits, .. } => self.code = digits,
             ClientEvent::Roster { members, .. } => self.members = members,
             ClientEvent::Media(senders) if !senders.is_empty() => self.senders = senders,
-            ClientEvent::Warning(text) => println!("Note to {}: {text}", self.name),
+            ClientEvent::Warning { text, .. } => println!("Note to {}: {text}", self.name),
             ClientEvent::Left {
                 reason,
                 failed: true,

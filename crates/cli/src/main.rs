@@ -6,7 +6,9 @@
 mod args;
 mod demo;
 mod meet;
+mod orders;
 mod report;
+mod who;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,8 @@ fn run(task: Task) -> anyhow::Result<()> {
             Task::Host(host) => meet::host(host).await,
             Task::Join(join) => meet::join(join).await,
             Task::Demo(demo) => demo::run(demo).await,
+            Task::Identity(task) => who::identity(task),
+            Task::Contacts(task) => who::contacts(task),
         }
     });
     // A reader of standard input cannot be interrupted; nobody waits for it.

@@ -5,36 +5,45 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use conclave_client::{
-    Client, ClientEvent, DeviceId, Entry, Introduction, MEETING_LIFETIME, Options, Server, Size,
-    Title, new_device_key,
+    Client, ClientEvent, DeviceId, Entry, Introduction, MEETING_LIFETIME, Options, Secrecy, Server,
+    Size, Title,
 };
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until};
 
-use crate::args::{Admit, Host, Join, Seat};
-use crate::report::tell;
+use crate::args::{Admit, Host, Join, Level, Seat};
+use crate::orders::{Done, Present, obey};
+use crate::report::{tell, tell_number, tell_refusal};
 
 pub(crate) async fn host(host: Host) -> Result<()> {
     let server = host.server.map_or(Server::Own, Server::At);
     let waiting_room = host.admit == Admit::Ask;
-    let options = options(Entry::Host(server), &host.seat, waiting_room)?;
+    let mut options = options(Entry::Host(server), &host.seat)?;
+    options.waiting_room = waiting_room;
+    options.strict = host.strict;
+    options.secrecy = match host.secrecy {
+        Level::Standard => Secrecy::Standard,
+        Level::High => Secrecy::High,
+    };
     take_part(options, host.seat, host.title, waiting_room).await
 }
 
 pub(crate) async fn join(join: Join) -> Result<()> {
-    let options = options(Entry::Join(Box::new(join.link)), &join.seat, false)?;
+    let options = options(Entry::Join(Box::new(join.link)), &join.seat)?;
     // Whoever joins takes the title from the link.
     let title = "Meeting".parse()?;
     take_part(options, join.seat, title, false).await
 }
 
-fn options(entry: Entry, seat: &Seat, waiting_room: bool) -> Result<Options> {
+fn options(entry: Entry, seat: &Seat) -> Result<Options> {
     Ok(Options {
         entry,
-        key: new_device_key()?,
+        identity: seat.who.open()?,
         devices: seat.devices(),
-        waiting_room,
+        waiting_room: false,
+        secrecy: Secrecy::default(),
+        strict: false,
         lifetime: MEETING_LIFETIME,
         preview: false,
         watch: Size::Medium,
@@ -53,16 +62,21 @@ async fn take_part(options: Options, seat: Seat, title: Title, answers: bool) ->
     let party = Party {
         client,
         json: seat.json,
+        commands: seat.commands,
+        present: Present::default(),
         knocks: VecDeque::new(),
         stay: seat.seconds,
         leave_at: None,
     };
-    party.attend(events, answers).await
+    party.attend(events, answers || seat.commands).await
 }
 
 struct Party {
     client: Client,
     json: bool,
+    /// Whether lines are orders rather than answers.
+    commands: bool,
+    present: Present,
     knocks: VecDeque<DeviceId>,
     /// Seconds to stay once in.
     stay: Option<u64>,
@@ -92,8 +106,9 @@ impl Party {
                     }
                     None => return Ok(()),
                 },
-                answer = next_line(&mut lines) => match answer {
-                    Some(answer) => self.answer(&answer).await?,
+                line = next_line(&mut lines) => match line {
+                    Some(line) if self.commands => self.obey(&line).await?,
+                    Some(line) => self.answer(&line).await?,
                     None => lines = None,
                 },
                 () = &mut interrupted, if !leaving => {
@@ -109,6 +124,7 @@ impl Party {
     }
 
     fn note(&mut self, event: &ClientEvent) {
+        self.present.note(event);
         match event {
             ClientEvent::Knock { device, .. } => self.knocks.push_back(*device),
             ClientEvent::KnockGone { device } => self.knocks.retain(|known| known != device),
@@ -119,6 +135,15 @@ impl Party {
             }
             _ => {}
         }
+    }
+
+    async fn obey(&self, line: &str) -> Result<()> {
+        match obey(&self.client, &self.present, line).await? {
+            Done::Quietly => {}
+            Done::Number(device, number) => tell_number(device, &number, self.json)?,
+            Done::Not(why) => tell_refusal(line, &why, self.json)?,
+        }
+        Ok(())
     }
 
     /// The oldest knock is answered by a line that begins with y or n.

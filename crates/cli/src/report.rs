@@ -2,7 +2,10 @@
 
 use std::io::Write;
 
-use conclave_client::{ClientEvent, MemberReport, SenderReport, TrackReport};
+use conclave_client::{
+    ClientEvent, DeviceId, MemberReport, SafetyView, SenderReport, TrackReport, ViewTrust,
+    WarningLevel,
+};
 use serde_json::{Value, json};
 
 /// Writes one event. An error means that nobody reads any more.
@@ -18,15 +21,64 @@ pub(crate) fn tell(event: &ClientEvent, as_json: bool) -> std::io::Result<()> {
     out.flush()
 }
 
+/// Writes the number to compare with somebody.
+pub(crate) fn tell_number(
+    device: DeviceId,
+    number: &SafetyView,
+    as_json: bool,
+) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match as_json {
+        true => {
+            let value = json!({
+                "event": "safety_number",
+                "device": device.to_string(),
+                "name": number.name,
+                "digits": number.digits,
+                "trust": number.trust,
+            });
+            writeln!(out, "{value}")?;
+        }
+        false => writeln!(
+            out,
+            "Safety number with {}:\n{}\n{}",
+            number.name, number.digits, number.qr_text
+        )?,
+    }
+    out.flush()
+}
+
+/// Writes why an order was not obeyed.
+pub(crate) fn tell_refusal(order: &str, why: &str, as_json: bool) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match as_json {
+        true => {
+            let value = json!({"event": "order_refused", "order": order, "reason": why});
+            writeln!(out, "{value}")?;
+        }
+        false => writeln!(out, "{why}")?,
+    }
+    out.flush()
+}
+
 fn to_json(event: &ClientEvent) -> Option<Value> {
     Some(match event {
         ClientEvent::Link(link) => json!({"event": "link", "link": link}),
         ClientEvent::Waiting { title, host } => {
             json!({"event": "waiting", "title": title, "host": host})
         }
-        ClientEvent::Knock { device, name } => {
-            json!({"event": "knock", "device": device.to_string(), "name": name})
-        }
+        ClientEvent::Knock {
+            device,
+            name,
+            trust,
+            known_as,
+        } => json!({
+            "event": "knock",
+            "device": device.to_string(),
+            "name": name,
+            "trust": trust,
+            "known_as": known_as,
+        }),
         ClientEvent::KnockGone { device } => {
             json!({"event": "knock_gone", "device": device.to_string()})
         }
@@ -48,7 +100,10 @@ fn to_json(event: &ClientEvent) -> Option<Value> {
             let senders: Vec<_> = senders.iter().map(sender_json).collect();
             json!({"event": "media", "senders": senders})
         }
-        ClientEvent::Warning(text) => json!({"event": "warning", "text": text}),
+        ClientEvent::Rules(rules) => json!({"event": "rules", "rules": rules}),
+        ClientEvent::Warning { text, level } => {
+            json!({"event": "warning", "text": text, "level": level})
+        }
         ClientEvent::Recovered { ms } => json!({"event": "recovered", "ms": ms}),
         ClientEvent::Left { reason, failed } => {
             json!({"event": "left", "reason": reason, "failed": failed})
@@ -60,8 +115,10 @@ fn member_json(member: &MemberReport) -> Value {
     json!({
         "device": member.device.to_string(),
         "name": member.name,
-        "role": if member.is_host { "host" } else { "participant" },
+        "role": member.role,
         "me": member.is_me,
+        "trust": member.trust,
+        "silent": member.silent,
     })
 }
 
@@ -98,8 +155,20 @@ fn to_text(event: &ClientEvent) -> Option<String> {
         ClientEvent::Waiting { title, host } => {
             format!("\"{title}\": waiting until {host} lets you in.")
         }
-        ClientEvent::Knock { name, .. } => format!("{name} asks to be let in. (y or n)"),
+        ClientEvent::Knock {
+            name,
+            trust,
+            known_as,
+            ..
+        } => {
+            let mark = trust_in_words(*trust, known_as.as_deref());
+            format!("{name} ({mark}) asks to be let in. (y or n)")
+        }
         ClientEvent::KnockGone { .. } => return None,
+        ClientEvent::Rules(rules) => match rules.locked {
+            true => "The meeting is locked.".into(),
+            false => return None,
+        },
         ClientEvent::Admitted { name, .. } => format!("{name} is in."),
         ClientEvent::Roster { members, .. } => {
             let names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
@@ -107,7 +176,10 @@ fn to_text(event: &ClientEvent) -> Option<String> {
         }
         ClientEvent::Code { digits, reason, .. } => format!("Security code: {digits}. {reason}"),
         ClientEvent::Media(_) => return None,
-        ClientEvent::Warning(text) => format!("Note: {text}"),
+        ClientEvent::Warning { text, level } => match level {
+            WarningLevel::Notice => format!("Note: {text}"),
+            WarningLevel::Danger => format!("WARNING: {text}"),
+        },
         ClientEvent::Recovered { ms } => format!("Back after {ms} ms."),
         ClientEvent::Left {
             reason,
@@ -116,4 +188,15 @@ fn to_text(event: &ClientEvent) -> Option<String> {
         // Goes to standard error.
         ClientEvent::Left { failed: true, .. } => return None,
     })
+}
+
+fn trust_in_words(trust: ViewTrust, known_as: Option<&str>) -> String {
+    let known_as = known_as.map_or_else(String::new, |name| format!(" as {name}"));
+    match trust {
+        ViewTrust::Me => "you".into(),
+        ViewTrust::New => "never met".into(),
+        ViewTrust::Known => format!("met before{known_as}"),
+        ViewTrust::Verified => format!("verified{known_as}"),
+        ViewTrust::Changed => "NOT the device that you know by this name".into(),
+    }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use conclave_meeting::Role;
 use conclave_wire::DeviceId;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::command::{COMMAND_QUEUE, Command};
@@ -12,7 +13,7 @@ use crate::error::ClientError;
 use crate::event::{ClientEvent, EVENT_QUEUE};
 use crate::frames::FrameHub;
 use crate::options::{Introduction, Options};
-use crate::view::MeetingView;
+use crate::view::{MeetingView, SafetyView};
 
 /// One meeting, from its lobby to its end. Dropping it ends everything at once; [`Self::leave`]
 /// says goodbye first, and [`Self::ended`] waits until it is said.
@@ -70,6 +71,81 @@ impl Client {
     /// See [`Self::enter`].
     pub async fn admit(&self, device: DeviceId) -> Result<(), ClientError> {
         self.order(Command::Admit(device)).await
+    }
+
+    /// Lets nobody in, or lets people in again (host, co-host).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn set_locked(&self, locked: bool) -> Result<(), ClientError> {
+        self.order(Command::SetLocked(locked)).await
+    }
+
+    /// Asks before letting people in, or lets in everybody with the link (host, co-host).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn set_waiting_room(&self, on: bool) -> Result<(), ClientError> {
+        self.order(Command::SetWaitingRoom(on)).await
+    }
+
+    /// Gives somebody another role (host).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn set_role(&self, device: DeviceId, role: Role) -> Result<(), ClientError> {
+        self.order(Command::SetRole(device, role)).await
+    }
+
+    /// Names who may become host when all hosts have gone (host).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn set_successor(&self, device: DeviceId, named: bool) -> Result<(), ClientError> {
+        self.order(Command::SetSuccessor(device, named)).await
+    }
+
+    /// Makes a new invite link; the one before is void (host, co-host). `single_use`: it lets in
+    /// one person. `valid_s`: after so many seconds it ends.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn new_link(
+        &self,
+        single_use: bool,
+        valid_s: Option<u32>,
+    ) -> Result<(), ClientError> {
+        let order = Command::RenewLink {
+            single_use,
+            valid_s,
+        };
+        self.order(order).await
+    }
+
+    /// The number to compare with somebody in the meeting or at the door.
+    ///
+    /// # Errors
+    /// [`ClientError::Unknown`] if nobody of this id shows a card; [`ClientError::Over`].
+    pub async fn safety_number(&self, device: DeviceId) -> Result<SafetyView, ClientError> {
+        let (answer, number) = oneshot::channel();
+        self.order(Command::SafetyNumber(device, answer)).await?;
+        number.await.map_err(|_| ClientError::Over)?
+    }
+
+    /// The safety number was compared and is equal, or that is taken back.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn set_verified(&self, device: DeviceId, verified: bool) -> Result<(), ClientError> {
+        self.order(Command::SetVerified(device, verified)).await
+    }
+
+    /// Ends the meeting for all (host).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn end(&self) -> Result<(), ClientError> {
+        self.order(Command::End).await
     }
 
     /// Does not let somebody in (host).

@@ -1,8 +1,12 @@
 //! What the person wants of a running client.
 
+use conclave_meeting::Role;
 use conclave_wire::DeviceId;
+use tokio::sync::oneshot;
 
+use crate::error::ClientError;
 use crate::options::Introduction;
+use crate::view::SafetyView;
 
 /// Commands that wait; a person is slower than the driver.
 pub(crate) const COMMAND_QUEUE: usize = 32;
@@ -12,8 +16,19 @@ pub(crate) enum Command {
     Admit(DeviceId),
     Refuse(DeviceId),
     Remove(DeviceId),
+    SetLocked(bool),
+    SetWaitingRoom(bool),
+    SetRole(DeviceId, Role),
+    SetSuccessor(DeviceId, bool),
+    RenewLink {
+        single_use: bool,
+        valid_s: Option<u32>,
+    },
+    SafetyNumber(DeviceId, oneshot::Sender<Result<SafetyView, ClientError>>),
+    SetVerified(DeviceId, bool),
     SetMuted(bool),
     SetCamera(bool),
     DismissWarning(u64),
     Leave,
+    End,
 }

@@ -55,6 +55,11 @@ pub enum ClientError {
     /// A picture cannot be written.
     #[error(transparent)]
     Picture(#[from] PictureError),
+    /// Nobody of this id shows a card.
+    #[error(
+        "Nobody here has shown an identity card under this id yet. Wait a moment and try again."
+    )]
+    Unknown,
     /// The client has ended.
     #[error("The meeting is over.")]
     Over,

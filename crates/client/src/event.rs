@@ -2,13 +2,15 @@
 
 use conclave_wire::DeviceId;
 
+use crate::view::{PolicyView, ViewRole, ViewTrust, WarningLevel};
+
 /// Events that wait for a slow reader. Figures are dropped when it is full, everything else waits.
 pub(crate) const EVENT_QUEUE: usize = 256;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub enum ClientEvent {
-    /// The meeting is open; this is its invite link (host).
+    /// The invite link: when the meeting is open, and whenever it is renewed (host, co-host).
     Link(String),
     /// The knock is with the host.
     Waiting {
@@ -23,6 +25,10 @@ pub enum ClientEvent {
         device: DeviceId,
         /// Who, by the card.
         name: String,
+        /// How well this computer knows who knocks.
+        trust: ViewTrust,
+        /// The name in the contact book, where that says more.
+        known_as: Option<String>,
     },
     /// A knock is settled or was withdrawn (host).
     KnockGone {
@@ -52,10 +58,17 @@ pub enum ClientEvent {
         /// Why it is a new one, as a sentence.
         reason: String,
     },
+    /// The rules in force.
+    Rules(PolicyView),
     /// Once a second while in the meeting.
     Media(Vec<SenderReport>),
-    /// Something to know although the meeting goes on; a sentence.
-    Warning(String),
+    /// Something to know although the meeting goes on.
+    Warning {
+        /// A sentence.
+        text: String,
+        /// How much it matters.
+        level: WarningLevel,
+    },
     /// A broken link is whole again.
     Recovered {
         /// Milliseconds from the break to being attached again.
@@ -77,10 +90,14 @@ pub struct MemberReport {
     pub device: DeviceId,
     /// Name by the card; empty until the card has come.
     pub name: String,
-    /// Whether it may admit and remove.
-    pub is_host: bool,
+    /// What it may do.
+    pub role: ViewRole,
     /// Whether it is this device.
     pub is_me: bool,
+    /// How well this computer knows it.
+    pub trust: ViewTrust,
+    /// Whether it has given no sign of life for a while.
+    pub silent: bool,
 }
 
 /// Figures of one remote sender.

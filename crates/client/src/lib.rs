@@ -20,9 +20,9 @@ mod driver;
 mod error;
 mod event;
 mod frames;
-mod identity;
 mod media;
 mod options;
+mod randomness;
 mod saving;
 pub mod sidecar;
 mod view;
@@ -32,21 +32,25 @@ pub use client::Client;
 pub use error::ClientError;
 pub use event::{ClientEvent, MemberReport, SenderReport, TrackReport};
 pub use frames::{Form, FrameHub};
-pub use identity::new_device_key;
 pub use options::{
     Devices, Entry, Introduction, MEETING_LIFETIME, Options, Server, ServerAddress,
     ServerAddressError,
 };
 pub use view::{
-    KnockView, LeftView, MeView, MeetingView, MemberView, ViewPhase, ViewRole, WarningView,
+    InviteView, KnockView, LeftView, MeView, MeetingView, MemberView, PolicyView, SafetyView,
+    ViewPhase, ViewRole, ViewTrust, ViewVoice, WarningLevel, WarningView,
 };
 
-pub use conclave_e2ee::DeviceKey;
+pub use conclave_identity::{
+    Contact, ContactId, ContactsError, Erasure, Existing, Identity, IdentityError, Leftover,
+    MAX_EXPORT_LEN, Passphrase, PassphraseError, Protection, ProtectionKind, SealedError,
+    VaultError,
+};
 pub use conclave_media::DeviceInfo;
 pub use conclave_media::audio::{
     MicrophoneSource, Processing, SpeakerSink, list_microphones, list_speakers,
 };
 pub use conclave_media::video::{CameraSource, Size, cameras};
-pub use conclave_meeting::{DisplayName, InviteLink, LinkError, NameError, Title};
+pub use conclave_meeting::{DisplayName, InviteLink, LinkError, NameError, Role, Secrecy, Title};
 pub use conclave_transport::Fingerprint;
 pub use conclave_wire::DeviceId;

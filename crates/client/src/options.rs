@@ -6,10 +6,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conclave_e2ee::DeviceKey;
+use conclave_identity::Identity;
 use conclave_media::audio::{MicrophoneSource, Processing, SpeakerSink};
 use conclave_media::video::{CameraSource, Size};
-use conclave_meeting::{DisplayName, InviteLink, Title};
+use conclave_meeting::{DisplayName, InviteLink, Secrecy, Title};
 use conclave_transport::{Endpoint, Fingerprint, Trust};
 use url::Url;
 
@@ -20,12 +20,16 @@ pub const MEETING_LIFETIME: Duration = Duration::from_secs(12 * 3600);
 pub struct Options {
     /// New meeting or a link.
     pub entry: Entry,
-    /// The device's long-term key.
-    pub key: Arc<DeviceKey>,
+    /// Who this device is, and whom it knows.
+    pub identity: Arc<Identity>,
     /// What is captured and where it is played.
     pub devices: Devices,
     /// Whether newcomers wait to be admitted (host).
     pub waiting_room: bool,
+    /// What the traffic may tell (host).
+    pub secrecy: Secrecy,
+    /// Whether what is not verified as its sender's own is muted (host).
+    pub strict: bool,
     /// How long the server keeps a meeting (host).
     pub lifetime: Duration,
     /// Show the own picture through the frame hub.

@@ -1,6 +1,8 @@
 //! The meeting as a window draws it: one snapshot, made new on every change.
 
-use conclave_meeting::{Change, Command, DisplayName, LeftReason, Phase, Role, Snapshot};
+use conclave_meeting::{
+    Change, Command, DisplayName, LeftReason, Phase, Policy, Role, Secrecy, Snapshot, Warning,
+};
 use serde::Serialize;
 
 /// Everything that a window shows. Field names are camelCase in JSON.
@@ -13,10 +15,10 @@ pub struct MeetingView {
     pub title: String,
     /// Who hosts it; empty until known.
     pub host_name: String,
-    /// The invite link, once the meeting is open. It is made to be handed on.
-    pub link: Option<String>,
-    /// Whether this person hosts.
-    pub is_host: bool,
+    /// The invite link, for those who may hand it on: hosts and co-hosts.
+    pub invite: Option<InviteView>,
+    /// The rules in force, once in the meeting.
+    pub policy: Option<PolicyView>,
     /// MLS epoch.
     pub epoch: u64,
     /// Thirty digits in groups of five, the same for everybody.
@@ -53,12 +55,88 @@ pub enum ViewPhase {
     Left,
 }
 
-/// What a member may do.
+/// The link in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InviteView {
+    /// The link. It is made to be handed on.
+    pub link: String,
+    /// Whether it lets in one person only.
+    pub single_use: bool,
+    /// When it ends, in milliseconds since 1970; never, if `None`.
+    pub expires_at_ms: Option<u64>,
+}
+
+/// The rules, as far as a window shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+pub struct PolicyView {
+    /// Nobody comes in.
+    pub locked: bool,
+    /// Newcomers wait to be let in.
+    pub waiting_room: bool,
+    /// Traffic has one size and rate.
+    pub high_secrecy: bool,
+    /// What is not verified is muted.
+    pub strict: bool,
+}
+
+/// How well this computer knows somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ViewTrust {
+    /// The person at this computer.
+    Me,
+    /// Never met.
+    New,
+    /// Met before, with the same key.
+    Known,
+    /// Met before, and the safety number was compared.
+    Verified,
+    /// Another key than the one known by this name.
+    Changed,
+}
+
+/// Whether what comes under somebody's name is signed by him.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ViewVoice {
+    /// Nothing to judge yet.
+    #[default]
+    Pending,
+    /// Signed by its sender.
+    Verified,
+    /// No signature came for it.
+    Unverified,
+    /// Somebody else sent it; it is muted.
+    Forged,
+}
+
+/// What two people compare.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SafetyView {
+    /// Whom it is with.
+    pub name: String,
+    /// Sixty digits in groups of five.
+    pub digits: String,
+    /// The same as a QR code, for a window.
+    pub qr_svg: String,
+    /// The same as a QR code, for a terminal.
+    #[serde(skip)]
+    pub qr_text: String,
+    /// How well he is known now.
+    pub trust: ViewTrust,
+}
+
+/// What a member may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum ViewRole {
-    /// Admits and removes.
+    /// Admits, removes, gives roles, changes the rules, ends the meeting.
     Host,
+    /// Admits, and removes participants.
+    CoHost,
     /// Takes part.
     Participant,
 }
@@ -71,6 +149,8 @@ pub struct MeView {
     pub device: String,
     /// Name that the others see.
     pub name: String,
+    /// What this person may do.
+    pub role: ViewRole,
     /// Whether the microphone is muted.
     pub muted: bool,
     /// Whether the camera is on.
@@ -89,8 +169,20 @@ pub struct MemberView {
     pub name: String,
     /// What it may do.
     pub role: ViewRole,
+    /// Whether it may become host when all hosts have gone.
+    pub successor: bool,
     /// Whether it is this person.
     pub is_me: bool,
+    /// How well this computer knows it.
+    pub trust: ViewTrust,
+    /// The name in the contact book, where that says more.
+    pub known_as: Option<String>,
+    /// Whether it has given no sign of life for a while.
+    pub silent: bool,
+    /// Whether what comes under its name is its own.
+    pub voice: ViewVoice,
+    /// Whether its key is missing here and was asked for.
+    pub missing_key: bool,
     /// Whether its microphone is muted.
     pub muted: bool,
     /// Whether its camera is on.
@@ -111,6 +203,20 @@ pub struct KnockView {
     pub device: String,
     /// Name by the card.
     pub name: String,
+    /// How well this computer knows it.
+    pub trust: ViewTrust,
+    /// The name in the contact book, where that says more.
+    pub known_as: Option<String>,
+}
+
+/// How much a warning matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WarningLevel {
+    /// Good to know.
+    Notice,
+    /// Somebody may be attacking.
+    Danger,
 }
 
 /// A sentence to read and dismiss.
@@ -121,6 +227,8 @@ pub struct WarningView {
     pub id: u64,
     /// The sentence.
     pub text: String,
+    /// How much it matters.
+    pub level: WarningLevel,
 }
 
 /// The end.
@@ -144,6 +252,7 @@ pub(crate) fn phase(snapshot: &Snapshot) -> ViewPhase {
 pub(crate) fn role(role: Role) -> ViewRole {
     match role {
         Role::Host => ViewRole::Host,
+        Role::CoHost => ViewRole::CoHost,
         Role::Participant => ViewRole::Participant,
     }
 }
@@ -164,6 +273,7 @@ pub(crate) fn reason(change: &Change) -> String {
         Change::Begun => "The code of this meeting.".into(),
         Change::Joined(names) => format!("New because {} joined.", listed(names)),
         Change::Gone(names) => format!("New because {} left.", listed(names)),
+        Change::Rules => "New because the rules of the meeting changed.".into(),
         Change::Renewed => "New because the keys were renewed.".into(),
     }
 }
@@ -176,6 +286,30 @@ fn listed(names: &[DisplayName]) -> String {
             let all: Vec<_> = all.iter().map(DisplayName::as_str).collect();
             format!("{} and {}", all.join(", "), last.as_str())
         }
+    }
+}
+
+/// How much a warning of the machine matters.
+pub(crate) fn level(warning: &Warning) -> WarningLevel {
+    match warning {
+        Warning::Refused { .. }
+        | Warning::Silent(_)
+        | Warning::AllSilent
+        | Warning::Forked(_)
+        | Warning::Withheld
+        | Warning::FalseCard
+        | Warning::Foreign => WarningLevel::Danger,
+        _ => WarningLevel::Notice,
+    }
+}
+
+/// The rules, as far as a window shows them.
+pub(crate) fn policy(policy: &Policy) -> PolicyView {
+    PolicyView {
+        locked: policy.locked,
+        waiting_room: policy.waiting_room,
+        high_secrecy: policy.secrecy == Secrecy::High,
+        strict: policy.strict,
     }
 }
 

@@ -1,8 +1,15 @@
 //! Drawing the view: everything that a window shows, from the machine and from media.
 
+use conclave_meeting::{Role, Snapshot};
+use conclave_wire::DeviceId;
+
 use super::Driver;
+use super::trust::Mark;
 use crate::frames::OWN_TILE;
-use crate::view::{self, KnockView, LeftView, MeView, MeetingView, MemberView, ViewPhase};
+use crate::view::{
+    self, InviteView, KnockView, LeftView, MeView, MeetingView, MemberView, ViewPhase, ViewRole,
+    ViewTrust, ViewVoice,
+};
 
 impl Driver {
     /// Draws the view anew, and wakes whoever watches if it is another one.
@@ -20,8 +27,8 @@ impl Driver {
             },
             title: snapshot.title.clone().map(String::from).unwrap_or_default(),
             host_name: self.host_name.clone(),
-            link: self.link.clone(),
-            is_host: self.is_host(),
+            invite: self.invite(&snapshot),
+            policy: snapshot.policy.as_ref().map(view::policy),
             epoch: snapshot.epoch,
             code: snapshot.code.as_deref().map(view::grouped),
             code_reason: snapshot
@@ -31,6 +38,7 @@ impl Driver {
             me: MeView {
                 device: snapshot.device.to_string(),
                 name: self.name.clone(),
+                role: view::role(self.role(&snapshot)),
                 muted: self.muted,
                 camera: self.camera,
                 level: self.media.microphone_level(),
@@ -43,9 +51,14 @@ impl Driver {
             knocks: snapshot
                 .knocks
                 .iter()
-                .map(|knock| KnockView {
-                    device: knock.device.to_string(),
-                    name: knock.name.as_str().to_owned(),
+                .map(|knock| {
+                    let mark = self.mark(knock.device);
+                    KnockView {
+                        device: knock.device.to_string(),
+                        name: knock.name.as_str().to_owned(),
+                        trust: mark.trust,
+                        known_as: mark.known_as,
+                    }
                 })
                 .collect(),
             link_up: snapshot.link_up,
@@ -61,6 +74,23 @@ impl Driver {
         });
     }
 
+    /// The link, for who may hand it on, once the service knows the meeting.
+    fn invite(&self, snapshot: &Snapshot) -> Option<InviteView> {
+        let rules = snapshot.policy.as_ref()?.link;
+        let may = self.role(snapshot) >= Role::CoHost && self.is_open;
+        let meeting = self.meeting.as_ref().filter(|_| may)?;
+        Some(InviteView {
+            link: meeting.link().expose(),
+            single_use: rules.single_use,
+            expires_at_ms: self.link_ends_ms,
+        })
+    }
+
+    fn mark(&self, device: DeviceId) -> Mark {
+        let mark = self.people.mark(device).cloned();
+        mark.unwrap_or_else(|| Mark::plain(ViewTrust::New))
+    }
+
     fn member(&self, member: &conclave_meeting::MemberView) -> MemberView {
         let name = member.name.as_ref().map_or("", |name| name.as_str());
         let shown = if name.is_empty() { "This person" } else { name };
@@ -72,11 +102,21 @@ impl Driver {
             (false, true, true) => self.media.problem(member.device, shown),
             (false, true, false) => None,
         };
+        let mark = match member.is_me {
+            true => Mark::plain(ViewTrust::Me),
+            false => self.mark(member.device),
+        };
         MemberView {
             device: member.device.to_string(),
             name: name.to_owned(),
             role: view::role(member.role),
+            successor: member.successor,
             is_me: member.is_me,
+            trust: mark.trust,
+            known_as: mark.known_as,
+            silent: member.silent,
+            voice: ViewVoice::Pending,
+            missing_key: false,
             muted: member.media.muted,
             camera: member.media.camera,
             speaking: !member.is_me && self.media.is_speaking(member.device),
@@ -95,14 +135,15 @@ pub(super) fn empty_view() -> MeetingView {
         phase: ViewPhase::Lobby,
         title: String::new(),
         host_name: String::new(),
-        link: None,
-        is_host: false,
+        invite: None,
+        policy: None,
         epoch: 0,
         code: None,
         code_reason: None,
         me: MeView {
             device: String::new(),
             name: String::new(),
+            role: ViewRole::Participant,
             muted: false,
             camera: false,
             level: 0.0,

@@ -2,27 +2,30 @@
 
 mod drawing;
 mod telling;
+mod trust;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use conclave_meeting::{
-    HostParams, Identity, Input, LeftReason, MediaState, Meeting, Output, Phase, Snapshot,
+    HostParams, Identity, Input, LeftReason, MediaState, Meeting, Output, Phase, Role, Secrecy,
+    Snapshot,
 };
 use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::drawing::empty_view;
+use self::trust::Acquaintances;
 use crate::command::Command;
 use crate::control::{ControlLink, LinkEvent};
 use crate::error::ClientError;
 use crate::event::{ClientEvent, MemberReport};
 use crate::frames::FrameHub;
-use crate::identity::fill_random;
 use crate::media::{MediaEvent, MediaPlane};
 use crate::options::{Entry, Introduction, Options, Server, ServerAddress};
+use crate::randomness::fill_random;
 use crate::sidecar::Sidecar;
 use crate::view::{self, MeetingView, WarningView};
 use crate::wait::until;
@@ -48,7 +51,11 @@ pub(crate) struct Driver {
     view: watch::Sender<MeetingView>,
     muted: bool,
     camera: bool,
-    link: Option<String>,
+    /// The service knows the meeting.
+    is_open: bool,
+    /// When the link in force ends, by the wall clock.
+    link_ends_ms: Option<u64>,
+    people: Acquaintances,
     warnings: Vec<WarningView>,
     last_warning: u64,
     admitted: BTreeSet<DeviceId>,
@@ -62,8 +69,9 @@ pub(crate) struct Driver {
 /// What remains of the options once the devices are open.
 struct Settled {
     entry: Entry,
-    key: Arc<conclave_e2ee::DeviceKey>,
     waiting_room: bool,
+    secrecy: Secrecy,
+    strict: bool,
     lifetime: Duration,
 }
 
@@ -86,8 +94,9 @@ impl Driver {
         let mut driver = Self {
             options: Settled {
                 entry: options.entry,
-                key: options.key,
                 waiting_room: options.waiting_room,
+                secrecy: options.secrecy,
+                strict: options.strict,
                 lifetime: options.lifetime,
             },
             name: String::new(),
@@ -102,7 +111,9 @@ impl Driver {
             view: watch::channel(empty_view()).0,
             muted: false,
             camera,
-            link: None,
+            is_open: false,
+            link_ends_ms: None,
+            people: Acquaintances::new(options.identity),
             warnings: Vec::new(),
             last_warning: 0,
             admitted: BTreeSet::new(),
@@ -131,7 +142,7 @@ impl Driver {
         let Ok(guest) = "Guest".parse() else { return };
         let identity = Identity {
             name: guest,
-            key: self.options.key.clone(),
+            key: self.people.identity().key(),
         };
         let media = self.media_state();
         self.meeting = Some(Meeting::join(
@@ -194,6 +205,23 @@ impl Driver {
             Command::Admit(device) => self.input(Input::Command(Wish::Admit(device))),
             Command::Refuse(device) => self.input(Input::Command(Wish::Refuse(device))),
             Command::Remove(device) => self.input(Input::Command(Wish::Remove(device))),
+            Command::SetLocked(locked) => self.input(Input::Command(Wish::SetLocked(locked))),
+            Command::SetWaitingRoom(on) => self.input(Input::Command(Wish::SetWaitingRoom(on))),
+            Command::SetRole(device, role) => {
+                self.input(Input::Command(Wish::SetRole(device, role)));
+            }
+            Command::SetSuccessor(device, named) => {
+                self.input(Input::Command(Wish::SetSuccessor(device, named)));
+            }
+            Command::RenewLink {
+                single_use,
+                valid_s,
+            } => self.input(Input::Command(Wish::RenewLink {
+                single_use,
+                valid_s,
+            })),
+            Command::SafetyNumber(device, answer) => self.safety_number(device, answer),
+            Command::SetVerified(device, verified) => self.set_verified(device, verified).await,
             Command::SetMuted(muted) => {
                 self.muted = muted;
                 self.media.set_muted(muted);
@@ -206,6 +234,7 @@ impl Driver {
             }
             Command::DismissWarning(id) => self.warnings.retain(|warning| warning.id != id),
             Command::Leave => self.input(Input::Command(Wish::Leave)),
+            Command::End => self.input(Input::Command(Wish::End)),
         }
     }
 
@@ -238,11 +267,13 @@ impl Driver {
                 .map(|fingerprint| fingerprint.0),
             title: introduction.title,
             waiting_room: self.options.waiting_room,
+            secrecy: self.options.secrecy,
+            strict: self.options.strict,
             lifetime: self.options.lifetime,
         };
         let identity = Identity {
             name: introduction.name,
-            key: self.options.key.clone(),
+            key: self.people.identity().key(),
         };
         let meeting = Meeting::host(params, identity, self.media_state(), Box::new(fill_random))
             .map_err(|_| ClientError::Crypto)?;
@@ -336,8 +367,14 @@ impl Driver {
         }
     }
 
-    fn is_host(&self) -> bool {
+    /// Whether this device founded the meeting.
+    fn is_founder(&self) -> bool {
         matches!(self.options.entry, Entry::Host(_))
+    }
+
+    fn role(&self, snapshot: &Snapshot) -> Role {
+        let me = snapshot.members.iter().find(|member| member.is_me);
+        me.map_or(Role::Participant, |me| me.role)
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -351,6 +388,8 @@ impl Driver {
                 epoch: 0,
                 code: None,
                 change: conclave_meeting::Change::Begun,
+                policy: None,
+                link_ends_at: None,
                 members: Vec::new(),
                 knocks: Vec::new(),
                 link_up: false,

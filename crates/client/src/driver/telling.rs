@@ -1,13 +1,15 @@
 //! Telling what the machine said: to the program that drives the client, and to media.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use conclave_meeting::{Event, Phase, Role, Snapshot};
+use conclave_wire::DeviceId;
 
+use super::trust::Mark;
 use super::{Driver, FILE_DELAY};
 use crate::event::{ClientEvent, MemberReport};
 use crate::options::{Entry, Server, ServerAddress};
-use crate::view::{self, WarningView};
+use crate::view::{self, ViewTrust, WarningLevel, WarningView};
 
 /// Warnings shown at the same time; older ones give way.
 const MAX_WARNINGS: usize = 5;
@@ -22,20 +24,22 @@ impl Driver {
                 let host = snapshot.host_name.map(String::from).unwrap_or_default();
                 self.send(ClientEvent::Waiting { title, host }).await;
             }
-            Event::Knock { device, name } => {
-                self.send(ClientEvent::Knock {
-                    device,
-                    name: name.into(),
-                })
-                .await;
-            }
+            Event::Knock {
+                device,
+                name,
+                device_key,
+            } => self.knock(device, name.into(), device_key).await,
             Event::KnockWithdrawn { device } => self.send(ClientEvent::KnockGone { device }).await,
             Event::Admitted => self.admitted().await,
             Event::Roster => self.roster().await,
             Event::Code => self.code().await,
+            Event::Rules => self.rules().await,
+            Event::Link => self.link().await,
             Event::Recovering => self.warn("You were thrown out of step; getting back in.".into()),
             Event::KeyFrameWanted { track } => self.media.key_frame_wanted(track).await,
-            Event::Warning(warning) => self.warn(warning.to_string()),
+            Event::Warning(warning) => {
+                self.warn_at(view::level(&warning), warning.to_string());
+            }
             Event::Left(reason) => {
                 let sentence = view::farewell(reason, &self.host_name);
                 self.over.get_or_insert((sentence, !view::is_wish(reason)));
@@ -45,13 +49,12 @@ impl Driver {
 
     /// We are in: the host because the meeting is open, everybody else because he let us in.
     async fn admitted(&mut self) {
+        self.is_open = true;
         let snapshot = self.snapshot();
-        if self.is_host() && self.link.is_none() {
-            self.link = self.meeting.as_ref().map(|meeting| meeting.link().expose());
-            if let Some(link) = self.link.clone() {
-                self.send(ClientEvent::Link(link)).await;
-            }
+        if self.is_founder() {
+            self.link().await;
         }
+        self.rules().await;
         let address = match (&self.options.entry, &self.sidecar) {
             (Entry::Join(link), _) => ServerAddress::of_link(link),
             (Entry::Host(_), Some(sidecar)) => sidecar.address().clone(),
@@ -59,7 +62,7 @@ impl Driver {
             (Entry::Host(Server::Own), None) => return,
         };
         self.media.connect(address);
-        if !self.is_host() {
+        if !self.is_founder() {
             let device = snapshot.device;
             self.admitted.insert(device);
             self.send(ClientEvent::Admitted {
@@ -70,11 +73,51 @@ impl Driver {
         }
     }
 
+    /// Somebody is at the door.
+    async fn knock(&mut self, device: DeviceId, name: String, device_key: [u8; 32]) {
+        self.people.notice(device, device_key, &name);
+        let mark = self.people.mark(device).cloned();
+        let mark = mark.unwrap_or_else(|| Mark::plain(ViewTrust::New));
+        self.send(ClientEvent::Knock {
+            device,
+            name,
+            trust: mark.trust,
+            known_as: mark.known_as,
+        })
+        .await;
+    }
+
+    /// There is a link to hand on, and another one than before.
+    async fn link(&mut self) {
+        let snapshot = self.snapshot();
+        self.link_ends_ms = snapshot.link_ends_at.map(|at| {
+            let left = at.saturating_duration_since(Instant::now());
+            let ends = SystemTime::now() + left;
+            let since = ends.duration_since(SystemTime::UNIX_EPOCH);
+            since.map_or(0, |since| since.as_millis() as u64)
+        });
+        if self.role(&snapshot) >= Role::CoHost
+            && let Some(meeting) = &self.meeting
+        {
+            let link = meeting.link().expose();
+            self.send(ClientEvent::Link(link)).await;
+        }
+    }
+
+    async fn rules(&mut self) {
+        let snapshot = self.snapshot();
+        if let Some(policy) = &snapshot.policy {
+            let rules = view::policy(policy);
+            self.send(ClientEvent::Rules(rules)).await;
+        }
+    }
+
     async fn roster(&mut self) {
         let snapshot = self.snapshot();
         if snapshot.phase != Phase::Active {
             return;
         }
+        self.notice_people();
         self.tell_recovery(&snapshot).await;
         let members: Vec<_> = snapshot
             .members
@@ -98,8 +141,13 @@ impl Driver {
             .map(|member| MemberReport {
                 device: member.device,
                 name: member.name.clone().map(String::from).unwrap_or_default(),
-                is_host: member.role == Role::Host,
+                role: view::role(member.role),
                 is_me: member.is_me,
+                trust: match (member.is_me, self.people.mark(member.device)) {
+                    (true, _) => ViewTrust::Me,
+                    (false, mark) => mark.map_or(ViewTrust::New, |mark| mark.trust),
+                },
+                silent: member.silent,
             })
             .collect();
         if reports != self.last_roster {
@@ -114,10 +162,14 @@ impl Driver {
 
     async fn tell_newcomers(&mut self, snapshot: &Snapshot) {
         for member in snapshot.members.iter().filter(|member| !member.is_me) {
-            if let Some(name) = member.name.clone()
-                && self.admitted.insert(member.device)
-                && self.is_host()
-            {
+            let Some(name) = member.name.clone() else {
+                continue;
+            };
+            if !self.admitted.insert(member.device) {
+                continue;
+            }
+            self.meet(member.device);
+            if self.role(snapshot) >= Role::CoHost {
                 self.send(ClientEvent::Admitted {
                     device: member.device,
                     name: name.into(),
@@ -151,6 +203,10 @@ impl Driver {
     }
 
     pub(super) fn warn(&mut self, text: String) {
+        self.warn_at(WarningLevel::Notice, text);
+    }
+
+    pub(super) fn warn_at(&mut self, level: WarningLevel, text: String) {
         if self.warnings.iter().any(|warning| warning.text == text) {
             return;
         }
@@ -158,11 +214,12 @@ impl Driver {
         self.warnings.push(WarningView {
             id: self.last_warning,
             text: text.clone(),
+            level,
         });
         if self.warnings.len() > MAX_WARNINGS {
             self.warnings.remove(0);
         }
-        let _ = self.events.try_send(ClientEvent::Warning(text));
+        let _ = self.events.try_send(ClientEvent::Warning { text, level });
     }
 
     async fn send(&self, event: ClientEvent) {

@@ -16,8 +16,8 @@ use super::plane::{Grant, MediaEvent, Peer, Peers};
 use super::publishing::{Order, Writers};
 use super::receiving::{self, Screen, Sender};
 use super::tracks::video_track;
-use crate::identity;
 use crate::options::ServerAddress;
+use crate::randomness;
 
 /// How long a grant may take before it is asked for again: the control link may be down.
 const GRANT_PATIENCE: Duration = Duration::from_secs(1);
@@ -82,7 +82,7 @@ impl Session {
     /// Publishes and reads until the connection ends or this device becomes another one.
     async fn serve(&mut self, relay: Arc<Relay>) {
         let me = self.peers.borrow().me;
-        let name = format!("{me}/{}", identity::instance());
+        let name = format!("{me}/{}", randomness::instance());
         let writers = relay.publish(&name).and_then(Writers::new);
         match writers {
             Ok(writers) => drop(self.orders.send(Order::Relay(Box::new(writers))).await),
