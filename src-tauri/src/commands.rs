@@ -2,13 +2,16 @@
 //!
 //! The list here, the one in `build.rs` and the capability file are held equal by a test.
 
-use conclave_client::MeetingView;
-use serde::{Serialize, Serializer};
+use std::sync::Arc;
+
+use conclave_client::{ClientError, MeetingView, Role, SafetyView};
+use serde::{Deserialize, Serialize, Serializer};
 use tauri::ipc::Channel;
 use tauri::{Builder, Runtime, State};
 
 use crate::choices::Choices;
-use crate::session::{Entry, Introduction, Session, SessionError};
+use crate::profile::{ContactView, IdentityView, Profile, ProfileError};
+use crate::session::{Entry, Introduction, Session, SessionError, known};
 use crate::settings::Settings;
 
 /// What a failed command tells the window: the sentence to show, and nothing to match on.
@@ -27,6 +30,37 @@ impl From<SessionError> for Sentence {
     }
 }
 
+impl From<ClientError> for Sentence {
+    fn from(error: ClientError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<ProfileError> for Sentence {
+    fn from(error: ProfileError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A role as the window writes it.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum RoleName {
+    Host,
+    CoHost,
+    Participant,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Host => Self::Host,
+            RoleName::CoHost => Self::CoHost,
+            RoleName::Participant => Self::Participant,
+        }
+    }
+}
+
 type Answer<T = ()> = Result<T, Sentence>;
 
 /// Adds every command to the app.
@@ -41,11 +75,26 @@ pub fn register<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         admit,
         refuse,
         remove,
+        set_locked,
+        set_waiting_room,
+        set_role,
+        set_successor,
+        new_link,
+        safety_number,
+        set_verified,
         set_muted,
         set_camera,
         dismiss_warning,
         leave,
+        end_meeting,
         close,
+        contacts,
+        forget_contact,
+        identity,
+        unlock_identity,
+        export_identity,
+        import_identity,
+        erase_identity,
     ])
 }
 
@@ -85,17 +134,62 @@ async fn enter(session: State<'_, Session>, introduction: Introduction) -> Answe
 
 #[tauri::command]
 async fn admit(session: State<'_, Session>, device: String) -> Answer {
-    Ok(session.admit(&device).await?)
+    Ok(session.client()?.admit(known(&device)?).await?)
 }
 
 #[tauri::command]
 async fn refuse(session: State<'_, Session>, device: String) -> Answer {
-    Ok(session.refuse(&device).await?)
+    Ok(session.client()?.refuse(known(&device)?).await?)
 }
 
 #[tauri::command]
 async fn remove(session: State<'_, Session>, device: String) -> Answer {
-    Ok(session.remove(&device).await?)
+    Ok(session.client()?.remove(known(&device)?).await?)
+}
+
+#[tauri::command]
+async fn set_locked(session: State<'_, Session>, locked: bool) -> Answer {
+    Ok(session.client()?.set_locked(locked).await?)
+}
+
+#[tauri::command]
+async fn set_waiting_room(session: State<'_, Session>, on: bool) -> Answer {
+    Ok(session.client()?.set_waiting_room(on).await?)
+}
+
+#[tauri::command]
+async fn set_role(session: State<'_, Session>, device: String, role: RoleName) -> Answer {
+    Ok(session
+        .client()?
+        .set_role(known(&device)?, role.into())
+        .await?)
+}
+
+#[tauri::command]
+async fn set_successor(session: State<'_, Session>, device: String, on: bool) -> Answer {
+    Ok(session.client()?.set_successor(known(&device)?, on).await?)
+}
+
+#[tauri::command]
+async fn new_link(
+    session: State<'_, Session>,
+    single_use: bool,
+    expires_in_s: Option<u32>,
+) -> Answer {
+    Ok(session.client()?.new_link(single_use, expires_in_s).await?)
+}
+
+#[tauri::command]
+async fn safety_number(session: State<'_, Session>, device: String) -> Answer<SafetyView> {
+    Ok(session.client()?.safety_number(known(&device)?).await?)
+}
+
+#[tauri::command]
+async fn set_verified(session: State<'_, Session>, device: String, verified: bool) -> Answer {
+    Ok(session
+        .client()?
+        .set_verified(known(&device)?, verified)
+        .await?)
 }
 
 #[tauri::command]
@@ -110,16 +204,60 @@ async fn set_camera(session: State<'_, Session>, on: bool) -> Answer {
 
 #[tauri::command]
 async fn dismiss_warning(session: State<'_, Session>, id: u64) -> Answer {
-    Ok(session.dismiss_warning(id).await?)
+    Ok(session.client()?.dismiss_warning(id).await?)
 }
 
 #[tauri::command]
 async fn leave(session: State<'_, Session>) -> Answer {
-    Ok(session.leave().await?)
+    Ok(session.client()?.leave().await?)
+}
+
+#[tauri::command]
+async fn end_meeting(session: State<'_, Session>) -> Answer {
+    Ok(session.client()?.end().await?)
 }
 
 #[tauri::command]
 async fn close(session: State<'_, Session>) -> Answer {
     session.close().await;
     Ok(())
+}
+
+#[tauri::command]
+async fn contacts(profile: State<'_, Arc<Profile>>) -> Answer<Vec<ContactView>> {
+    Ok(profile.contacts().await?)
+}
+
+#[tauri::command]
+async fn forget_contact(profile: State<'_, Arc<Profile>>, id: String) -> Answer {
+    Ok(profile.forget(id).await?)
+}
+
+#[tauri::command]
+async fn identity(profile: State<'_, Arc<Profile>>) -> Answer<IdentityView> {
+    Ok(profile.show().await?)
+}
+
+#[tauri::command]
+async fn unlock_identity(profile: State<'_, Arc<Profile>>, passphrase: String) -> Answer {
+    Ok(profile.unlock(passphrase).await?)
+}
+
+#[tauri::command]
+async fn export_identity(profile: State<'_, Arc<Profile>>, passphrase: String) -> Answer<String> {
+    Ok(profile.export(passphrase).await?)
+}
+
+#[tauri::command]
+async fn import_identity(
+    profile: State<'_, Arc<Profile>>,
+    path: String,
+    passphrase: String,
+) -> Answer {
+    Ok(profile.import(path, passphrase).await?)
+}
+
+#[tauri::command]
+async fn erase_identity(profile: State<'_, Arc<Profile>>) -> Answer {
+    Ok(profile.erase().await?)
 }

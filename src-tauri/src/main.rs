@@ -11,9 +11,12 @@ mod choices;
 mod commands;
 mod fallback;
 mod frames;
+mod profile;
 mod session;
 mod settings;
 mod window;
+
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -21,6 +24,7 @@ use tauri::Manager as _;
 use tracing_subscriber::EnvFilter;
 
 use arguments::Arguments;
+use profile::Profile;
 use session::Session;
 use settings::Store;
 
@@ -37,7 +41,13 @@ fn main() -> anyhow::Result<()> {
         .setup(move |app| {
             let folders = settings::Folders::of(app.path(), &arguments.profile)?;
             let data = folders.data.clone();
-            app.manage(Session::new(arguments, Store::open(folders.config)));
+            let profile = Profile::new(folders.config.join("identity"));
+            app.manage(Arc::clone(&profile));
+            app.manage(Session::new(
+                arguments,
+                Store::open(folders.config),
+                profile,
+            ));
             window::open(app, data)?;
             Ok(())
         })

@@ -1,12 +1,11 @@
 //! The one meeting that this window is in, or none.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use conclave_client::{
-    Client, ClientError, DeviceId, DeviceKey, Devices, DisplayName, Form, LinkError,
-    MEETING_LIFETIME, MeetingView, NameError, Options, Server, Size, Title, ViewPhase,
-    new_device_key,
+    Client, ClientError, DeviceId, Devices, DisplayName, Form, LinkError, MEETING_LIFETIME,
+    MeetingView, NameError, Options, Secrecy, Server, Size, Title, ViewPhase,
 };
 use serde::Deserialize;
 use tauri::async_runtime::JoinHandle;
@@ -16,6 +15,7 @@ use tokio::sync::watch;
 use crate::arguments::Arguments;
 use crate::choices;
 use crate::fallback::{Fallback, Lack};
+use crate::profile::{Profile, ProfileError};
 use crate::settings::{SaveError, Settings, Store};
 
 /// How long the others' clients and the server get to hear that the window was closed.
@@ -41,6 +41,9 @@ pub enum SessionError {
     /// The client cannot start or go on.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// Who the person is cannot be told.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// The choice holds for now but is not remembered.
     #[error(transparent)]
     Settings(#[from] SaveError),
@@ -89,7 +92,7 @@ impl Drop for Opened {
 pub struct Session {
     arguments: Arguments,
     store: Store,
-    key: OnceLock<Arc<DeviceKey>>,
+    profile: Arc<Profile>,
     /// Held while a meeting is opened or closed, so that there is never a second one.
     changing: tokio::sync::Mutex<()>,
     opened: Mutex<Option<Opened>>,
@@ -99,11 +102,11 @@ pub struct Session {
 
 impl Session {
     /// No meeting yet.
-    pub fn new(arguments: Arguments, store: Store) -> Self {
+    pub fn new(arguments: Arguments, store: Store, profile: Arc<Profile>) -> Self {
         Self {
             arguments,
             store,
-            key: OnceLock::new(),
+            profile,
             changing: tokio::sync::Mutex::default(),
             opened: Mutex::default(),
             view: watch::Sender::new(None),
@@ -177,21 +180,6 @@ impl Session {
             .await?)
     }
 
-    /// Lets somebody in who knocks.
-    pub async fn admit(&self, device: &str) -> Result<(), SessionError> {
-        Ok(self.client()?.admit(known(device)?).await?)
-    }
-
-    /// Turns somebody away who knocks.
-    pub async fn refuse(&self, device: &str) -> Result<(), SessionError> {
-        Ok(self.client()?.refuse(known(device)?).await?)
-    }
-
-    /// Removes a member.
-    pub async fn remove(&self, device: &str) -> Result<(), SessionError> {
-        Ok(self.client()?.remove(known(device)?).await?)
-    }
-
     /// Microphone off or on.
     pub async fn set_muted(&self, muted: bool) -> Result<(), SessionError> {
         Ok(self.client()?.set_muted(muted).await?)
@@ -200,16 +188,6 @@ impl Session {
     /// Camera on or off.
     pub async fn set_camera(&self, on: bool) -> Result<(), SessionError> {
         Ok(self.client()?.set_camera(on).await?)
-    }
-
-    /// The person has read a warning.
-    pub async fn dismiss_warning(&self, id: u64) -> Result<(), SessionError> {
-        Ok(self.client()?.dismiss_warning(id).await?)
-    }
-
-    /// Leaves; the last snapshot says so.
-    pub async fn leave(&self) -> Result<(), SessionError> {
-        Ok(self.client()?.leave().await?)
     }
 
     /// Back to no meeting, devices released.
@@ -316,9 +294,11 @@ impl Session {
                 Entry::Host => conclave_client::Entry::Host(self.server()),
                 Entry::Join { link } => conclave_client::Entry::Join(Box::new(link.parse()?)),
             },
-            key: self.key()?,
+            identity: self.profile.identity().await?,
             devices,
             waiting_room: true,
+            secrecy: Secrecy::default(),
+            strict: false,
             lifetime: MEETING_LIFETIME,
             preview: true,
             watch: Size::Medium,
@@ -354,23 +334,13 @@ impl Session {
             .map_or(Server::Own, Server::At)
     }
 
-    /// One key for as long as the window lives.
-    fn key(&self) -> Result<Arc<DeviceKey>, ClientError> {
-        match self.key.get() {
-            Some(key) => Ok(Arc::clone(key)),
-            None => {
-                let fresh = new_device_key()?;
-                Ok(Arc::clone(self.key.get_or_init(|| fresh)))
-            }
-        }
-    }
-
     fn shut(&self) {
         drop(lock(&self.opened).take());
         self.view.send_replace(None);
     }
 
-    fn client(&self) -> Result<Arc<Client>, SessionError> {
+    /// The client of the meeting that the window is in.
+    pub fn client(&self) -> Result<Arc<Client>, SessionError> {
         let opened = lock(&self.opened);
         opened
             .as_ref()
@@ -379,7 +349,8 @@ impl Session {
     }
 }
 
-fn known(device: &str) -> Result<DeviceId, SessionError> {
+/// A device as the window names it.
+pub fn known(device: &str) -> Result<DeviceId, SessionError> {
     device.parse().map_err(|_| SessionError::UnknownDevice)
 }
 
