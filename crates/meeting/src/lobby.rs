@@ -1,5 +1,7 @@
 //! Before knocking: look at what the link leads to.
 
+use std::time::{Duration, Instant};
+
 use conclave_e2ee::LinkSecret;
 use conclave_wire::{ClientMessage, ErrorCode, ServerMessage, Token};
 
@@ -23,12 +25,28 @@ pub(crate) struct Lobby {
     pub(crate) described: Option<Described>,
     /// Join was pressed before the descriptor had come.
     wants_in: bool,
+    /// Since when the service has not known the meeting.
+    lost_since: Option<Instant>,
+    retry_at: Option<Instant>,
 }
 
+/// A service that restarted has lost the meeting until a member restores it: so long we ask again.
+const RESTORE_GRACE: Duration = Duration::from_secs(6);
+const RETRY: Duration = Duration::from_millis(500);
+
 impl Lobby {
-    pub(crate) fn handle(mut self, context: &mut Context, input: Input) -> State {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    pub(crate) fn handle(mut self, context: &mut Context, now: Instant, input: Input) -> State {
         match input {
             Input::LinkUp if self.described.is_none() => look(context),
+            Input::LinkDown => self.retry_at = None,
+            Input::Tick if self.retry_at.is_some_and(|at| at <= now) => {
+                self.retry_at = None;
+                look(context);
+            }
             Input::Command(Command::Join) => self.wants_in = true,
             Input::Command(Command::Leave) => return leave(context, LeftReason::ByChoice),
             Input::Message(message) => match *message {
@@ -36,6 +54,11 @@ impl Lobby {
                     if let Err(reason) = self.describe(context, descriptor.into_vec()) {
                         return leave(context, reason);
                     }
+                }
+                ServerMessage::Error {
+                    code: ErrorCode::NoSuchMeeting,
+                } if now < *self.lost_since.get_or_insert(now) + RESTORE_GRACE => {
+                    self.retry_at = Some(now + RETRY);
                 }
                 ServerMessage::Error { code } => {
                     return leave_for(context, code, State::Lobby(self));

@@ -124,7 +124,7 @@ impl Meeting {
             }),
         );
         self.state = match state {
-            State::Lobby(lobby) => lobby.handle(context, input),
+            State::Lobby(lobby) => lobby.handle(context, now, input),
             State::Joining(joining) => joining.handle(context, now, input),
             State::Active(active) => active.handle(context, now, input),
             State::Recovering(recovering) => recovering.handle(context, now, input),
@@ -140,7 +140,8 @@ impl Meeting {
     /// When the machine wants [`Input::Tick`] at the latest.
     pub fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Lobby(_) | State::Left(_) => None,
+            State::Left(_) => None,
+            State::Lobby(lobby) => lobby.deadline(),
             State::Joining(joining) => joining.deadline(),
             State::Active(active) => active.deadline(&self.context),
             State::Recovering(recovering) => Some(recovering.deadline()),

@@ -83,6 +83,12 @@ impl People {
         self.offline.retain(|device, _| present.contains(device));
     }
 
+    /// The card of one member.
+    pub(crate) fn introduction(&self, device: DeviceId) -> Option<Content> {
+        let (signed, _) = self.cards.get(&device)?;
+        Some(Content::Cards(vec![(signed.clone(), self.media(device))]))
+    }
+
     /// All cards, in messages of bounded size, for those who came late.
     pub(crate) fn introductions(&self) -> Vec<Content> {
         let cards: Vec<_> = self

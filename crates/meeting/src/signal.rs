@@ -34,6 +34,11 @@ pub(crate) enum Signal {
         /// Which of its tracks, by SFrame context.
         track: u8,
     },
+    /// The sender has not seen a member's card.
+    CardWanted {
+        /// Whose.
+        device: DeviceId,
+    },
     /// The sender has no key for what a member sends.
     KeyMissing {
         /// Whose key.

@@ -36,10 +36,14 @@ fn share(of: u64) {
     }
     let seeds = number("CONCLAVE_SIM_SEEDS").unwrap_or(SEEDS);
     let mut faults = Vec::new();
-    let mut opened = 0;
+    let (mut played, mut met, mut opened) = (0, 0, 0);
     for seed in (0..seeds).filter(|seed| seed % SHARES == of) {
         match play(seed, false) {
-            Ok(outcome) => opened += outcome.frames_opened,
+            Ok(outcome) => {
+                played += 1;
+                met += u64::from(outcome.present > 1);
+                opened += outcome.frames_opened;
+            }
             Err(fault) => faults.push(format!(
                 "seed {seed}: {fault}\n  again: CONCLAVE_SIM_SEED={seed} cargo nextest run \
                  -p conclave-meeting --test simulator"
@@ -53,7 +57,13 @@ fn share(of: u64) {
         seeds.div_ceil(SHARES),
         faults.join("\n")
     );
-    assert!(opened > 0, "nobody ever met anybody");
+    // Meetings that all ended early would show nothing.
+    eprintln!("{played} plays, {met} still met at the end, {opened} frames opened by others");
+    assert!(
+        met * 3 > played,
+        "only {met} of {played} meetings outlived their service"
+    );
+    assert!(opened > played, "nobody ever met anybody");
 }
 
 macro_rules! shares {

@@ -23,6 +23,8 @@ const BATCH: Duration = Duration::from_millis(250);
 pub(super) const MAX_BATCH: usize = 128;
 /// Pause before a commit is offered again that the service had no room or time for.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
+/// How long the service is believed that another commit was first without showing it.
+const BLOCKED: Duration = Duration::from_secs(3);
 /// A member whose connection is gone, and of whom nothing is heard, for so long is removed.
 const ABSENCE: Duration = Duration::from_secs(60);
 /// Keys are renewed by one member's path commit after so long without one.
@@ -43,10 +45,12 @@ pub(super) struct Commits {
     pub(super) removals: BTreeSet<DeviceId>,
     pub(super) rules: Vec<RuleWish>,
     pub(super) pending: Option<Pending>,
-    /// After a lost race: the log's epoch that must be reached before the next try.
-    pub(super) blocked_until: u64,
+    /// After a lost race: the log's epoch that must be reached before the next try, and for how
+    /// long that is believed. The service says so, and it may lie.
+    blocked: Option<(u64, Instant)>,
     /// After a refusal for want of room: the time of the next try.
     pub(super) retry_at: Option<Instant>,
+    setback_at: Option<Instant>,
     rekey_at: Option<Instant>,
     /// What a service that lost one epoch can be brought on with.
     last: Option<Step>,
@@ -111,6 +115,19 @@ impl Commits {
         self.admit_at = None;
     }
 
+    /// Takes back the admission of whoever was to take the place of `old`; gives who that was.
+    pub(super) fn drop_returns_of(&mut self, old: DeviceId) -> Vec<DeviceId> {
+        let returns = |(_, admittance): &(&DeviceId, &Admittance)| admittance.replaces == Some(old);
+        let back: Vec<_> = self
+            .admissions
+            .iter()
+            .filter(returns)
+            .map(|(device, _)| *device)
+            .collect();
+        self.admissions.retain(|device, _| !back.contains(device));
+        back
+    }
+
     pub(super) fn wants_removal(&self, device: DeviceId) -> bool {
         self.removals.contains(&device)
     }
@@ -134,6 +151,9 @@ impl Commits {
             .is_some_and(|pending| pending.admitted.contains(&device));
         if !offered {
             self.admissions.remove(&device);
+        }
+        if self.admissions.is_empty() {
+            self.admit_at = None;
         }
     }
 
@@ -160,23 +180,44 @@ impl Commits {
         self.removals.extend(absent);
     }
 
-    pub(super) fn deadline(
-        &self,
-        people: &People,
-        pulse: &Pulse,
-        keeps_door: bool,
-    ) -> Option<Instant> {
-        let absence = people
+    /// When somebody will have been absent for long enough.
+    pub(super) fn absence_due(&self, people: &People, pulse: &Pulse) -> Option<Instant> {
+        people
             .away()
-            .filter(|(device, _)| keeps_door && !self.removals.contains(device))
-            .filter(|(device, _)| pulse.is_silent(*device))
+            .filter(|(device, _)| !self.removals.contains(device) && pulse.is_silent(*device))
             .map(|(_, since)| since + ABSENCE)
-            .min();
-        let waiting = [self.admit_at, self.retry_at, self.rekey_at];
-        let waiting = waiting.into_iter().flatten();
-        let waiting = waiting.filter(|_| self.pending.is_none());
-        let again = self.pending.as_ref().and_then(|pending| pending.resend_at);
-        waiting.chain(absence).chain(again).min()
+            .min()
+    }
+
+    /// When [`Self::ready`] may say something else than now, if nothing happens before.
+    pub(super) fn deadline(&self, log_epoch: u64, keeps_door: bool) -> Option<Instant> {
+        if let Some(pending) = &self.pending {
+            return pending.resend_at;
+        }
+        if let Some((_, until)) = self.blocked.filter(|(epoch, _)| log_epoch < *epoch) {
+            return Some(until);
+        }
+        if self.retry_at.is_some() {
+            return self.retry_at;
+        }
+        let admission = self
+            .admit_at
+            .filter(|_| keeps_door && !self.admissions.is_empty());
+        [admission, self.rekey_at].into_iter().flatten().min()
+    }
+
+    /// The service counts fewer epochs than its log showed. The first time the commit is offered
+    /// again at once; soon after that, later.
+    pub(super) fn note_setback(&mut self, now: Instant) {
+        if self.setback_at.is_some_and(|at| now < at + RETRY) {
+            self.retry_at = Some(now + RETRY);
+        }
+        self.setback_at = Some(now);
+    }
+
+    /// Another commit was first; the log is at `epoch` by the service's word.
+    pub(super) fn block(&mut self, now: Instant, epoch: u64) {
+        self.blocked = Some((epoch, now + BLOCKED));
     }
 
     /// The service had no time for one of our messages, perhaps for the commit.
@@ -264,11 +305,13 @@ impl Commits {
 
     /// The most urgent wish whose time has come.
     pub(super) fn ready(&mut self, now: Instant, log_epoch: u64, keeps_door: bool) -> Option<Wish> {
+        let blocked = |(epoch, until): (u64, Instant)| log_epoch < epoch && now < until;
         let early = self.retry_at.is_some_and(|at| now < at);
-        if self.pending.is_some() || log_epoch < self.blocked_until || early {
+        if self.pending.is_some() || self.blocked.is_some_and(blocked) || early {
             return None;
         }
         self.retry_at = None;
+        self.blocked = None;
         if keeps_door && !self.removals.is_empty() {
             return Some(Wish::Removals);
         }

@@ -1,6 +1,6 @@
 //! The host's desk: who knocks, and what becomes of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use conclave_e2ee::{KnockKey, VerifiedKeyPackage};
@@ -25,6 +25,9 @@ pub(super) struct Knocker {
 
 pub(super) struct Desk {
     knock_key: KnockKey,
+    /// Keys of those whom the person at this computer removed: they are asked for again, whatever
+    /// the rules say.
+    removed: HashSet<[u8; 32]>,
     knocks: BTreeMap<u64, (DeviceId, Knocker)>,
     arrivals: u64,
 }
@@ -33,6 +36,7 @@ impl Desk {
     pub(super) fn new(knock_key: KnockKey) -> Self {
         Self {
             knock_key,
+            removed: HashSet::new(),
             knocks: BTreeMap::new(),
             arrivals: 0,
         }
@@ -80,6 +84,11 @@ impl Active {
             context.send(ClientMessage::Refuse { device });
             return;
         };
+        // A device knocks once: what comes again is an old knock that the service plays anew.
+        if self.seen.contains(&device) {
+            context.send(ClientMessage::Refuse { device });
+            return;
+        }
         let Some(desk) = &mut self.desk else { return };
         if desk.take(device).is_none() && desk.knocks.len() >= MAX_KNOCKS {
             context.send(ClientMessage::Refuse { device });
@@ -97,7 +106,8 @@ impl Active {
             return;
         }
         let own = knocker.card.device_key == context.identity.key.public();
-        if returns || (!self.policy.waiting_room && !own) {
+        let was_removed = desk.removed.contains(&knocker.card.device_key);
+        if !was_removed && (returns || (!self.policy.waiting_room && !own)) {
             self.commits.want_admission(now, knocker, before);
             return;
         }
@@ -156,6 +166,18 @@ impl Active {
         if let Some(knocker) = self.desk.as_mut().and_then(|desk| desk.take(device)) {
             self.commits.want_admission(now, knocker, None);
         }
+    }
+
+    /// The person wants somebody out: he does not come back by himself either.
+    pub(super) fn remove(&mut self, context: &mut Context, device: DeviceId) {
+        let Some(desk) = &mut self.desk else {
+            return context.warn(Warning::NotAllowed);
+        };
+        desk.removed.extend(self.people.device_key(device));
+        for back in self.commits.drop_returns_of(device) {
+            context.send(ClientMessage::Refuse { device: back });
+        }
+        self.commits.want_removal(device);
     }
 
     pub(super) fn refuse(&mut self, context: &mut Context, device: DeviceId) {

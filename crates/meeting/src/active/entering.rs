@@ -1,5 +1,6 @@
 //! The ways into a meeting: found it, or be let in.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::{Group, KnockKey, Leaf};
@@ -111,9 +112,11 @@ impl Active {
             is_open: false,
             tried_previous: false,
             next_seq: 0,
+            read_until: (0, 0),
             log_epoch: 0,
             begun_at: 0,
             people: People::default(),
+            seen: HashSet::new(),
             commits: Commits::default(),
             echoes: Echoes::default(),
             pulse: Pulse::default(),

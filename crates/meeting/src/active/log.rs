@@ -15,9 +15,9 @@ use super::{Active, Flow};
 use crate::card::SignedCard;
 use crate::content::{Content, MediaState};
 use crate::context::Context;
-use crate::event::{Event, LeftReason, Output, Warning};
+use crate::event::{Event, LeftReason, Warning};
 use crate::policy::{Policy, Role, Violation, judge};
-use crate::seal::{Purpose, SealError};
+use crate::seal::Purpose;
 use crate::snapshot::Change;
 
 impl Active {
@@ -26,12 +26,12 @@ impl Active {
             return Flow::Stay;
         }
         if entry.seq > self.next_seq {
-            context.warn(Warning::Gap);
-            context.emit(Output::Reconnect);
+            context.warn_once(Warning::Gap);
+            self.pulse.want_reread(now);
             return Flow::Stay;
         }
-        self.next_seq += 1;
-        match entry.body {
+        self.next_seq = self.next_seq.saturating_add(1);
+        let flow = match entry.body {
             EntryBody::Commit { epoch, commit } => {
                 self.commit_entry(context, now, epoch, commit.as_slice())
             }
@@ -43,7 +43,9 @@ impl Active {
             EntryBody::Application { message } => {
                 self.application(context, now, message.as_slice())
             }
-        }
+        };
+        self.note_read();
+        flow
     }
 
     fn commit_entry(
@@ -53,17 +55,25 @@ impl Active {
         epoch: u64,
         sealed: &[u8],
     ) -> Flow {
-        let before = std::mem::replace(&mut self.log_epoch, epoch);
-        if self.commits.is_own(sealed) {
-            return self.own_commit_won(context, now, before);
+        let before = self.log_epoch;
+        // An old commit in a new place does not count back.
+        if epoch > self.begun_at || before.checked_add(1) == Some(epoch) {
+            self.log_epoch = epoch;
         }
         if epoch <= self.begun_at {
             // Merged before the link broke, or before the service lost its log.
             return Flow::Stay;
         }
+        if self.commits.is_own(sealed) {
+            return self.own_commit_won(context, now, before);
+        }
         let message = match context.seal.open(Purpose::Commit, epoch, sealed) {
             Ok(message) => message,
-            Err(error) => return self.unreadable_commit(context, error),
+            Err(_) => {
+                context.warn_once(Warning::Foreign);
+                self.commits.lost(&mut self.group);
+                return Flow::Stay;
+            }
         };
         match self.group.process(&message) {
             Ok(Processed::Commit(staged)) => {
@@ -74,15 +84,6 @@ impl Active {
                 Flow::Stay
             }
         }
-    }
-
-    fn unreadable_commit(&mut self, context: &mut Context, error: SealError) -> Flow {
-        match error {
-            SealError::OtherLink => {}
-            SealError::Foreign => context.warn_once(Warning::Foreign),
-        }
-        self.commits.lost(&mut self.group);
-        Flow::Stay
     }
 
     /// Somebody else's commit: staged, judged, and only then merged.
@@ -162,13 +163,9 @@ impl Active {
     }
 
     fn application(&mut self, context: &mut Context, now: Instant, sealed: &[u8]) -> Flow {
-        let message = match context.seal.open(Purpose::Application, 0, sealed) {
-            Ok(message) => message,
-            Err(SealError::OtherLink) => return Flow::Stay,
-            Err(SealError::Foreign) => {
-                context.warn_once(Warning::Foreign);
-                return Flow::Stay;
-            }
+        let Ok(message) = context.seal.open(Purpose::Application, 0, sealed) else {
+            context.warn_once(Warning::Foreign);
+            return Flow::Stay;
         };
         let content = match self.group.process(&message) {
             Ok(Processed::Application {
@@ -217,9 +214,9 @@ impl Active {
                 self.hear_knock_key(context, device, key);
             }
             Content::Warrants(chain) if role == Role::Host => self.hear_warrants(context, chain),
+            Content::End => context.warn_once(Warning::Unreadable),
             // From somebody who has just lost the role, or never had it: it says nothing.
-            Content::End | Content::Descriptor(_) | Content::KnockKey(_) | Content::Warrants(_) => {
-            }
+            Content::Descriptor(_) | Content::KnockKey(_) | Content::Warrants(_) => {}
         }
         Flow::Stay
     }

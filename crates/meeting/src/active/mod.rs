@@ -65,11 +65,16 @@ pub(crate) struct Active {
     tried_previous: bool,
     /// The next log entry that is ours to read.
     next_seq: u64,
+    /// Up to where the log reached when we attached: nothing is offered before it is read.
+    /// With the epoch that it had there.
+    read_until: (u64, u64),
     /// The epoch that the log has reached. It counts every commit, those that were refused too.
     log_epoch: u64,
     /// The log's epoch in which the group's present epoch began; `token` proves membership there.
     begun_at: u64,
     people: People,
+    /// Every device that was ever in the group as we saw it: none of them knocks again.
+    seen: HashSet<DeviceId>,
     commits: Commits,
     echoes: Echoes,
     pulse: Pulse,
@@ -168,7 +173,7 @@ impl Active {
                 next_seq,
             } => self.attached(context, now, epoch, known, first_seq, next_seq),
             ServerMessage::Entry(entry) => self.entry(context, now, entry),
-            ServerMessage::CommitConflict { epoch } => self.conflict(epoch),
+            ServerMessage::CommitConflict { epoch } => self.conflict(now, epoch),
             ServerMessage::Knock { device, card } => {
                 self.knocked(context, now, device, card.as_slice());
                 Flow::Stay
@@ -278,6 +283,7 @@ impl Active {
         }
         let present: HashSet<_> = self.devices().collect();
         self.people.retain(&present);
+        self.seen.extend(&present);
         self.pulse.retain(&present, now);
         self.change = change;
         let senders_move_at = if at_once { now } else { now + SENDERS_WAIT };
@@ -302,12 +308,20 @@ impl Active {
             return None;
         }
         let keeps_door = self.desk.is_some();
-        let commits = self.commits.deadline(&self.people, &self.pulse, keeps_door);
+        let commits = self
+            .commits
+            .deadline(self.log_epoch, keeps_door)
+            .filter(|_| self.may_offer());
+        let absence = self
+            .commits
+            .absence_due(&self.people, &self.pulse)
+            .filter(|_| keeps_door);
         let succession = self.succeeds_at(context);
         let succession = succession.filter(|_| !self.commits.is_busy());
         let link = self.keeper.link_ends_at;
         let pulse = self.pulse.deadline(context.device);
-        let all = [commits, succession, link, pulse, self.echoes.deadline()];
+        let echoes = self.echoes.deadline();
+        let all = [commits, absence, succession, link, pulse, echoes];
         all.into_iter().flatten().min()
     }
 

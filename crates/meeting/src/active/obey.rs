@@ -20,8 +20,7 @@ impl Active {
             Command::Admit(device) => self.admit(now, device),
             Command::Refuse(device) => self.refuse(context, device),
             Command::Remove(device) if device == context.device => {}
-            Command::Remove(device) if self.desk.is_some() => self.commits.want_removal(device),
-            Command::Remove(_) => context.warn(Warning::NotAllowed),
+            Command::Remove(device) => self.remove(context, device),
             Command::SetLocked(locked) => self.want_rule(context, RuleWish::Locked(locked)),
             Command::SetWaitingRoom(on) => self.want_rule(context, RuleWish::WaitingRoom(on)),
             Command::SetRole(device, role) => self.want_rule(context, RuleWish::Role(device, role)),

@@ -31,7 +31,7 @@ struct Draft {
 impl Active {
     /// Offers the next commit, if one is wished for and none is on its way.
     pub(super) fn step(&mut self, context: &mut Context, now: Instant) {
-        if self.standing != Standing::Attached || self.log_epoch < self.begun_at {
+        if !self.may_offer() {
             return;
         }
         if let Some(pending) = &mut self.commits.pending {
@@ -41,9 +41,13 @@ impl Active {
             if was_never_taken || pending.resend_at.is_some_and(|at| at <= now) {
                 pending.resend_at_seq = None;
                 pending.resend_at = None;
-                context.send(ClientMessage::Commit(pending.message.clone()));
+                // Made for another log: it could never be taken.
+                if pending.message.expected_epoch != self.log_epoch {
+                    self.commits.lost(&mut self.group);
+                } else {
+                    context.send(ClientMessage::Commit(pending.message.clone()));
+                }
             }
-            return;
         }
         let present: BTreeSet<_> = self.devices().collect();
         self.commits
@@ -57,6 +61,13 @@ impl Active {
             Some(Wish::Rekey) => self.offer_rekey(context, now),
             None => {}
         }
+    }
+
+    /// Whether the log is read as far as the service said that it reaches.
+    pub(super) fn may_offer(&self) -> bool {
+        self.standing == Standing::Attached
+            && self.log_epoch >= self.begun_at
+            && self.next_seq >= self.read_until.0
     }
 
     fn leaves(&self, devices: &[DeviceId]) -> Vec<Leaf> {
@@ -266,7 +277,7 @@ impl Active {
         draft: &Draft,
         door: Option<Door>,
     ) -> Option<Commit> {
-        let epoch = self.log_epoch + 1;
+        let epoch = self.log_epoch.checked_add(1)?;
         let seal = |purpose, bytes: &[u8]| context.seal.seal(purpose, epoch, bytes);
         let admission = match (&bundle.welcome, &bundle.tree) {
             (Some(welcome), Some(tree)) if !draft.admitted.is_empty() => Some(Admission {
@@ -370,12 +381,20 @@ impl Active {
             .path_renewed(now, u32::try_from(turn).unwrap_or(u32::MAX));
     }
 
-    pub(super) fn conflict(&mut self, epoch: u64) -> Flow {
-        // It may speak of an older commit that was offered again; the pending one still stands.
-        let is_pending = |pending: &Pending| pending.message.expected_epoch < epoch;
-        if self.commits.pending.as_ref().is_some_and(is_pending) {
-            self.commits.lost(&mut self.group);
-            self.commits.blocked_until = epoch;
+    pub(super) fn conflict(&mut self, now: Instant, epoch: u64) -> Flow {
+        // Where it names the epoch that ours is for, it speaks of an older commit that was offered
+        // again.
+        let is_pending = |pending: &Pending| pending.message.expected_epoch != epoch;
+        if !self.commits.pending.as_ref().is_some_and(is_pending) {
+            return Flow::Stay;
+        }
+        self.commits.lost(&mut self.group);
+        if epoch > self.log_epoch {
+            self.commits.block(now, epoch);
+        } else {
+            // Its log held what it does not count. It has the last word, but not again and again.
+            self.log_epoch = epoch;
+            self.commits.note_setback(now);
         }
         Flow::Stay
     }

@@ -28,8 +28,10 @@ const MISSED: u32 = 3;
 /// The others may be ahead or behind for this long before it means anything: entries are on
 /// their way.
 const STEP_GRACE: Duration = Duration::from_secs(4);
-/// A member that lacks a key reads the log anew, no more often than this.
-const REREAD: Duration = Duration::from_secs(5);
+/// Who misses an entry or a key reads the log anew, no more often than this.
+const REREAD: Duration = Duration::from_secs(3);
+/// Cards that are asked for with one heartbeat.
+const MAX_CARDS_WANTED: usize = 4;
 
 /// What is known of one member's life.
 struct Sign {
@@ -47,7 +49,11 @@ pub(super) struct Pulse {
     /// Since when those who count stand elsewhere.
     astray_since: Option<Instant>,
     forked: bool,
+    /// When the log was last read anew, and when it is to be again.
     reread_at: Option<Instant>,
+    wants_reread_at: Option<Instant>,
+    /// When our card was last shown on request.
+    shown_at: Option<Instant>,
 }
 
 /// How often each member of a meeting of this size gives a sign of life.
@@ -61,6 +67,7 @@ impl Pulse {
     pub(super) fn begin(&mut self, now: Instant) {
         self.beat_at = Some(now);
         self.astray_since = None;
+        self.wants_reread_at = None;
         for sign in self.signs.values_mut() {
             sign.at = now;
         }
@@ -113,7 +120,16 @@ impl Pulse {
             .map(|(_, sign)| sign.at + patience)
             .min();
         let astray = self.astray_since.map(|since| since + STEP_GRACE);
-        [Some(beat_at), silence, astray].into_iter().flatten().min()
+        [Some(beat_at), silence, astray, self.wants_reread_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The log is to be read anew, on a new connection: soon, but not again and again.
+    pub(super) fn want_reread(&mut self, now: Instant) {
+        let at = self.reread_at.map_or(now, |last| (last + REREAD).max(now));
+        self.wants_reread_at.get_or_insert(at);
     }
 
     fn next_number(&mut self) -> u64 {
@@ -146,6 +162,12 @@ impl Active {
         if beat_at <= now {
             self.pulse.beat_at = Some(now + every);
             self.beat(context);
+            self.ask_for_cards(context);
+        }
+        if self.pulse.wants_reread_at.is_some_and(|at| at <= now) {
+            self.pulse.wants_reread_at = None;
+            self.pulse.reread_at = Some(now);
+            context.emit(Output::Reconnect);
         }
         self.count_silent(context, now, every * MISSED);
         match self.pulse.astray_since {
@@ -166,6 +188,18 @@ impl Active {
     fn beat(&mut self, context: &mut Context) {
         let beat = self.own_beat();
         self.signal(context, Signal::Beat(beat));
+    }
+
+    /// A member without a name has shown a card that did not arrive.
+    fn ask_for_cards(&mut self, context: &mut Context) {
+        let nameless: Vec<_> = self
+            .devices()
+            .filter(|device| self.people.name(*device).is_none())
+            .take(MAX_CARDS_WANTED)
+            .collect();
+        for device in nameless {
+            self.signal(context, Signal::CardWanted { device });
+        }
     }
 
     fn count_silent(&mut self, context: &mut Context, now: Instant, patience: Duration) {
@@ -291,7 +325,10 @@ impl Active {
             Signal::KeyMissing { device, epoch } if device == context.device => {
                 self.key_wanted(context, now, epoch);
             }
-            Signal::KeyMissing { .. } => {}
+            Signal::CardWanted { device } if device == context.device => {
+                self.show_card(context, now);
+            }
+            Signal::KeyMissing { .. } | Signal::CardWanted { .. } => {}
         }
     }
 
@@ -326,7 +363,7 @@ impl Active {
             .and_then(|sign| sign.beat.as_ref())
             .is_none_or(|beat| beat.epoch > epoch);
         if behind {
-            self.reread(context, now);
+            self.pulse.want_reread(now);
         }
     }
 
@@ -334,7 +371,7 @@ impl Active {
     /// heartbeat tells him where we are, and he reads the log.
     fn key_wanted(&mut self, context: &mut Context, now: Instant, epoch: u64) {
         match epoch > self.group.epoch() {
-            true => self.reread(context, now),
+            true => self.pulse.want_reread(now),
             false => self.beat(context),
         }
         for track in [
@@ -346,11 +383,13 @@ impl Active {
         }
     }
 
-    /// Asks the service for the log again, on a new connection.
-    fn reread(&mut self, context: &mut Context, now: Instant) {
-        if self.pulse.reread_at.is_none_or(|at| at + REREAD <= now) {
-            self.pulse.reread_at = Some(now);
-            context.emit(Output::Reconnect);
+    /// Shows our card again to all; several may have asked at the same time.
+    fn show_card(&mut self, context: &mut Context, now: Instant) {
+        if self.pulse.shown_at.is_none_or(|at| at + BEAT <= now) {
+            self.pulse.shown_at = Some(now);
+            if let Some(content) = self.people.introduction(context.device) {
+                self.publish(context, &content);
+            }
         }
     }
 }

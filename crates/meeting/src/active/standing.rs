@@ -134,17 +134,16 @@ impl Active {
             context.event(Event::Code);
         }
         if !known || opened {
-            // A new log: its numbers are its own, and presence is known of nobody.
+            // A new log: its numbers are its own.
             self.next_seq = first_seq;
-            for device in self
-                .devices()
-                .filter(|device| *device != context.device)
-                .collect::<Vec<_>>()
-            {
-                self.people.set_online(device, false, now);
-            }
         }
-        self.log_epoch = epoch;
+        // Presence follows for those who are here; of the others nothing is known.
+        let others = self.devices().filter(|device| *device != context.device);
+        for device in others {
+            self.people.set_online(device, false, now);
+        }
+        self.read_until = (next_seq, epoch);
+        self.note_read();
         self.pulse.begin(now);
         self.commits.attached(next_seq);
         // The log stands one step behind us: the commit that it lost is offered again.
@@ -161,6 +160,14 @@ impl Active {
         }
         context.event(Event::Roster);
         Flow::Stay
+    }
+
+    /// Whatever the entries said, the log has the epoch that the service counts.
+    pub(super) fn note_read(&mut self) {
+        let (until, epoch) = self.read_until;
+        if self.next_seq == until {
+            self.log_epoch = epoch;
+        }
     }
 
     /// Sends all cards, for those who came while we were away or in the epoch just begun.

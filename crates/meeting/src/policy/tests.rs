@@ -55,6 +55,7 @@ fn rekey_by(leaf: u32) -> CommitSummary {
         other_proposals: 0,
         has_path: true,
         removes_me: false,
+        authenticated: Vec::new(),
     }
 }
 
@@ -202,7 +203,10 @@ fn a_co_host_keeps_the_door_and_nothing_else() {
     let changes: [fn(&mut Policy); 5] = [
         |rules| rules.strict = true,
         |rules| rules.co_hosts.push([2; 16]),
-        |rules| rules.hosts = vec![[3; 16]],
+        |rules| {
+            rules.co_hosts.clear();
+            rules.hosts = vec![[0; 16], [3; 16]];
+        },
         |rules| rules.successors.clear(),
         |rules| rules.permissions.record = Who::Everyone,
     ];

@@ -51,17 +51,36 @@ pub fn aad(purpose: Purpose, meeting: MeetingId, epoch: u64) -> Vec<u8> {
     aad
 }
 
+/// The outer seal (section 3) under a meeting's first link, whose generation is 0.
+pub fn outer_seal(link: &InviteLink, purpose: Purpose, epoch: u64, plain: &[u8]) -> Vec<u8> {
+    let generation = [0; 4];
+    let aad = [aad(purpose, link.meeting, epoch), generation.to_vec()].concat();
+    let sealed = link.secret.handshake_key().seal(&aad, plain).unwrap();
+    [generation.to_vec(), sealed].concat()
+}
+
+pub fn outer_open(link: &InviteLink, purpose: Purpose, epoch: u64, blob: &[u8]) -> Option<Vec<u8>> {
+    let (generation, sealed) = blob.split_first_chunk::<4>()?;
+    let aad = [aad(purpose, link.meeting, epoch), generation.to_vec()].concat();
+    link.secret.handshake_key().open(&aad, sealed).ok()
+}
+
 /// The descriptor (section 4), as it is encoded.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Descriptor {
+    pub version: u8,
     pub meeting: MeetingId,
     pub group_id: Vec<u8>,
+    pub generation: u32,
     pub title: String,
     pub host_name: String,
     pub host_device: DeviceId,
     pub host_key: [u8; 32],
-    pub knock_key: Vec<u8>,
+    /// Warrants; none here ever.
+    pub warrants: Vec<()>,
+    pub knock_keys: Vec<Vec<u8>>,
     pub waiting_room: bool,
+    pub locked: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -327,7 +346,7 @@ impl Mallory {
         let mut aad = aad(Purpose::Knock, self.link.meeting, 0);
         aad.extend_from_slice(&device.0);
         seal_card(
-            &self.descriptor.knock_key,
+            &self.descriptor.knock_keys[0],
             &self.link.secret,
             &aad,
             &postcard::to_allocvec(&knock).unwrap(),
@@ -362,12 +381,8 @@ impl Mallory {
     }
 
     fn joins(&mut self, epoch: u64, welcome: &[u8], tree: &[u8]) {
-        let key = self.link.secret.handshake_key();
-        let meeting = self.link.meeting;
-        let welcome = key
-            .open(&aad(Purpose::Welcome, meeting, epoch), welcome)
-            .unwrap();
-        let tree = key.open(&aad(Purpose::Tree, meeting, epoch), tree).unwrap();
+        let welcome = outer_open(&self.link, Purpose::Welcome, epoch, welcome).unwrap();
+        let tree = outer_open(&self.link, Purpose::Tree, epoch, tree).unwrap();
         let message = MlsMessageIn::tls_deserialize_exact(&welcome).unwrap();
         let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
             panic!("not a Welcome");
@@ -386,9 +401,8 @@ impl Mallory {
         let EntryBody::Commit { epoch, commit } = body else {
             return;
         };
-        let key = self.link.secret.handshake_key();
-        let aad = aad(Purpose::Commit, self.link.meeting, epoch);
-        let Ok(bytes) = key.open(&aad, commit.as_slice()) else {
+        let opened = outer_open(&self.link, Purpose::Commit, epoch, commit.as_slice());
+        let Some(bytes) = opened else {
             return;
         };
         let group = self.group.as_mut().unwrap();
@@ -460,9 +474,8 @@ impl Mallory {
     /// The outer seal around a commit that would begin the next epoch.
     pub fn seals(&self, commit: &[u8]) -> EntryBody {
         let epoch = self.group.as_ref().unwrap().epoch().as_u64() + 1;
-        let aad = aad(Purpose::Commit, self.link.meeting, epoch);
-        let key = self.link.secret.handshake_key();
-        let commit = Blob::new(key.seal(&aad, commit).unwrap()).unwrap();
+        let sealed = outer_seal(&self.link, Purpose::Commit, epoch, commit);
+        let commit = Blob::new(sealed).unwrap();
         EntryBody::Commit { epoch, commit }
     }
 
@@ -500,9 +513,8 @@ impl Mallory {
             .unwrap()
             .tls_serialize_detached()
             .unwrap();
-        let aad = aad(Purpose::Application, self.link.meeting, 0);
-        let key = self.link.secret.handshake_key();
-        let message = Blob::new(key.seal(&aad, &message).unwrap()).unwrap();
+        let sealed = outer_seal(&self.link, Purpose::Application, 0, &message);
+        let message = Blob::new(sealed).unwrap();
         world.stranger_says(self.line, ClientMessage::Publish { message });
     }
 

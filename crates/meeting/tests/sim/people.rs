@@ -78,6 +78,8 @@ impl World {
             certificate: None,
             title: "Merger of the two".parse().unwrap(),
             waiting_room,
+            secrecy: Default::default(),
+            strict: false,
             lifetime: Duration::from_secs(3600),
         };
         let entropy = self.entropy();

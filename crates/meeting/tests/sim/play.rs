@@ -153,6 +153,8 @@ impl Play {
             certificate: None,
             title: "Xylograph and sons".parse().expect("a title"),
             waiting_room: self.script.waiting_room,
+            secrecy: Default::default(),
+            strict: false,
             lifetime: Duration::from_secs(3600),
         };
         let who = self.somebody();
