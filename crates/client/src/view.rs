@@ -17,8 +17,10 @@ pub struct MeetingView {
     pub host_name: String,
     /// The invite link, for those who may hand it on: hosts and co-hosts.
     pub invite: Option<InviteView>,
-    /// The rules in force, once in the meeting.
-    pub policy: Option<PolicyView>,
+    /// The rules in force; before the meeting, those that most meetings have.
+    pub policy: PolicyView,
+    /// Whether this person opens the meeting, and does not join one.
+    pub is_host: bool,
     /// MLS epoch.
     pub epoch: u64,
     /// Thirty digits in groups of five, the same for everybody.
@@ -79,6 +81,17 @@ pub struct PolicyView {
     pub high_secrecy: bool,
     /// What is not verified is muted.
     pub strict: bool,
+}
+
+impl Default for PolicyView {
+    fn default() -> Self {
+        Self {
+            locked: false,
+            waiting_room: true,
+            high_secrecy: false,
+            strict: false,
+        }
+    }
 }
 
 /// How well this computer knows somebody.

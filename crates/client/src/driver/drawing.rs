@@ -7,8 +7,8 @@ use super::Driver;
 use super::trust::Mark;
 use crate::frames::OWN_TILE;
 use crate::view::{
-    self, InviteView, KnockView, LeftView, MeView, MeetingView, MemberView, ViewPhase, ViewRole,
-    ViewTrust, ViewVoice,
+    self, InviteView, KnockView, LeftView, MeView, MeetingView, MemberView, PolicyView, ViewPhase,
+    ViewRole, ViewTrust, ViewVoice,
 };
 
 impl Driver {
@@ -28,7 +28,12 @@ impl Driver {
             title: snapshot.title.clone().map(String::from).unwrap_or_default(),
             host_name: self.host_name.clone(),
             invite: self.invite(&snapshot),
-            policy: snapshot.policy.as_ref().map(view::policy),
+            policy: snapshot
+                .policy
+                .as_ref()
+                .map(view::policy)
+                .unwrap_or_default(),
+            is_host: self.is_founder(),
             epoch: snapshot.epoch,
             code: snapshot.code.as_deref().map(view::grouped),
             code_reason: snapshot
@@ -136,7 +141,8 @@ pub(super) fn empty_view() -> MeetingView {
         title: String::new(),
         host_name: String::new(),
         invite: None,
-        policy: None,
+        policy: PolicyView::default(),
+        is_host: false,
         epoch: 0,
         code: None,
         code_reason: None,
