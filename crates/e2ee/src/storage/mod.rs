@@ -41,6 +41,39 @@ enum Cell {
     Tree,
 }
 
+impl Cell {
+    /// Whether openmls asks for such a value while a group lives.
+    ///
+    /// After each change it writes its whole state, so that a program may go on
+    /// after a restart by `MlsGroup::load`. Conclave never does: a device that
+    /// starts again has a new leaf. What only that would read is not kept. It
+    /// would be a second copy of the epoch's secrets, and writing it takes most
+    /// of the time of a change in a large group.
+    fn is_read(self) -> bool {
+        match self {
+            Self::EncryptionKeyPair
+            | Self::EpochKeyPairs
+            | Self::KeyPackage
+            | Self::Proposal
+            | Self::ProposalRefs
+            | Self::Psk
+            | Self::SignatureKeyPair => true,
+            Self::ApplicationExportTree
+            | Self::ConfirmationTag
+            | Self::Context
+            | Self::EpochSecrets
+            | Self::GroupState
+            | Self::InterimTranscriptHash
+            | Self::JoinConfig
+            | Self::MessageSecrets
+            | Self::OwnLeafIndex
+            | Self::OwnLeafNodes
+            | Self::ResumptionPsks
+            | Self::Tree => false,
+        }
+    }
+}
+
 /// Keys are identifiers and public keys: they need no wiping.
 type Key = (Cell, Vec<u8>);
 
@@ -78,6 +111,9 @@ impl SecretStorage {
         key: &impl Serialize,
         value: &(impl Serialize + ?Sized),
     ) -> Result<(), StorageError> {
+        if !cell.is_read() {
+            return Ok(());
+        }
         let items = vec![encode(value)?];
         self.cells().insert((cell, encode_key(key)?), items);
         Ok(())
@@ -107,6 +143,9 @@ impl SecretStorage {
         key: &impl Serialize,
         value: &impl Serialize,
     ) -> Result<(), StorageError> {
+        if !cell.is_read() {
+            return Ok(());
+        }
         let item = encode(value)?;
         self.cells()
             .entry((cell, encode_key(key)?))
@@ -199,6 +238,14 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn what_only_a_restart_would_read_is_not_kept() {
+        let storage = SecretStorage::default();
+        storage.put(Cell::MessageSecrets, &0, &"a secret").unwrap();
+        storage.push(Cell::OwnLeafNodes, &0, &"a leaf").unwrap();
+        assert!(storage.cells().is_empty());
     }
 
     #[test]
