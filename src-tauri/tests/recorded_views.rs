@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use conclave_client::{
-    KnockView, LeftView, MeView, MeetingView, MemberView, ViewPhase, ViewRole, WarningView,
+    InviteView, KnockView, LeftView, MeView, MeetingView, MemberView, PolicyView, ViewPhase,
+    ViewRole, ViewTrust, ViewVoice, WarningLevel, WarningView,
 };
 use serde_json::Value;
 
@@ -17,7 +18,8 @@ fn base(phase: ViewPhase) -> MeetingView {
         phase,
         title: "Chen v. Harbour Trust".into(),
         host_name: "Ana Costa".into(),
-        link: None,
+        invite: None,
+        policy: PolicyView::default(),
         is_host: false,
         epoch: 0,
         code: None,
@@ -25,6 +27,7 @@ fn base(phase: ViewPhase) -> MeetingView {
         me: MeView {
             device: "a1".into(),
             name: "Ravi Shah".into(),
+            role: ViewRole::Participant,
             muted: false,
             camera: true,
             level: 0.5,
@@ -42,7 +45,16 @@ fn member(device: &str, name: &str, role: ViewRole, tile: u32) -> MemberView {
         device: device.into(),
         name: name.into(),
         role,
+        successor: false,
         is_me: tile == 0,
+        trust: match tile {
+            0 => ViewTrust::Me,
+            _ => ViewTrust::Known,
+        },
+        known_as: None,
+        silent: false,
+        voice: ViewVoice::Verified,
+        missing_key: false,
         muted: false,
         camera: true,
         speaking: false,
@@ -57,7 +69,6 @@ fn active() -> MeetingView {
         ..member("h1", "Ana Costa", ViewRole::Host, 1)
     };
     MeetingView {
-        link: Some(LINK.into()),
         epoch: 2,
         code: Some(CODE.into()),
         code_reason: Some("New because Ravi Shah joined.".into()),
@@ -70,10 +81,18 @@ fn host() -> MeetingView {
     let knock = |device: &str, name: &str| KnockView {
         device: device.into(),
         name: name.into(),
+        trust: ViewTrust::New,
+        known_as: None,
     };
-    MeetingView {
+    let invite = InviteView {
+        link: LINK.into(),
+        single_use: false,
+        expires_at_ms: None,
+    };
+    let mut view = MeetingView {
         host_name: "Ravi Shah".into(),
         is_host: true,
+        invite: Some(invite),
         epoch: 3,
         code_reason: Some("New because Ana Costa joined.".into()),
         members: vec![
@@ -82,7 +101,9 @@ fn host() -> MeetingView {
         ],
         knocks: vec![knock("k1", "Dora Varga"), knock("k2", "Ben Okafor")],
         ..active()
-    }
+    };
+    view.me.role = ViewRole::Host;
+    view
 }
 
 fn recovering() -> MeetingView {
@@ -94,7 +115,8 @@ fn recovering() -> MeetingView {
     view.members[0].speaking = false;
     view.members[0].problem = Some("Ana's key has not arrived. Asking again.".into());
     let text = "The microphone was unplugged. Now using the built-in one.".into();
-    view.warnings = vec![WarningView { id: 7, text }];
+    let level = WarningLevel::Notice;
+    view.warnings = vec![WarningView { id: 7, text, level }];
     view
 }
 
