@@ -7,13 +7,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use conclave_e2ee::{FrameMeta, Sealer, SealingEpoch, Track};
 use conclave_media::audio::AudioPacket;
-use conclave_media::video::{
-    CameraSource, CaptureEvent, Size, VideoCapture, VideoError, VideoPacket,
-};
+use conclave_media::video::{CameraSource, Size, VideoError, VideoPacket};
 use conclave_transport::{Broadcast, Delivery, PublishError, TrackOptions, TrackWriter};
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinHandle};
 
+use super::camera::{Camera, Given};
 use super::plane::MediaEvent;
 use super::tracks;
 use crate::frames::{FrameHub, OWN_TILE};
@@ -78,25 +76,12 @@ pub(super) struct Publisher {
     sound: mpsc::Receiver<AudioPacket>,
     events: mpsc::Sender<MediaEvent>,
     preview: Option<Arc<FrameHub>>,
-    source: CameraSource,
-    camera: Option<Camera>,
-    /// A camera takes seconds to open, and sound must not wait for it.
-    opening: Option<JoinHandle<Result<Camera, VideoError>>>,
-    /// What the person wants; a camera that opens too late is closed again.
-    camera_on: bool,
-    /// Sizes that somebody has asked for.
-    wanted: Vec<Size>,
+    camera: Camera,
     /// Sizes of which a frame was not sent, and whether a key frame has been asked for since.
     gaps: HashMap<Size, bool>,
     sealers: Vec<Sealer>,
     coming: Option<(SealingEpoch, Instant)>,
     writers: Option<Box<Writers>>,
-}
-
-struct Camera {
-    capture: VideoCapture,
-    packets: mpsc::Receiver<VideoPacket>,
-    events: mpsc::Receiver<CaptureEvent>,
 }
 
 const TRACKS: [Track; 4] = [
@@ -114,10 +99,9 @@ impl Publisher {
         preview: Option<Arc<FrameHub>>,
         source: CameraSource,
     ) -> Self {
-        let wanted = if preview.is_some() {
-            vec![Size::Low]
-        } else {
-            Vec::new()
+        let wanted = match preview {
+            Some(_) => vec![Size::Low],
+            None => Vec::new(),
         };
         let sealers = TRACKS.into_iter().map(Sealer::new).collect();
         Self {
@@ -125,11 +109,7 @@ impl Publisher {
             sound,
             events,
             preview,
-            source,
-            camera: None,
-            opening: None,
-            camera_on: true,
-            wanted,
+            camera: Camera::new(source, wanted),
             gaps: HashMap::new(),
             sealers,
             coming: None,
@@ -139,49 +119,7 @@ impl Publisher {
 
     /// Opens the camera, so that a missing one is known before the meeting begins.
     pub(super) async fn open_camera(&mut self) -> Result<(), VideoError> {
-        let opened = self.begin_opening().await;
-        // Without a result the runtime is ending, and nobody looks for the camera any more.
-        self.camera = opened.ok().transpose()?;
-        Ok(())
-    }
-
-    fn begin_opening(&self) -> JoinHandle<Result<Camera, VideoError>> {
-        let (source, sizes) = (self.source.clone(), self.wanted.clone());
-        tokio::task::spawn_blocking(move || {
-            let (mut capture, packets) = VideoCapture::start(source, &sizes)?;
-            let events = capture.take_events().unwrap_or_else(|| mpsc::channel(1).1);
-            Ok(Camera {
-                capture,
-                packets,
-                events,
-            })
-        })
-    }
-
-    /// Stopping a camera takes a moment too.
-    fn close_camera(&mut self) {
-        if let Some(camera) = self.camera.take() {
-            tokio::task::spawn_blocking(move || drop(camera));
-        }
-    }
-
-    fn camera_opened(&mut self, opened: Result<Result<Camera, VideoError>, JoinError>) {
-        self.opening = None;
-        match opened {
-            Ok(Ok(camera)) => {
-                self.camera = Some(camera);
-                match self.camera_on {
-                    true => self
-                        .wanted
-                        .clone()
-                        .into_iter()
-                        .for_each(|size| self.show(size)),
-                    false => self.close_camera(),
-                }
-            }
-            Ok(Err(error)) => self.warn(error.to_string()),
-            Err(_) => self.warn(VideoError::NoCamera.to_string()),
-        }
+        self.camera.open().await
     }
 
     /// Never waits: the driver that would make room may be waiting for this task.
@@ -200,11 +138,10 @@ impl Publisher {
                     None => return,
                 },
                 () = until(change) => self.change_keys(),
-                opened = finished(self.opening.as_mut()) => self.camera_opened(opened),
                 Some(packet) = self.sound.recv() => self.send_sound(&packet),
-                given = given(self.camera.as_mut()) => match given {
+                given = self.camera.next() => match given {
                     Given::Picture(packet) => self.send_picture(&packet),
-                    Given::Event(event) => self.camera_event(event),
+                    Given::Trouble(error) => self.warn(error.to_string()),
                 },
             }
         }
@@ -222,36 +159,11 @@ impl Publisher {
             }
             Order::Relay(writers) => {
                 self.writers = Some(writers);
-                self.refresh();
+                self.camera.refresh();
             }
             Order::NoRelay => self.writers = None,
-            Order::KeyFrame(size) => self.show(size),
-            Order::Camera(on) => {
-                self.camera_on = on;
-                if !on {
-                    self.close_camera();
-                } else if self.camera.is_none() && self.opening.is_none() {
-                    self.opening = Some(self.begin_opening());
-                }
-            }
-        }
-    }
-
-    fn show(&mut self, size: Size) {
-        if !self.wanted.contains(&size) {
-            self.wanted.push(size);
-        }
-        if let Some(camera) = &self.camera {
-            camera.capture.set_active(size, true);
-            camera.capture.request_key_frame(size);
-        }
-    }
-
-    fn refresh(&self) {
-        if let Some(camera) = &self.camera {
-            self.wanted
-                .iter()
-                .for_each(|size| camera.capture.request_key_frame(*size));
+            Order::KeyFrame(size) => self.camera.show(size),
+            Order::Camera(on) => self.camera.turn(on),
         }
     }
 
@@ -319,11 +231,8 @@ impl Publisher {
         // Every later frame builds on the one that was not sent: nothing decodes before a key frame.
         let can_send = self.writers.is_some() && self.sealers.iter().all(Sealer::is_ready);
         let asked = self.gaps.entry(packet.size).or_default();
-        if can_send
-            && !std::mem::replace(asked, true)
-            && let Some(camera) = &self.camera
-        {
-            camera.capture.request_key_frame(packet.size);
+        if can_send && !std::mem::replace(asked, true) {
+            self.camera.request_key_frame(packet.size);
         }
     }
 
@@ -351,18 +260,6 @@ impl Publisher {
                 .write(sealed, packet.capture_us, packet.key);
         note([written])
     }
-
-    fn camera_event(&mut self, event: CaptureEvent) {
-        let text = match event {
-            CaptureEvent::Failed(error) => {
-                self.close_camera();
-                error.to_string()
-            }
-            CaptureEvent::Silent(error) => error.to_string(),
-            CaptureEvent::Resumed => return,
-        };
-        self.warn(text);
-    }
 }
 
 /// Whether all went out. A write fails when the session has ended, which the session reports.
@@ -373,30 +270,4 @@ fn note<const N: usize>(written: [Result<(), conclave_transport::WriteError>; N]
         all = None;
     }
     all
-}
-
-/// What a camera gives.
-enum Given {
-    Picture(VideoPacket),
-    Event(CaptureEvent),
-}
-
-/// What the camera gives next; never, without a camera.
-async fn given(camera: Option<&mut Camera>) -> Given {
-    let Some(camera) = camera else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        Some(packet) = camera.packets.recv() => Given::Picture(packet),
-        Some(event) = camera.events.recv() => Given::Event(event),
-        else => std::future::pending().await,
-    }
-}
-
-/// The camera, once it is open; never, while none is being opened.
-async fn finished<T>(task: Option<&mut JoinHandle<T>>) -> Result<T, JoinError> {
-    match task {
-        Some(task) => task.await,
-        None => std::future::pending().await,
-    }
 }

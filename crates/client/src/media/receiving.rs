@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use conclave_e2ee::{FrameMeta, OpenError};
+use conclave_e2ee::{FrameMeta, OpenError, Track};
 use conclave_media::audio::{AudioEngine, AudioPacket, SourceId};
 use conclave_media::video::{Size, VideoPacket};
 use conclave_transport::{Delivery, ReceivedFrame, Relay, SubscribeOptions, TrackReader};
 use tokio::sync::{mpsc, watch};
 
-use super::figures::Figures;
+use super::figures::{Figures, TrackFigures};
 use super::keys::SharedOpener;
 use super::plane::MediaEvent;
 use super::tracks;
@@ -32,6 +32,7 @@ pub(super) struct Sender {
     pub(super) tile: u32,
     pub(super) figures: Arc<Figures>,
     pub(super) installed: watch::Receiver<u64>,
+    pub(super) events: mpsc::Sender<MediaEvent>,
 }
 
 /// Reads a sender's sound until the session ends.
@@ -40,41 +41,28 @@ pub(super) async fn sound(sender: Sender, opener: SharedOpener, engine: Arc<Audi
         true => (tracks::AUDIO, Delivery::Datagrams),
         false => (tracks::AUDIO_GROUPS, Delivery::Groups),
     };
-    let options = SubscribeOptions {
-        delivery,
-        priority: tracks::AUDIO_PRIORITY,
-        max_age: tracks::AUDIO_MAX_AGE,
+    let feed = Feed {
+        name,
+        options: SubscribeOptions {
+            delivery,
+            priority: tracks::AUDIO_PRIORITY,
+            max_age: tracks::AUDIO_MAX_AGE,
+        },
+        // One sealed packet goes out on both sound tracks, so its place is not authenticated.
+        place: |_, _| FrameMeta {
+            track: tracks::AUDIO,
+            group: 0,
+            frame: 0,
+        },
+        begin: None,
+        count: &sender.figures.audio,
+        opener,
     };
-    let figures = sender.figures.clone();
     let play = |plaintext: &[u8]| match AudioPacket::decode(plaintext) {
         Ok(packet) => engine.push(sender.source, packet),
-        Err(_) => figures.audio.damaged(),
+        Err(_) => sender.figures.audio.damaged(),
     };
-    loop {
-        if let Ok(reader) = sender
-            .relay
-            .subscribe(&sender.broadcast, name, options)
-            .await
-        {
-            let count = &sender.figures.audio;
-            // One sealed packet goes out on both sound tracks, so its place is not authenticated.
-            let meta = |_: &ReceivedFrame| FrameMeta {
-                track: tracks::AUDIO,
-                group: 0,
-                frame: 0,
-            };
-            read(
-                reader,
-                &opener,
-                sender.installed.clone(),
-                count,
-                meta,
-                &play,
-            )
-            .await;
-        }
-        tokio::time::sleep(RETRY).await;
-    }
+    feed.follow(&sender, play).await;
 }
 
 /// Where a sender's pictures go.
@@ -88,56 +76,35 @@ pub(super) struct Screen {
 
 /// Reads a sender's picture until the session ends.
 pub(super) async fn picture(sender: Sender, opener: SharedOpener, screen: Screen) {
-    let name = tracks::video_name(screen.size);
-    let options = SubscribeOptions {
-        delivery: Delivery::Groups,
-        priority: tracks::video_priority(screen.size),
-        max_age: tracks::VIDEO_MAX_AGE,
+    let track = tracks::video_track(screen.size);
+    let feed = Feed {
+        name: tracks::video_name(screen.size),
+        options: SubscribeOptions {
+            delivery: Delivery::Groups,
+            priority: tracks::video_priority(screen.size),
+            max_age: tracks::VIDEO_MAX_AGE,
+        },
+        place: own_place,
+        // A sender encodes what somebody asks for, and a decoder starts at a key frame.
+        begin: Some(track),
+        count: &sender.figures.video,
+        opener,
     };
-    let figures = sender.figures.clone();
     let film = Film::default();
     let show = |plaintext: &[u8]| match VideoPacket::decode(plaintext) {
         Ok(packet) => {
             if film.breaks_at(&packet) {
-                let track = tracks::video_track(screen.size);
-                let _ = screen
-                    .events
-                    .try_send(MediaEvent::WantKeyFrame(sender.device, track));
+                let wish = MediaEvent::WantKeyFrame(sender.device, track);
+                let _ = sender.events.try_send(wish);
             }
             if let Some(recorder) = &screen.recorder {
                 recorder.picture(sender.device, packet.clone());
             }
             screen.hub.push(sender.tile, &packet);
         }
-        Err(_) => figures.video.damaged(),
+        Err(_) => sender.figures.video.damaged(),
     };
-    loop {
-        if let Ok(reader) = sender
-            .relay
-            .subscribe(&sender.broadcast, name, options)
-            .await
-        {
-            // A sender encodes what somebody asks for, and a decoder starts at a key frame.
-            let wish = MediaEvent::WantKeyFrame(sender.device, tracks::video_track(screen.size));
-            let _ = screen.events.send(wish).await;
-            let count = &sender.figures.video;
-            let meta = |frame: &ReceivedFrame| FrameMeta {
-                track: name,
-                group: frame.group,
-                frame: frame.frame,
-            };
-            read(
-                reader,
-                &opener,
-                sender.installed.clone(),
-                count,
-                meta,
-                &show,
-            )
-            .await;
-        }
-        tokio::time::sleep(RETRY).await;
-    }
+    feed.follow(&sender, show).await;
 }
 
 /// Finds the places where a film cannot be followed without a key frame.
@@ -170,53 +137,88 @@ impl Film {
     }
 }
 
-/// Reads one subscription to its end.
-async fn read<'a>(
-    mut reader: TrackReader,
-    opener: &SharedOpener,
-    mut installed: watch::Receiver<u64>,
-    count: &super::figures::TrackFigures,
-    meta: impl Fn(&ReceivedFrame) -> FrameMeta<'a>,
-    take: &impl Fn(&[u8]),
-) {
-    let mut plaintext = Vec::new();
-    loop {
-        tokio::select! {
-            frame = reader.recv() => match frame {
-                Ok(Some(frame)) => {
-                    count.arrived(frame.payload.len());
-                    plaintext.clear();
-                    let outcome = opener.open(&meta(&frame), &frame.payload, &mut plaintext);
-                    settle(count, outcome.map(|()| &plaintext[..]), take);
+/// One track of a sender: how it is asked for, opened and counted.
+struct Feed<'a> {
+    name: &'static str,
+    options: SubscribeOptions,
+    /// Where a frame of the track of this name was sealed to be.
+    place: fn(&'static str, &ReceivedFrame) -> FrameMeta<'static>,
+    /// A track that begins with a key frame, which is asked for.
+    begin: Option<Track>,
+    count: &'a TrackFigures,
+    opener: SharedOpener,
+}
+
+/// The place at which the relay delivered a frame.
+fn own_place(track: &'static str, frame: &ReceivedFrame) -> FrameMeta<'static> {
+    FrameMeta {
+        track,
+        group: frame.group,
+        frame: frame.frame,
+    }
+}
+
+impl Feed<'_> {
+    /// Asks for the track and reads it, again and again.
+    async fn follow(&self, sender: &Sender, take: impl Fn(&[u8])) {
+        loop {
+            let asked = sender
+                .relay
+                .subscribe(&sender.broadcast, self.name, self.options);
+            if let Ok(reader) = asked.await {
+                if let Some(track) = self.begin {
+                    let wish = MediaEvent::WantKeyFrame(sender.device, track);
+                    let _ = sender.events.send(wish).await;
                 }
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::debug!(%error, "a track ended");
-                    return;
-                }
-            },
-            changed = installed.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                for outcome in opener.take_ready() {
-                    settle(count, outcome.as_deref().map_err(|error| *error), take);
+                self.read(reader, sender.installed.clone(), &take).await;
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Reads one subscription to its end.
+    async fn read(
+        &self,
+        mut reader: TrackReader,
+        mut installed: watch::Receiver<u64>,
+        take: &impl Fn(&[u8]),
+    ) {
+        let mut plaintext = Vec::new();
+        loop {
+            tokio::select! {
+                frame = reader.recv() => match frame {
+                    Ok(Some(frame)) => {
+                        self.count.arrived(frame.payload.len());
+                        plaintext.clear();
+                        let place = (self.place)(self.name, &frame);
+                        let outcome = self.opener.open(&place, &frame.payload, &mut plaintext);
+                        self.settle(outcome.map(|()| &plaintext[..]), take);
+                    }
+                    Ok(None) => return,
+                    Err(error) => {
+                        tracing::debug!(%error, "a track ended");
+                        return;
+                    }
+                },
+                changed = installed.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    for outcome in self.opener.take_ready() {
+                        self.settle(outcome.as_deref().map_err(|error| *error), take);
+                    }
                 }
             }
         }
     }
-}
 
-fn settle(
-    count: &super::figures::TrackFigures,
-    outcome: Result<&[u8], OpenError>,
-    take: &impl Fn(&[u8]),
-) {
-    match outcome {
-        Ok(plaintext) => {
-            count.opened();
-            take(plaintext);
+    fn settle(&self, outcome: Result<&[u8], OpenError>, take: &impl Fn(&[u8])) {
+        match outcome {
+            Ok(plaintext) => {
+                self.count.opened();
+                take(plaintext);
+            }
+            Err(error) => self.count.shut(&error),
         }
-        Err(error) => count.shut(&error),
     }
 }

@@ -152,6 +152,7 @@ impl Session {
             tile: peer.tile,
             figures: peer.figures.clone(),
             installed: self.keyring.watch(),
+            events: self.screen.events.clone(),
         };
         let mut tasks = JoinSet::new();
         let opener = self.keyring.opener(peer.leaf, conclave_e2ee::Track::AUDIO);
