@@ -126,6 +126,12 @@ pub struct TrackReport {
     pub missed: u64,
     /// Frames played, or decoded.
     pub played: u64,
+    /// Opened frames that came while their sender was verified.
+    pub verified: u64,
+    /// Opened frames that came while nobody vouched for their sender.
+    pub unverified: u64,
+    /// Opened frames that came while somebody forged their sender's; they were muted.
+    pub forged: u64,
     /// Sealed bytes that arrived.
     pub bytes: u64,
     /// Sound made up for what did not come, in milliseconds.

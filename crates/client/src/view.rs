@@ -5,6 +5,8 @@ use conclave_meeting::{
 };
 use serde::Serialize;
 
+use crate::media::Voice;
+
 /// Everything that a window shows. Field names are camelCase in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -313,6 +315,16 @@ pub(crate) fn level(warning: &Warning) -> WarningLevel {
         | Warning::FalseCard
         | Warning::Foreign => WarningLevel::Danger,
         _ => WarningLevel::Notice,
+    }
+}
+
+/// Whether what comes under somebody's name is his own.
+pub(crate) fn voice(voice: Voice) -> ViewVoice {
+    match voice {
+        Voice::Pending => ViewVoice::Pending,
+        Voice::Verified => ViewVoice::Verified,
+        Voice::Unverified => ViewVoice::Unverified,
+        Voice::Forged => ViewVoice::Forged,
     }
 }
 

@@ -8,7 +8,7 @@ use super::trust::Mark;
 use crate::frames::OWN_TILE;
 use crate::view::{
     self, InviteView, KnockView, LeftView, MeView, MeetingView, MemberView, PolicyView, ViewPhase,
-    ViewRole, ViewTrust, ViewVoice,
+    ViewRole, ViewTrust,
 };
 
 impl Driver {
@@ -120,8 +120,8 @@ impl Driver {
             trust: mark.trust,
             known_as: mark.known_as,
             silent: member.silent,
-            voice: ViewVoice::Pending,
-            missing_key: false,
+            voice: view::voice(self.media.voice(member.device)),
+            missing_key: !member.is_me && self.media.lacks_key(member.device),
             muted: member.media.muted,
             camera: member.media.camera,
             speaking: !member.is_me && self.media.is_speaking(member.device),

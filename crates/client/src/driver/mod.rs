@@ -315,6 +315,10 @@ impl Driver {
             }
             MediaEvent::Up => tracing::debug!("the media relay is connected"),
             MediaEvent::Down(reason) => tracing::debug!(reason, "the media relay is gone"),
+            MediaEvent::KeyMissing(device) => {
+                self.input(Input::Command(Wish::KeyMissing(device)));
+            }
+            MediaEvent::Forged(device) => self.warn_of_forgery(device),
             MediaEvent::Warning(text) => self.warn(text),
             MediaEvent::SavingFailed => self.input(Input::Command(Wish::Leave)),
         }

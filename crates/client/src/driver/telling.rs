@@ -108,6 +108,8 @@ impl Driver {
         let snapshot = self.snapshot();
         if let Some(policy) = &snapshot.policy {
             let rules = view::policy(policy);
+            self.media.set_secrecy(rules.high_secrecy);
+            self.media.set_strict(rules.strict);
             self.send(ClientEvent::Rules(rules)).await;
         }
     }
@@ -200,6 +202,21 @@ impl Driver {
             })
             .await;
         }
+    }
+
+    /// What media found out: not the meeting's state, but as grave as any warning.
+    pub(super) fn warn_of_forgery(&mut self, device: DeviceId) {
+        let snapshot = self.snapshot();
+        let member = snapshot
+            .members
+            .iter()
+            .find(|member| member.device == device);
+        let name = member.and_then(|member| member.name.as_ref());
+        let name = name.map_or("somebody here", |name| name.as_str());
+        let text = format!(
+            "Somebody else's picture and sound were sent under {name}'s name. They are muted."
+        );
+        self.warn_at(WarningLevel::Danger, text);
     }
 
     pub(super) fn warn(&mut self, text: String) {

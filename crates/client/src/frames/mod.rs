@@ -61,7 +61,8 @@ pub struct FrameHub {
 }
 
 impl FrameHub {
-    pub(crate) fn push(&self, tile: u32, packet: &VideoPacket) {
+    /// Takes in a picture. Gives whether it can be drawn: before the first key frame none can.
+    pub(crate) fn push(&self, tile: u32, packet: &VideoPacket) -> bool {
         let mut all = self.lock();
         all.last = all.last.wrapping_add(1);
         let number = all.last;
@@ -69,7 +70,8 @@ impl FrameHub {
         if packet.key || frames.len() >= MAX_FRAMES {
             frames.clear();
         }
-        if packet.key || !frames.is_empty() {
+        let can_be_drawn = packet.key || !frames.is_empty();
+        if can_be_drawn {
             frames.push_back(Frame {
                 number,
                 width: packet.width.into(),
@@ -81,6 +83,13 @@ impl FrameHub {
         drop(all);
         self.raw.push(tile, packet, &self.arrived);
         self.arrived.notify_waiters();
+        can_be_drawn
+    }
+
+    /// Whether the last picture of a tile could not be decoded here. Windows that decode
+    /// themselves do not tell.
+    pub(crate) fn is_stuck(&self, tile: u32) -> bool {
+        self.raw.is_stuck(tile)
     }
 
     pub(crate) fn remove(&self, tile: u32) {

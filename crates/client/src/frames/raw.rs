@@ -1,7 +1,7 @@
 //! Pictures for a window that cannot decode: one decoder for each tile, begun when the window
 //! first asks for raw pictures. Only the newest picture of a tile is kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,8 @@ pub(super) struct RawTiles {
 #[derive(Default)]
 struct Pictures {
     last: u32,
+    /// Tiles whose decoder failed and has given no picture since.
+    stuck: BTreeSet<u32>,
     newest: BTreeMap<u32, Frame>,
 }
 
@@ -45,7 +47,13 @@ impl RawTiles {
 
     pub(super) fn remove(&self, tile: u32) {
         lock(&self.decoders).remove(&tile);
-        lock(&self.pictures).newest.remove(&tile);
+        let mut pictures = lock(&self.pictures);
+        pictures.newest.remove(&tile);
+        pictures.stuck.remove(&tile);
+    }
+
+    pub(super) fn is_stuck(&self, tile: u32) -> bool {
+        lock(&self.pictures).stuck.contains(&tile)
     }
 
     /// The pictures after number `after`. To ask is to want them from now on.
@@ -66,10 +74,16 @@ impl RawTiles {
         let pictures = self.pictures.clone();
         std::thread::spawn(move || match VideoDecoder::new() {
             Ok(decoder) => decode(decoder, &queue, |picture| {
-                lock(&pictures).put(tile, picture);
+                match picture {
+                    Some(picture) => lock(&pictures).put(tile, picture),
+                    None => drop(lock(&pictures).stuck.insert(tile)),
+                }
                 arrived.notify_waiters();
             }),
-            Err(error) => tracing::error!(%error, "pictures cannot be decoded"),
+            Err(error) => {
+                tracing::error!(%error, "pictures cannot be decoded");
+                lock(&pictures).stuck.insert(tile);
+            }
         });
         packets
     }
@@ -85,24 +99,31 @@ impl Pictures {
             flags: FLAG_KEY | FLAG_RAW,
             payload: picture.i420.into(),
         };
+        self.stuck.remove(&tile);
         self.newest.insert(tile, frame);
     }
 }
 
-/// Runs until the tile is removed.
-fn decode(mut decoder: VideoDecoder, queue: &Receiver<VideoPacket>, mut show: impl FnMut(Picture)) {
+/// Runs until the tile is removed. Shows every picture, and nothing for one that was not to be
+/// decoded.
+fn decode(
+    mut decoder: VideoDecoder,
+    queue: &Receiver<VideoPacket>,
+    mut show: impl FnMut(Option<Picture>),
+) {
     loop {
         match queue.recv_timeout(POLL) {
             Ok(packet) => {
                 if let Err(error) = decoder.push(&packet) {
                     tracing::debug!(%error, "a picture could not be decoded");
+                    show(None);
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
         while let Some(picture) = decoder.try_picture() {
-            show(picture);
+            show(Some(picture));
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What came from each sender, counted where it happens and read once a second.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::OpenError;
 
+use super::guard::Voice;
+use super::missing::MissingKey;
 use crate::event::TrackReport;
 
 /// Latencies kept between two readings.
@@ -16,6 +18,21 @@ const MAX_LATENCIES: usize = 512;
 pub(crate) struct Figures {
     pub(crate) audio: TrackFigures,
     pub(crate) video: TrackFigures,
+    /// Signatures over the other two.
+    pub(super) auth: TrackFigures,
+    pub(super) missing_key: MissingKey,
+    /// Whether the relay announces anything of this sender.
+    announced: AtomicBool,
+}
+
+impl Figures {
+    pub(super) fn set_announced(&self, announced: bool) {
+        self.announced.store(announced, Relaxed);
+    }
+
+    pub(super) fn is_announced(&self) -> bool {
+        self.announced.load(Relaxed)
+    }
 }
 
 /// Counters of one kind of track.
@@ -27,9 +44,14 @@ pub(crate) struct TrackFigures {
     missed: AtomicU64,
     decoded: AtomicU64,
     bytes: AtomicU64,
+    verified: AtomicU64,
+    unverified: AtomicU64,
+    forged: AtomicU64,
     latencies_us: Mutex<Vec<u64>>,
     last_read: Mutex<Option<(Instant, u64)>>,
     last_opened: Mutex<Option<Instant>>,
+    last_taken: Mutex<Option<Instant>>,
+    last_failed: Mutex<Option<Instant>>,
 }
 
 impl TrackFigures {
@@ -56,6 +78,23 @@ impl TrackFigures {
 
     pub(crate) fn damaged(&self) {
         self.failed.fetch_add(1, Relaxed);
+        *lock(&self.last_failed) = Some(Instant::now());
+    }
+
+    /// Counts an opened frame by what was known of its sender when it came.
+    pub(super) fn judged(&self, voice: Voice) {
+        let count = match voice {
+            Voice::Pending => return,
+            Voice::Verified => &self.verified,
+            Voice::Unverified => &self.unverified,
+            Voice::Forged => &self.forged,
+        };
+        count.fetch_add(1, Relaxed);
+    }
+
+    /// Takes in that a frame was handed on to be shown.
+    pub(super) fn taken(&self) {
+        *lock(&self.last_taken) = Some(Instant::now());
     }
 
     pub(crate) fn decoded(&self, latency_us: u64) {
@@ -67,13 +106,23 @@ impl TrackFigures {
     }
 
     /// Whether a frame opened within `limit`.
-    pub(crate) fn is_alive(&self, limit: Duration) -> bool {
-        lock(&self.last_opened).is_some_and(|at| at.elapsed() < limit)
+    pub(super) fn opens(&self, limit: Duration) -> bool {
+        is_within(&self.last_opened, limit)
     }
 
-    /// Whether frames arrive whose keys are missing, and none that opens.
-    pub(crate) fn lacks_keys(&self) -> bool {
-        self.missed.load(Relaxed) > 0 && self.opened.load(Relaxed) == 0
+    /// Whether a frame was handed on within `limit`.
+    pub(super) fn is_taken(&self, limit: Duration) -> bool {
+        is_within(&self.last_taken, limit)
+    }
+
+    /// Whether a frame was damaged or forged within `limit`.
+    pub(super) fn fails(&self, limit: Duration) -> bool {
+        is_within(&self.last_failed, limit)
+    }
+
+    /// Whether a frame was ever handed on.
+    pub(super) fn has_begun(&self) -> bool {
+        lock(&self.last_taken).is_some()
     }
 
     pub(crate) fn report(&self) -> TrackReport {
@@ -85,6 +134,9 @@ impl TrackFigures {
             missed: self.missed.load(Relaxed),
             played: self.decoded.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
+            verified: self.verified.load(Relaxed),
+            unverified: self.unverified.load(Relaxed),
+            forged: self.forged.load(Relaxed),
             concealed_ms: 0,
             bitrate_bps: self.bitrate_bps(),
             latency_p50_ms: quantile_ms(&latencies, 0.5),
@@ -111,6 +163,10 @@ pub(super) fn quantile_ms(values_us: &[u64], quantile: f64) -> Option<f64> {
     sorted.sort_unstable();
     let index = (sorted.len().checked_sub(1)? as f64 * quantile).round() as usize;
     Some(sorted[index] as f64 / 1000.0)
+}
+
+fn is_within(at: &Mutex<Option<Instant>>, limit: Duration) -> bool {
+    lock(at).is_some_and(|at| at.elapsed() < limit)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

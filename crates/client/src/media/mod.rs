@@ -1,17 +1,29 @@
 //! Media between the engine of this computer and the relay.
 //!
 //! `plane` is what the driver holds. `session` keeps the connection to the relay and decides what
-//! to read; `publishing` seals and writes what the microphone and `camera` give; `receiving` reads
-//! and opens; `keys` gives each track of each sender its opener; `figures` counts.
+//! to read. Outwards: `publishing` seals, signs and writes to `writers` what the microphone and
+//! `camera` give, as far as `discretion` allows, in sizes by `padding`. Inwards: `receiving` reads
+//! and opens; `keys` gives each track of each sender its opener; `guard` tells whether the sender
+//! is who it seems, `missing` whether its key is missing, `tile` what to say of its picture;
+//! `figures` counts. `judging` answers the driver's questions about all this.
 
 mod camera;
+mod discretion;
 mod figures;
+mod guard;
+mod judging;
 mod keys;
+mod missing;
+mod padding;
+mod peers;
 mod plane;
 mod publishing;
 mod receiving;
 mod session;
+mod tile;
 mod tracks;
+mod writers;
 
 pub(crate) use figures::Figures;
+pub(crate) use guard::Voice;
 pub(crate) use plane::{MediaEvent, MediaPlane};

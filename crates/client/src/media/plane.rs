@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use conclave_e2ee::{Leaf, MediaEpoch, Track};
 use conclave_media::audio::{AudioEngine, AudioOptions, MicrophoneSource, SourceId};
@@ -11,8 +12,10 @@ use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::discretion::Discretion;
 use super::figures::{Figures, quantile_ms};
 use super::keys::Keyring;
+use super::peers::{Peer, Peers};
 use super::publishing::{Order, Publisher};
 use super::receiving::Screen;
 use super::session::Session;
@@ -25,8 +28,6 @@ use crate::saving::Recorder;
 
 /// Orders and events that wait at the most.
 const QUEUE: usize = 64;
-/// A picture that came within this time counts as present.
-const PICTURE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What media asks of, or tells, the driver.
 #[derive(Debug)]
@@ -36,6 +37,12 @@ pub(crate) enum MediaEvent {
     Up,
     Down(String),
     Warning(String),
+    /// Somebody else's frames came under this member's name, and both its tracks are muted. Told
+    /// once until ten seconds have passed without another.
+    Forged(DeviceId),
+    /// Frames of this member have come for a second and none opens for want of a key. Told every
+    /// two seconds until one does.
+    KeyMissing(DeviceId),
     /// A recording cannot be written on; why is known when the plane stops.
     SavingFailed,
 }
@@ -46,35 +53,15 @@ pub(super) struct Grant {
     pub(super) token: String,
 }
 
-/// A member whose media is wanted.
-#[derive(Clone)]
-pub(crate) struct Peer {
-    pub(crate) device: DeviceId,
-    pub(crate) leaf: Leaf,
-    pub(crate) tile: u32,
-    pub(crate) name: Option<String>,
-    pub(super) figures: Arc<Figures>,
-}
-
-impl Peer {
-    pub(super) fn source(&self) -> SourceId {
-        SourceId(self.tile.into())
-    }
-}
-
-/// This device and everyone else in the meeting.
-pub(super) struct Peers {
-    pub(super) me: DeviceId,
-    pub(super) others: Vec<Peer>,
-}
-
 pub(crate) struct MediaPlane {
     engine: Arc<AudioEngine>,
-    keyring: Arc<Keyring>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) discretion: Arc<Discretion>,
+    pub(super) relay_is_up: Arc<AtomicBool>,
     orders: mpsc::Sender<Order>,
     grants: Option<mpsc::Sender<Grant>>,
-    peers: watch::Sender<Arc<Peers>>,
-    screen: Screen,
+    pub(super) peers: watch::Sender<Arc<Peers>>,
+    pub(super) screen: Screen,
     recorder: Option<Arc<Recorder>>,
     /// A file that begins once somebody is there to hear it.
     held_back: Option<MicrophoneSource>,
@@ -116,7 +103,15 @@ impl MediaPlane {
         }
         let (orders, orders_in) = mpsc::channel(QUEUE);
         let own = preview.then(|| hub.clone());
-        let mut publisher = Publisher::new(orders_in, sound, events.clone(), own, devices.camera);
+        let discretion = Arc::<Discretion>::default();
+        let mut publisher = Publisher::new(
+            orders_in,
+            sound,
+            events.clone(),
+            own,
+            devices.camera,
+            discretion.clone(),
+        );
         publisher.open_camera().await?;
         let screen = Screen {
             size: watch_size,
@@ -131,6 +126,8 @@ impl MediaPlane {
         let plane = Self {
             engine: Arc::new(engine),
             keyring: Arc::new(Keyring::new()),
+            discretion,
+            relay_is_up: Arc::default(),
             orders,
             grants: None,
             peers: watch::channel(Arc::new(nobody)).0,
@@ -159,6 +156,7 @@ impl MediaPlane {
             grants: granted,
             peers: self.peers.subscribe(),
             screen: self.screen.clone(),
+            is_up: self.relay_is_up.clone(),
         };
         self.session = Some(tokio::spawn(session.run()));
     }
@@ -252,15 +250,12 @@ impl MediaPlane {
 
     pub(crate) fn tile(&self, device: DeviceId) -> u32 {
         let peers = self.peers.borrow();
-        peers
-            .others
-            .iter()
-            .find(|peer| peer.device == device)
-            .map_or(0, |peer| peer.tile)
+        peers.find(device).map_or(0, |peer| peer.tile)
     }
 
     pub(crate) fn set_muted(&self, muted: bool) {
         self.engine.set_muted(muted);
+        self.discretion.set_muted(muted);
     }
 
     pub(crate) async fn set_camera(&self, on: bool) {
@@ -297,23 +292,6 @@ impl MediaPlane {
         self.engine
             .source_stats(source)
             .is_some_and(|stats| stats.speaking)
-    }
-
-    /// What is wrong with a member's picture, if it should be there.
-    pub(crate) fn problem(&self, device: DeviceId, name: &str) -> Option<String> {
-        let peers = self.peers.borrow();
-        let figures = &peers
-            .others
-            .iter()
-            .find(|peer| peer.device == device)?
-            .figures;
-        if figures.video.is_alive(PICTURE_PATIENCE) {
-            return None;
-        }
-        Some(match figures.video.lacks_keys() {
-            true => format!("{name}'s key has not arrived. Asking again."),
-            false => format!("{name}'s picture has not arrived yet."),
-        })
     }
 
     /// Figures of everyone, since the last reading.

@@ -2,20 +2,27 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use conclave_e2ee::{FrameMeta, Sealer, SealingEpoch, Track};
+use conclave_e2ee::{Attestor, FrameMeta, Sealer, SealingEpoch, Track};
 use conclave_media::audio::AudioPacket;
+use conclave_media::clock::now_us;
 use conclave_media::video::{CameraSource, Size, VideoError, VideoPacket};
-use conclave_transport::{Broadcast, Delivery, PublishError, TrackOptions, TrackWriter};
 use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::camera::{Camera, Given};
+use super::discretion::{Discretion, MuteGate};
+use super::padding::pad;
 use super::plane::MediaEvent;
 use super::tracks;
+use super::writers::Writers;
 use crate::frames::{FrameHub, OWN_TILE};
 use crate::wait::until;
+
+/// How often the frames sent since are signed.
+const SIGN_EVERY: Duration = Duration::from_millis(200);
 
 /// What the publisher is told.
 pub(super) enum Order {
@@ -31,45 +38,6 @@ pub(super) enum Order {
     Camera(bool),
 }
 
-/// The tracks of one media session.
-pub(super) struct Writers {
-    /// Withdrawn with the session.
-    _broadcast: Broadcast,
-    audio: TrackWriter,
-    audio_groups: TrackWriter,
-    video: Vec<(Size, TrackWriter)>,
-}
-
-impl Writers {
-    pub(super) fn new(mut broadcast: Broadcast) -> Result<Self, PublishError> {
-        let audio = |name, delivery| TrackOptions {
-            name,
-            delivery,
-            priority: tracks::AUDIO_PRIORITY,
-            max_age: tracks::AUDIO_MAX_AGE,
-        };
-        let sound = broadcast.track(audio(tracks::AUDIO, Delivery::Datagrams))?;
-        let sound_groups = broadcast.track(audio(tracks::AUDIO_GROUPS, Delivery::Groups))?;
-        let mut video = Vec::new();
-        for size in Size::ALL {
-            let writer = broadcast.track(TrackOptions {
-                name: tracks::video_name(size),
-                delivery: Delivery::Groups,
-                priority: tracks::video_priority(size),
-                max_age: tracks::VIDEO_MAX_AGE,
-            })?;
-            video.push((size, writer));
-        }
-        broadcast.announce()?;
-        Ok(Self {
-            _broadcast: broadcast,
-            audio: sound,
-            audio_groups: sound_groups,
-            video,
-        })
-    }
-}
-
 /// Owns the sealers and the camera.
 pub(super) struct Publisher {
     orders: mpsc::Receiver<Order>,
@@ -80,11 +48,15 @@ pub(super) struct Publisher {
     /// Sizes of which a frame was not sent, and whether a key frame has been asked for since.
     gaps: HashMap<Size, bool>,
     sealers: Vec<Sealer>,
+    attestor: Attestor,
+    discretion: Arc<Discretion>,
+    gate: MuteGate,
     coming: Option<(SealingEpoch, Instant)>,
     writers: Option<Box<Writers>>,
 }
 
-const TRACKS: [Track; 4] = [
+const TRACKS: [Track; 5] = [
+    Track::AUTH,
     Track::AUDIO,
     Track::VIDEO_LOW,
     Track::VIDEO_MEDIUM,
@@ -98,6 +70,7 @@ impl Publisher {
         events: mpsc::Sender<MediaEvent>,
         preview: Option<Arc<FrameHub>>,
         source: CameraSource,
+        discretion: Arc<Discretion>,
     ) -> Self {
         let wanted = match preview {
             Some(_) => vec![Size::Low],
@@ -112,6 +85,9 @@ impl Publisher {
             camera: Camera::new(source, wanted),
             gaps: HashMap::new(),
             sealers,
+            attestor: Attestor::new(),
+            discretion,
+            gate: MuteGate::default(),
             coming: None,
             writers: None,
         }
@@ -129,6 +105,8 @@ impl Publisher {
 
     /// Runs until the orders end.
     pub(super) async fn run(mut self) {
+        let mut signing = interval(SIGN_EVERY);
+        signing.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             let change = self.coming.as_ref().map(|(_, at)| *at);
             tokio::select! {
@@ -138,7 +116,8 @@ impl Publisher {
                     None => return,
                 },
                 () = until(change) => self.change_keys(),
-                Some(packet) = self.sound.recv() => self.send_sound(&packet),
+                _ = signing.tick() => self.send_signatures(),
+                Some(packet) = self.sound.recv() => self.send_sound(packet),
                 given = self.camera.next() => match given {
                     Given::Picture(packet) => self.send_picture(&packet),
                     Given::Trouble(error) => self.warn(error.to_string()),
@@ -171,6 +150,10 @@ impl Publisher {
         let Some((mut keys, _)) = self.coming.take() else {
             return;
         };
+        // First the key that signs: it must know an epoch before frames are sealed in it.
+        if let Some(key) = keys.attest_key() {
+            self.attestor.install(key);
+        }
         for (track, sealer) in TRACKS.into_iter().zip(&mut self.sealers) {
             let installed = keys.take(track).map(|key| sealer.install(key));
             if !matches!(installed, Some(Ok(()))) {
@@ -189,7 +172,11 @@ impl Publisher {
     fn seal(&mut self, track: Track, meta: &FrameMeta<'_>, plaintext: &[u8]) -> Option<Bytes> {
         let mut sealed = Vec::with_capacity(plaintext.len() + 64);
         match self.sealer(track)?.seal(meta, plaintext, &mut sealed) {
-            Ok(()) => Some(sealed.into()),
+            Ok(()) => {
+                // Passes over the track of signatures itself.
+                self.attestor.note(&sealed);
+                Some(sealed.into())
+            }
             Err(error) => {
                 tracing::error!(%error, "a frame could not be sealed and was not sent");
                 None
@@ -197,26 +184,58 @@ impl Publisher {
         }
     }
 
-    fn send_sound(&mut self, packet: &AudioPacket) {
+    fn send_sound(&mut self, packet: AudioPacket) {
         if self.writers.is_none() {
             return;
         }
-        let meta = FrameMeta {
-            track: tracks::AUDIO,
-            group: 0,
-            frame: 0,
-        };
-        let Some(sealed) = self.seal(Track::AUDIO, &meta, &packet.encode()) else {
+        let capture_us = packet.capture_us;
+        let Some(sealed) = self.seal_sound(packet) else {
             return;
         };
         let Some(writers) = &mut self.writers else {
             return;
         };
         let written = [
-            writers.audio.write(sealed.clone(), packet.capture_us, true),
-            writers.audio_groups.write(sealed, packet.capture_us, true),
+            writers.audio.write(sealed.clone(), capture_us, true),
+            writers.audio_groups.write(sealed, capture_us, true),
         ];
         let _ = note(written);
+    }
+
+    fn seal_sound(&mut self, packet: AudioPacket) -> Option<Bytes> {
+        let packet = self.gate.pass(&self.discretion, packet)?;
+        let meta = FrameMeta {
+            track: tracks::AUDIO,
+            group: 0,
+            frame: 0,
+        };
+        self.seal(Track::AUDIO, &meta, &packet.encode())
+    }
+
+    /// Signs what was sent since the last time.
+    fn send_signatures(&mut self) {
+        while self.writers.is_some()
+            && let Some(batch) = self.attestor.batch()
+        {
+            let _ = self.write_signatures(&batch);
+        }
+    }
+
+    fn write_signatures(&mut self, batch: &[u8]) -> Option<()> {
+        let (group, frame) = self.writers.as_ref()?.auth.next_position(true);
+        let sealed = self.seal_signatures(batch, group, frame)?;
+        let written = self.writers.as_mut()?.auth.write(sealed, now_us(), true);
+        note([written])
+    }
+
+    fn seal_signatures(&mut self, batch: &[u8], group: u64, frame: u64) -> Option<Bytes> {
+        let meta = FrameMeta {
+            track: tracks::AUTH,
+            group,
+            frame,
+        };
+        let padded = pad(batch, self.discretion.batch_room());
+        self.seal(Track::AUTH, &meta, &padded)
     }
 
     fn send_picture(&mut self, packet: &VideoPacket) {
@@ -253,7 +272,8 @@ impl Publisher {
             group,
             frame,
         };
-        let sealed = self.seal(tracks::video_track(packet.size), &meta, &packet.encode())?;
+        let padded = pad(&packet.encode(), self.discretion.picture_room());
+        let sealed = self.seal(tracks::video_track(packet.size), &meta, &padded)?;
         let written =
             self.writers.as_mut()?.video[place]
                 .1
@@ -270,4 +290,100 @@ fn note<const N: usize>(written: [Result<(), conclave_transport::WriteError>; N]
         all = None;
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use conclave_e2ee::{Group, LinkSecret, Pseudonym};
+
+    use super::*;
+
+    /// Sounds until the frame counter takes two bytes, as it does for the next 22 minutes: it is
+    /// the one part of a sealed packet whose length changes, and it says how long somebody has
+    /// been here.
+    const WARM_UP: u32 = 256;
+
+    fn publisher() -> (Publisher, Arc<Discretion>) {
+        let discretion = Arc::<Discretion>::default();
+        let (sound, orders) = (mpsc::channel(1).1, mpsc::channel(1).1);
+        let mut publisher = Publisher::new(
+            orders,
+            sound,
+            mpsc::channel(1).0,
+            None,
+            CameraSource::Off,
+            discretion.clone(),
+        );
+        let link = LinkSecret::generate().unwrap();
+        let mut group = Group::create(Pseudonym([1; 16]), &link, b"policy").unwrap();
+        let keys = group.media_epoch().unwrap().sealing;
+        publisher.obey(Order::Keys(keys, Instant::now()));
+        (publisher, discretion)
+    }
+
+    /// Lengths on the wire of so many packets, each with sound of so many bytes; none for a packet
+    /// that is not sent.
+    fn lengths(publisher: &mut Publisher, packets: u32, sound: usize) -> Vec<Option<usize>> {
+        (0..packets)
+            .map(|seq| AudioPacket {
+                seq,
+                capture_us: 0,
+                payload: vec![0xAB; sound].into(),
+                redundant: (sound > 10).then(|| vec![0xCD; sound].into()),
+            })
+            .map(|packet| publisher.seal_sound(packet).map(|sealed| sealed.len()))
+            .collect()
+    }
+
+    #[test]
+    fn under_high_secrecy_speech_silence_and_mute_have_one_length_and_one_rate() {
+        let (mut publisher, discretion) = publisher();
+        discretion.set_high(true);
+        lengths(&mut publisher, WARM_UP, 80);
+        let mut seen = lengths(&mut publisher, 100, 80);
+        seen.extend(lengths(&mut publisher, 100, 3));
+        discretion.set_muted(true);
+        seen.extend(lengths(&mut publisher, 100, 3));
+        discretion.set_muted(false);
+        seen.extend(lengths(&mut publisher, 100, 60));
+        assert_eq!(seen.len(), 400);
+        let different: BTreeSet<_> = seen.into_iter().collect();
+        assert_eq!(different.len(), 1, "{different:?}");
+        assert!(different.iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn under_standard_secrecy_a_muted_microphone_sends_nothing() {
+        let (mut publisher, discretion) = publisher();
+        lengths(&mut publisher, WARM_UP, 80);
+        let speech = lengths(&mut publisher, 50, 80);
+        discretion.set_muted(true);
+        let fading = lengths(&mut publisher, 20, 3);
+        assert!(fading.iter().flatten().all(|len| speech[0] == Some(*len)));
+        assert_eq!(lengths(&mut publisher, 100, 3), [None; 100]);
+        discretion.set_muted(false);
+        assert_eq!(lengths(&mut publisher, 50, 80), speech);
+    }
+
+    #[test]
+    fn signatures_under_high_secrecy_do_not_tell_how_much_was_sent() {
+        let (mut publisher, discretion) = publisher();
+        let mut signed = |high: bool| -> BTreeSet<usize> {
+            discretion.set_high(high);
+            [1, 5, 11, 40]
+                .map(|packets| {
+                    lengths(&mut publisher, packets, 80);
+                    let batch = publisher.attestor.batch().expect("frames to sign");
+                    assert_eq!(publisher.attestor.batch(), None);
+                    let sealed = publisher.seal_signatures(&batch, 0, 0);
+                    // The group stands outside, and the counter's length was explained above.
+                    sealed.expect("keys").len() / 16
+                })
+                .into()
+        };
+        assert_eq!(signed(true).len(), 1);
+        assert_eq!(signed(false).len(), 4);
+    }
 }

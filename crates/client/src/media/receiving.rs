@@ -10,7 +10,9 @@ use conclave_transport::{Delivery, ReceivedFrame, Relay, SubscribeOptions, Track
 use tokio::sync::{mpsc, watch};
 
 use super::figures::{Figures, TrackFigures};
-use super::keys::SharedOpener;
+use super::guard::{Guard, Voice};
+use super::keys::{Released, SharedOpener};
+use super::padding;
 use super::plane::MediaEvent;
 use super::tracks;
 use crate::frames::FrameHub;
@@ -18,6 +20,9 @@ use crate::saving::Recorder;
 
 /// Pause before a track that ended is asked for again.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// How often the absence of signatures is looked for.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// How long a wish for a key frame may take before it is said again.
 const KEY_FRAME_PATIENCE: Duration = Duration::from_millis(500);
@@ -31,6 +36,8 @@ pub(super) struct Sender {
     pub(super) source: SourceId,
     pub(super) tile: u32,
     pub(super) figures: Arc<Figures>,
+    pub(super) guard: Arc<Guard>,
+    pub(super) hub: Arc<FrameHub>,
     pub(super) installed: watch::Receiver<u64>,
     pub(super) events: mpsc::Sender<MediaEvent>,
 }
@@ -55,6 +62,7 @@ pub(super) async fn sound(sender: Sender, opener: SharedOpener, engine: Arc<Audi
             frame: 0,
         },
         begin: None,
+        is_signed: true,
         count: &sender.figures.audio,
         opener,
     };
@@ -87,24 +95,84 @@ pub(super) async fn picture(sender: Sender, opener: SharedOpener, screen: Screen
         place: own_place,
         // A sender encodes what somebody asks for, and a decoder starts at a key frame.
         begin: Some(track),
+        is_signed: true,
         count: &sender.figures.video,
         opener,
     };
     let film = Film::default();
-    let show = |plaintext: &[u8]| match VideoPacket::decode(plaintext) {
-        Ok(packet) => {
-            if film.breaks_at(&packet) {
+    let read = |padded: &[u8]| VideoPacket::decode(padding::strip(padded)?).ok();
+    let show = |padded: &[u8]| match read(padded) {
+        Some(packet) => {
+            if film.breaks_at(&packet, screen.hub.is_stuck(sender.tile)) {
                 let wish = MediaEvent::WantKeyFrame(sender.device, track);
                 let _ = sender.events.try_send(wish);
             }
             if let Some(recorder) = &screen.recorder {
                 recorder.picture(sender.device, packet.clone());
             }
-            screen.hub.push(sender.tile, &packet);
+            if screen.hub.push(sender.tile, &packet) {
+                sender.figures.video.taken();
+            }
         }
-        Err(_) => sender.figures.video.damaged(),
+        None => sender.figures.video.damaged(),
     };
     feed.follow(&sender, show).await;
+}
+
+/// Reads a sender's signatures, and looks for their absence, until the session ends.
+pub(super) async fn signatures(sender: Sender, opener: SharedOpener) {
+    let feed = Feed {
+        name: tracks::AUTH,
+        options: SubscribeOptions {
+            delivery: Delivery::Groups,
+            priority: tracks::AUTH_PRIORITY,
+            max_age: tracks::AUTH_MAX_AGE,
+        },
+        place: own_place,
+        begin: None,
+        is_signed: false,
+        count: &sender.figures.auth,
+        opener,
+    };
+    let believe = |padded: &[u8]| {
+        let judged = padding::strip(padded).map(|batch| sender.guard.batch(Instant::now(), batch));
+        match judged {
+            Some(Ok(())) => sender.react(sender.guard.voice(Instant::now())),
+            Some(Err(error)) => tracing::debug!(%error, "a batch of signatures is of no use"),
+            None => sender.figures.auth.damaged(),
+        }
+    };
+    let look = async {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            sender.react(sender.guard.voice(Instant::now()));
+        }
+    };
+    tokio::join!(feed.follow(&sender, believe), look);
+}
+
+impl Sender {
+    /// Acts on who speaks under this name: at once, and once for each period of forgery.
+    fn react(&self, voice: Voice) {
+        if !self.guard.is_heard(voice) {
+            // Also what was shown before: it may be the forgery.
+            self.hub.remove(self.tile);
+        }
+        self.guard
+            .raise_alarm(|| self.tell(MediaEvent::Forged(self.device)));
+    }
+
+    /// Never waits: whoever would make room may be waiting for what this task delivers.
+    fn tell(&self, event: MediaEvent) -> bool {
+        self.events.try_send(event).is_ok()
+    }
+
+    fn lacks_key(&self, error: &OpenError) {
+        let (now, missing) = (Instant::now(), &self.figures.missing_key);
+        if missing.shut(now, error) && self.tell(MediaEvent::KeyMissing(self.device)) {
+            missing.asked(now);
+        }
+    }
 }
 
 /// Finds the places where a film cannot be followed without a key frame.
@@ -119,11 +187,11 @@ struct Course {
 }
 
 impl Film {
-    /// Whether a key frame is to be asked for: frames are missing before this one, and the last
-    /// wish is old enough to have been lost.
-    fn breaks_at(&self, packet: &VideoPacket) -> bool {
+    /// Whether a key frame is to be asked for: frames are missing before this one or the decoder is
+    /// stuck, and the last wish is old enough to have been lost.
+    fn breaks_at(&self, packet: &VideoPacket, stuck: bool) -> bool {
         let mut course = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if packet.key || course.next == Some(packet.seq) {
+        if packet.key || (!stuck && course.next == Some(packet.seq)) {
             course.next = Some(packet.seq.wrapping_add(1));
             return false;
         }
@@ -145,6 +213,8 @@ struct Feed<'a> {
     place: fn(&'static str, &ReceivedFrame) -> FrameMeta<'static>,
     /// A track that begins with a key frame, which is asked for.
     begin: Option<Track>,
+    /// Whether its sender signs for each frame.
+    is_signed: bool,
     count: &'a TrackFigures,
     opener: SharedOpener,
 }
@@ -170,29 +240,25 @@ impl Feed<'_> {
                     let wish = MediaEvent::WantKeyFrame(sender.device, track);
                     let _ = sender.events.send(wish).await;
                 }
-                self.read(reader, sender.installed.clone(), &take).await;
+                self.read(sender, reader, &take).await;
             }
             tokio::time::sleep(RETRY).await;
         }
     }
 
     /// Reads one subscription to its end.
-    async fn read(
-        &self,
-        mut reader: TrackReader,
-        mut installed: watch::Receiver<u64>,
-        take: &impl Fn(&[u8]),
-    ) {
+    async fn read(&self, sender: &Sender, mut reader: TrackReader, take: &impl Fn(&[u8])) {
+        let mut installed = sender.installed.clone();
         let mut plaintext = Vec::new();
         loop {
             tokio::select! {
                 frame = reader.recv() => match frame {
                     Ok(Some(frame)) => {
                         self.count.arrived(frame.payload.len());
-                        plaintext.clear();
                         let place = (self.place)(self.name, &frame);
-                        let outcome = self.opener.open(&place, &frame.payload, &mut plaintext);
-                        self.settle(outcome.map(|()| &plaintext[..]), take);
+                        let outcome = self.opener.open(place, &frame.payload, &mut plaintext);
+                        let outcome = outcome.map(|()| &plaintext[..]);
+                        self.settle(sender, &frame.payload, outcome, take);
                     }
                     Ok(None) => return,
                     Err(error) => {
@@ -204,21 +270,38 @@ impl Feed<'_> {
                     if changed.is_err() {
                         return;
                     }
-                    for outcome in self.opener.take_ready() {
-                        self.settle(outcome.as_deref().map_err(|error| *error), take);
+                    for Released { sealed, outcome } in self.opener.take_ready() {
+                        let outcome = outcome.as_deref().map_err(|error| *error);
+                        self.settle(sender, &sealed, outcome, take);
                     }
                 }
             }
         }
     }
 
-    fn settle(&self, outcome: Result<&[u8], OpenError>, take: &impl Fn(&[u8])) {
-        match outcome {
-            Ok(plaintext) => {
-                self.count.opened();
-                take(plaintext);
+    fn settle(
+        &self,
+        sender: &Sender,
+        sealed: &[u8],
+        outcome: Result<&[u8], OpenError>,
+        take: &impl Fn(&[u8]),
+    ) {
+        let plaintext = match outcome {
+            Ok(plaintext) => plaintext,
+            Err(error) => {
+                self.count.shut(&error);
+                return sender.lacks_key(&error);
             }
-            Err(error) => self.count.shut(&error),
+        };
+        self.count.opened();
+        sender.figures.missing_key.opened();
+        if self.is_signed {
+            let voice = sender.guard.note(Instant::now(), sealed);
+            self.count.judged(voice);
+            if !sender.guard.is_heard(voice) {
+                return sender.react(voice);
+            }
         }
+        take(plaintext);
     }
 }

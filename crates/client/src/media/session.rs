@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use conclave_e2ee::Track;
 use conclave_media::audio::AudioEngine;
 use conclave_transport::{BroadcastUpdate, ConnectError, Relay};
 use conclave_wire::DeviceId;
@@ -12,10 +14,12 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::keys::Keyring;
-use super::plane::{Grant, MediaEvent, Peer, Peers};
-use super::publishing::{Order, Writers};
+use super::peers::{Peer, Peers};
+use super::plane::{Grant, MediaEvent};
+use super::publishing::Order;
 use super::receiving::{self, Screen, Sender};
 use super::tracks::video_track;
+use super::writers::Writers;
 use crate::options::ServerAddress;
 use crate::randomness;
 
@@ -33,6 +37,8 @@ pub(super) struct Session {
     pub(super) grants: mpsc::Receiver<Grant>,
     pub(super) peers: watch::Receiver<Arc<Peers>>,
     pub(super) screen: Screen,
+    /// Whether the relay is connected now.
+    pub(super) is_up: Arc<AtomicBool>,
 }
 
 /// The tasks that read one sender; they end when this is dropped.
@@ -88,8 +94,10 @@ impl Session {
             Ok(writers) => drop(self.orders.send(Order::Relay(Box::new(writers))).await),
             Err(error) => tracing::warn!(%error, "nothing can be published"),
         }
+        self.is_up.store(true, Relaxed);
         let _ = self.screen.events.send(MediaEvent::Up).await;
         let reason = self.read_all(&relay, me).await;
+        self.is_up.store(false, Relaxed);
         let _ = self.orders.send(Order::NoRelay).await;
         let _ = self.screen.events.send(MediaEvent::Down(reason)).await;
     }
@@ -135,6 +143,8 @@ impl Session {
                     .is_some_and(|route| *route == readers.broadcast)
         });
         for peer in &peers.others {
+            peer.figures
+                .set_announced(routes.contains_key(&peer.device));
             if let Some(route) = routes.get(&peer.device)
                 && !readers.contains_key(&peer.device)
             {
@@ -151,20 +161,18 @@ impl Session {
             source: peer.source(),
             tile: peer.tile,
             figures: peer.figures.clone(),
+            guard: self.keyring.guard(peer.leaf),
+            hub: self.screen.hub.clone(),
             installed: self.keyring.watch(),
             events: self.screen.events.clone(),
         };
+        let opener = |track| self.keyring.opener(peer.leaf, track);
+        let (auth, audio) = (opener(Track::AUTH), opener(Track::AUDIO));
+        let video = opener(video_track(self.screen.size));
         let mut tasks = JoinSet::new();
-        let opener = self.keyring.opener(peer.leaf, conclave_e2ee::Track::AUDIO);
-        tasks.spawn(receiving::sound(
-            sender.clone(),
-            opener,
-            self.engine.clone(),
-        ));
-        let opener = self
-            .keyring
-            .opener(peer.leaf, video_track(self.screen.size));
-        tasks.spawn(receiving::picture(sender, opener, self.screen.clone()));
+        tasks.spawn(receiving::signatures(sender.clone(), auth));
+        tasks.spawn(receiving::sound(sender.clone(), audio, self.engine.clone()));
+        tasks.spawn(receiving::picture(sender, video, self.screen.clone()));
         Readers {
             broadcast: route.to_owned(),
             leaf: peer.leaf,

@@ -10,11 +10,18 @@ pub(super) const AUDIO: &str = "audio";
 /// The same packets, one group each, for readers whose connection carries no datagrams.
 pub(super) const AUDIO_GROUPS: &str = "audio.g";
 
+/// The sender's signatures over its sound and pictures.
+pub(super) const AUTH: &str = "auth";
+
 /// Sound goes first, then small pictures before large ones.
 pub(super) const AUDIO_PRIORITY: u8 = 200;
+/// Small, and everything else looks doubtful without them.
+pub(super) const AUTH_PRIORITY: u8 = 190;
 
 /// Older sound than this is of no use to a listener.
 pub(super) const AUDIO_MAX_AGE: Duration = Duration::from_millis(400);
+/// What was said longer ago has been called unverified by now.
+pub(super) const AUTH_MAX_AGE: Duration = Duration::from_secs(1);
 /// A picture this far behind is skipped up to the next key frame.
 pub(super) const VIDEO_MAX_AGE: Duration = Duration::from_millis(800);
 

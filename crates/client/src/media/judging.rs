@@ -1,0 +1,64 @@
+//! What the driver asks about members: who speaks under their names, and why a tile is dark.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use conclave_wire::DeviceId;
+
+use super::guard::Voice;
+use super::plane::MediaPlane;
+use super::tile::Tile;
+
+/// A picture that came within this time counts as present.
+const PICTURE_PATIENCE: Duration = Duration::from_secs(3);
+
+impl MediaPlane {
+    /// High secrecy: sound goes out at one rate, muted or not, and pictures in few sizes.
+    /// Standard: a muted microphone sends nothing.
+    pub(crate) fn set_secrecy(&self, high: bool) {
+        self.discretion.set_high(high);
+    }
+
+    /// Strict: who is unverified is muted, not only marked.
+    pub(crate) fn set_strict(&self, strict: bool) {
+        self.keyring.set_strict(strict);
+    }
+
+    /// Who speaks under a member's name.
+    pub(crate) fn voice(&self, device: DeviceId) -> Voice {
+        match self.peers.borrow().find(device) {
+            Some(peer) => self.keyring.guard(peer.leaf).voice(Instant::now()),
+            None => Voice::Pending,
+        }
+    }
+
+    /// Whether frames of a member come whose key this device lacks.
+    pub(crate) fn lacks_key(&self, device: DeviceId) -> bool {
+        self.peers
+            .borrow()
+            .find(device)
+            .is_some_and(|peer| peer.figures.missing_key.is_missing(Instant::now()))
+    }
+
+    /// What is wrong with a member's picture, if it should be there.
+    pub(crate) fn problem(&self, device: DeviceId, name: &str) -> Option<String> {
+        let peers = self.peers.borrow();
+        let peer = peers.find(device)?;
+        let (now, video) = (Instant::now(), &peer.figures.video);
+        let guard = self.keyring.guard(peer.leaf);
+        let voice = guard.voice(now);
+        let tile = Tile {
+            voice,
+            is_heard: guard.is_heard(voice),
+            lacks_key: peer.figures.missing_key.is_missing(now),
+            relay_is_up: self.relay_is_up.load(Relaxed),
+            announced: peer.figures.is_announced(),
+            shown: video.is_taken(PICTURE_PATIENCE),
+            ever_shown: video.has_begun(),
+            stuck: self.screen.hub.is_stuck(peer.tile),
+            opens: video.opens(PICTURE_PATIENCE),
+            fails: video.fails(PICTURE_PATIENCE),
+        };
+        tile.problem(name)
+    }
+}

@@ -1,0 +1,37 @@
+//! Who is in the meeting, as media sees it.
+
+use std::sync::Arc;
+
+use conclave_e2ee::Leaf;
+use conclave_media::audio::SourceId;
+use conclave_wire::DeviceId;
+
+use super::figures::Figures;
+
+/// A member whose media is wanted.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) device: DeviceId,
+    pub(crate) leaf: Leaf,
+    pub(crate) tile: u32,
+    pub(crate) name: Option<String>,
+    pub(super) figures: Arc<Figures>,
+}
+
+impl Peer {
+    pub(super) fn source(&self) -> SourceId {
+        SourceId(self.tile.into())
+    }
+}
+
+/// This device and everyone else in the meeting.
+pub(super) struct Peers {
+    pub(super) me: DeviceId,
+    pub(super) others: Vec<Peer>,
+}
+
+impl Peers {
+    pub(super) fn find(&self, device: DeviceId) -> Option<&Peer> {
+        self.others.iter().find(|peer| peer.device == device)
+    }
+}

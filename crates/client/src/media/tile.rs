@@ -1,0 +1,198 @@
+//! Why a tile shows no picture, in words: no tile is black without them.
+
+use super::guard::Voice;
+
+/// What is known about the picture of a member whose camera is on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tile {
+    pub(super) voice: Voice,
+    /// Whether that voice is heard and seen under the rules in force.
+    pub(super) is_heard: bool,
+    pub(super) lacks_key: bool,
+    /// The connection to the relay.
+    pub(super) relay_is_up: bool,
+    /// Whether the relay announces the member's tracks.
+    pub(super) announced: bool,
+    /// A picture was handed to the window lately, or ever.
+    pub(super) shown: bool,
+    pub(super) ever_shown: bool,
+    /// The decoder of this program failed and has not recovered.
+    pub(super) stuck: bool,
+    /// Frames opened lately.
+    pub(super) opens: bool,
+    /// Frames came lately that were damaged or forged.
+    pub(super) fails: bool,
+}
+
+impl Tile {
+    /// What to write on the tile; nothing while it shows a picture.
+    pub(super) fn problem(&self, name: &str) -> Option<String> {
+        if let Some(muted) = self.muted(name) {
+            return Some(muted);
+        }
+        if self.shown && !self.stuck {
+            return None;
+        }
+        Some(if self.lacks_key {
+            format!("Waiting for {name}'s key; asked again.")
+        } else if !self.relay_is_up {
+            "The connection for sound and pictures is broken. Connecting again.".into()
+        } else if !self.announced {
+            format!("{name} is not sending yet. Waiting for the first picture.")
+        } else if self.stuck {
+            format!("{name}'s picture could not be decoded. Asked for a fresh one.")
+        } else if self.fails {
+            format!("{name}'s picture arrives damaged. It is not shown.")
+        } else if self.opens {
+            format!("{name}'s picture is about to begin. Asked for a whole one.")
+        } else if self.ever_shown {
+            format!("{name}'s picture has stopped. Waiting for more.")
+        } else {
+            format!("{name}'s picture has not arrived yet.")
+        })
+    }
+
+    fn muted(&self, name: &str) -> Option<String> {
+        match self.voice {
+            _ if self.is_heard => None,
+            Voice::Forged => Some(format!(
+                "Somebody else's picture and sound were sent under {name}'s name. They are muted."
+            )),
+            _ => Some(format!(
+                "{name}'s signatures have not arrived, so that picture and sound may be somebody \
+                 else's. This meeting mutes them."
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FINE: Tile = Tile {
+        voice: Voice::Verified,
+        is_heard: true,
+        lacks_key: false,
+        relay_is_up: true,
+        announced: true,
+        shown: true,
+        ever_shown: true,
+        stuck: false,
+        opens: true,
+        fails: false,
+    };
+
+    fn words(tile: Tile) -> String {
+        tile.problem("Ana").expect("no tile is black without words")
+    }
+
+    #[test]
+    fn a_tile_with_a_picture_needs_no_words() {
+        assert_eq!(FINE.problem("Ana"), None);
+        let unverified = Tile {
+            voice: Voice::Unverified,
+            ..FINE
+        };
+        assert_eq!(unverified.problem("Ana"), None);
+    }
+
+    #[test]
+    fn what_is_muted_says_so_whatever_else_is_true() {
+        let forged = Tile {
+            voice: Voice::Forged,
+            is_heard: false,
+            lacks_key: true,
+            ..FINE
+        };
+        assert!(words(forged).starts_with("Somebody else's picture"));
+        let strict = Tile {
+            voice: Voice::Unverified,
+            is_heard: false,
+            ..FINE
+        };
+        assert!(words(strict).contains("This meeting mutes them."));
+    }
+
+    #[test]
+    fn every_way_to_show_nothing_has_its_own_words() {
+        let dark = Tile {
+            shown: false,
+            ..FINE
+        };
+        let silent = Tile {
+            opens: false,
+            ..dark
+        };
+        let states = [
+            (
+                Tile {
+                    lacks_key: true,
+                    ..silent
+                },
+                "Waiting for Ana's key; asked again.",
+            ),
+            (
+                Tile {
+                    relay_is_up: false,
+                    ..silent
+                },
+                "Connecting again.",
+            ),
+            (
+                Tile {
+                    announced: false,
+                    ..silent
+                },
+                "not sending yet",
+            ),
+            (
+                Tile {
+                    stuck: true,
+                    ..FINE
+                },
+                "could not be decoded",
+            ),
+            (
+                Tile {
+                    fails: true,
+                    ..silent
+                },
+                "damaged",
+            ),
+            (dark, "about to begin"),
+            (silent, "has stopped"),
+            (
+                Tile {
+                    ever_shown: false,
+                    ..silent
+                },
+                "has not arrived yet",
+            ),
+        ];
+        for (tile, expected) in states {
+            assert!(words(tile).contains(expected), "{}", words(tile));
+        }
+    }
+
+    #[test]
+    fn no_combination_leaves_a_black_tile_without_words() {
+        for bits in 0..1 << 8 {
+            let bit = |n: u8| bits >> n & 1 == 1;
+            let tile = Tile {
+                voice: Voice::Pending,
+                is_heard: true,
+                lacks_key: bit(0),
+                relay_is_up: bit(1),
+                announced: bit(2),
+                shown: bit(3),
+                ever_shown: bit(4),
+                stuck: bit(5),
+                opens: bit(6),
+                fails: bit(7),
+            };
+            let shows = tile.shown && !tile.stuck;
+            assert_eq!(tile.problem("Ana").is_none(), shows, "{tile:?}");
+        }
+    }
+}
