@@ -72,6 +72,7 @@ export class ScriptedBackend implements Backend {
   setCamera = (on: boolean): Promise<void> => this.#note("setCamera", on);
   dismissWarning = (id: number): Promise<void> => this.#note("dismissWarning", id);
   leave = (): Promise<void> => this.#note("leave");
+  endMeeting = (): Promise<void> => this.#note("endMeeting");
   close = (): Promise<void> => this.#note("close");
   frames = (_after: number, _raw: boolean, signal: AbortSignal): Promise<ArrayBuffer> =>
     new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("stopped"))));

@@ -98,6 +98,8 @@ export interface Backend {
   dismissWarning(id: number): Promise<void>;
   /** Leaves from any phase; the last snapshot says `left`. */
   leave(): Promise<void>;
+  /** Ends the meeting for everyone (host). */
+  endMeeting(): Promise<void>;
   /** Forgets the meeting: back to Home, devices released. */
   close(): Promise<void>;
 

@@ -143,6 +143,10 @@ export class FakeBackend implements Backend {
     this.#edit({ phase: "left", members: [], knocks: [], left: { reason: "You left the meeting." } });
   }
 
+  async endMeeting(): Promise<void> {
+    await this.leave();
+  }
+
   async close(): Promise<void> {
     this.#stop();
     this.#set(null);

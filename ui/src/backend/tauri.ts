@@ -87,6 +87,10 @@ export class TauriBackend implements Backend {
     return invoke("leave");
   }
 
+  endMeeting(): Promise<void> {
+    return invoke("end_meeting");
+  }
+
   close(): Promise<void> {
     return invoke("close");
   }

@@ -100,6 +100,7 @@ export class Session {
   setMuted = (muted: boolean): Promise<void> => this.#try(() => this.#backend.setMuted(muted));
   setCamera = (on: boolean): Promise<void> => this.#try(() => this.#backend.setCamera(on));
   leave = (): Promise<void> => this.#try(() => this.#backend.leave());
+  endMeeting = (): Promise<void> => this.#try(() => this.#backend.endMeeting());
   close = (): Promise<void> => this.#try(() => this.#backend.close());
 
   /** Everybody but those whose key changed: each of them needs a look of its own. */

@@ -233,6 +233,10 @@ impl Driver {
                 self.input(Input::Command(view::media_command(self.muted, self.camera)));
             }
             Command::DismissWarning(id) => self.warnings.retain(|warning| warning.id != id),
+            // A server of our own goes with us, and the meeting with it.
+            Command::Leave if self.sidecar.is_some() => {
+                self.input(Input::Command(Wish::End));
+            }
             Command::Leave => self.input(Input::Command(Wish::Leave)),
             Command::End => self.input(Input::Command(Wish::End)),
         }

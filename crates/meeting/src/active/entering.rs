@@ -122,7 +122,7 @@ impl Active {
             pulse: Pulse::default(),
             keeper: Doorkeeper::default(),
             desk: None,
-            is_leaving: false,
+            leaves_by: None,
             change: Change::Begun,
         })
     }

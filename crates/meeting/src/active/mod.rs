@@ -81,8 +81,8 @@ pub(crate) struct Active {
     keeper: Doorkeeper,
     /// Present with hosts and co-hosts only.
     desk: Option<Desk>,
-    /// The host goes as soon as somebody else is one.
-    is_leaving: bool,
+    /// The host goes as soon as somebody else is one, and at this time in any case.
+    leaves_by: Option<Instant>,
     change: Change,
 }
 
@@ -133,9 +133,11 @@ impl Active {
     /// What every input may have made possible.
     fn after(&mut self, context: &mut Context, now: Instant) -> Flow {
         self.step(context, now);
-        match self.is_leaving && self.has_another_host(context) {
-            true => self.farewell(context, &Content::Leave),
-            false => Flow::Stay,
+        match self.leaves_by {
+            Some(at) if at <= now || self.has_another_host(context) => {
+                self.farewell(context, &Content::Leave)
+            }
+            _ => Flow::Stay,
         }
     }
 
@@ -305,7 +307,7 @@ impl Active {
 
     pub(crate) fn deadline(&self, context: &Context) -> Option<Instant> {
         if self.standing != Standing::Attached {
-            return None;
+            return self.leaves_by;
         }
         let keeps_door = self.desk.is_some();
         let commits = self
@@ -321,7 +323,8 @@ impl Active {
         let link = self.keeper.link_ends_at;
         let pulse = self.pulse.deadline(context.device);
         let echoes = self.echoes.deadline();
-        let all = [commits, absence, succession, link, pulse, echoes];
+        let leave = self.leaves_by;
+        let all = [commits, absence, succession, link, pulse, echoes, leave];
         all.into_iter().flatten().min()
     }
 

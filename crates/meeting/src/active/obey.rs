@@ -1,6 +1,6 @@
 //! What the person at this computer wants.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use conclave_wire::{ClientMessage, DeviceId};
 
@@ -12,6 +12,9 @@ use crate::context::Context;
 use crate::event::{Command, Event, LeftReason, Warning};
 use crate::policy::Role;
 use crate::signal::Signal;
+
+/// How long a leaving host waits for his heir to be one.
+const HAND_OVER: Duration = Duration::from_secs(3);
 
 impl Active {
     pub(super) fn obey(&mut self, context: &mut Context, now: Instant, command: Command) -> Flow {
@@ -55,7 +58,7 @@ impl Active {
                 let track = track.number();
                 self.signal(context, Signal::KeyFrame { device, track });
             }
-            Command::Leave => return self.leave_or_hand_over(context),
+            Command::Leave => return self.leave_or_hand_over(context, now),
             Command::End if self.role(context.device) == Role::Host => {
                 return self.farewell(context, &Content::End);
             }
@@ -65,14 +68,14 @@ impl Active {
     }
 
     /// The last host does not leave the others without one, if there is anybody to follow him.
-    fn leave_or_hand_over(&mut self, context: &mut Context) -> Flow {
+    fn leave_or_hand_over(&mut self, context: &mut Context, now: Instant) -> Flow {
         if self.role(context.device) < Role::Host || self.has_another_host(context) {
             return self.farewell(context, &Content::Leave);
         }
         let heir = self.heir(context);
         match heir {
-            Some(heir) if !self.is_leaving => {
-                self.is_leaving = true;
+            Some(heir) if self.leaves_by.is_none() => {
+                self.leaves_by = Some(now + HAND_OVER);
                 self.commits.want_rule(RuleWish::Role(heir, Role::Host));
                 Flow::Stay
             }
