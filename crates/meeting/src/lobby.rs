@@ -39,7 +39,12 @@ impl Lobby {
         self.retry_at
     }
 
-    pub(crate) fn handle(mut self, context: &mut Context, now: Instant, input: Input) -> State {
+    pub(crate) fn handle(
+        mut self: Box<Self>,
+        context: &mut Context,
+        now: Instant,
+        input: Input,
+    ) -> State {
         match input {
             Input::LinkUp if self.described.is_none() => look(context),
             Input::LinkDown => self.retry_at = None,
@@ -69,7 +74,10 @@ impl Lobby {
         }
         match (self.wants_in && context.link_up, self.described.take()) {
             (true, Some(described)) => Joining::knock(context, described),
-            (_, described) => State::Lobby(Self { described, ..self }),
+            (_, described) => {
+                self.described = described;
+                State::Lobby(self)
+            }
         }
     }
 

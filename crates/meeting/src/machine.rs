@@ -21,7 +21,7 @@ use crate::snapshot::{Change, Phase, Snapshot};
 
 /// The state that the machine is in; consumed on every input.
 pub(crate) enum State {
-    Lobby(Lobby),
+    Lobby(Box<Lobby>),
     Joining(Box<Joining>),
     Active(Box<Active>),
     Recovering(Recovering),
@@ -96,7 +96,7 @@ impl Meeting {
         let context = Context::new(identity, link, media, entropy);
         Self {
             context,
-            state: State::Lobby(Lobby::default()),
+            state: State::Lobby(Box::default()),
         }
     }
 
