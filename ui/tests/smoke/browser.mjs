@@ -91,6 +91,9 @@ export const OVERLAYS = {
 
 /** Opens an overlay on its screen. A narrow window opens its people first. */
 export async function openOverlay(page, [, ...way]) {
+  // Whether people are shown is known once the page stands: on a busy machine that takes a moment.
+  await page.getByTestId("status").first().waitFor({ state: "attached" });
+  await page.waitForTimeout(400);
   const people = page.getByTestId("people");
   const unasked = (await people.count()) > 0 && (await people.getAttribute("aria-expanded")) === "false";
   await press(page, ...(unasked && way[0] !== "security-control" ? ["people"] : []), ...way);
