@@ -15,7 +15,7 @@ pub(super) struct Echoes {
 }
 
 impl Echoes {
-    pub(super) fn expect(&mut self, now: Instant, message: Vec<u8>) {
+    pub(super) fn await_echo(&mut self, now: Instant, message: Vec<u8>) {
         if self.sent.len() == MAX_ECHOES {
             self.sent.pop_front();
         }

@@ -257,7 +257,7 @@ impl Active {
             .and_then(|message| context.seal.seal(Purpose::Application, 0, &message));
         let Some(sealed) = sealed else { return };
         if let Some(now) = context.now {
-            self.echoes.expect(now, sealed.clone());
+            self.echoes.await_echo(now, sealed.clone());
         }
         if let Ok(message) = Blob::new(sealed) {
             context.send(ClientMessage::Publish { message });
