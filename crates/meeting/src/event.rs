@@ -247,9 +247,6 @@ pub enum LeftReason {
     /// The host removed us.
     #[error("The host removed you from the meeting.")]
     Removed,
-    /// The service says we were removed, which it cannot prove.
-    #[error("The server says that you were removed from the meeting.")]
-    RemovedByServer,
     /// The service never had this meeting.
     #[error(
         "The server does not know this meeting: it has not begun, is over, or the link is of another server. Ask the host for a new link."

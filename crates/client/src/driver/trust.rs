@@ -114,7 +114,7 @@ impl Driver {
     }
 
     /// Somebody is in: recorded on first use. A changed key is recorded beside the old one only
-    /// when the person at this computer let it in or verified it.
+    /// when the person at this computer has verified it.
     pub(super) fn meet(&self, device: DeviceId) {
         let Some((key, name)) = self.people.shown(device) else {
             return;
