@@ -99,6 +99,15 @@ impl Candidate {
     pub fn leaf_key(&self) -> [u8; 32] {
         self.signer.public()
     }
+
+    /// Signs `msg` with the leaf's key for the purpose named by `domain`, as
+    /// [`crate::Group::sign`] does for a member.
+    ///
+    /// # Errors
+    /// [`CryptoFailure`] when the library fails.
+    pub fn sign(&self, domain: &str, msg: &[u8]) -> Result<[u8; 64], CryptoFailure> {
+        self.signer.sign_for(domain, msg)
+    }
 }
 
 impl VerifiedKeyPackage {

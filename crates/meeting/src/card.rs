@@ -1,10 +1,12 @@
-//! Identity cards: who a device belongs to, signed by the device's long-term key and shown to
-//! members only.
+//! Identity cards: who a device belongs to, signed by the device's long-term key and by the leaf,
+//! and shown to members only.
 //!
 //! A card binds a name and a device key to one leaf of one group, so that nobody can show it as
-//! his own: it names the meeting, the MLS group, the leaf's signature key and the KeyPackage.
+//! his own: it names the meeting, the MLS group, the leaf's signature key and the KeyPackage. Both
+//! sides of the bond sign: without the leaf's word somebody could claim another's leaf as his, and
+//! with it what its owner says and sends.
 
-use conclave_e2ee::{DeviceKey, VerifiedKeyPackage, verify_device};
+use conclave_e2ee::{CryptoFailure, DeviceKey, VerifiedKeyPackage, verify_device, verify_leaf};
 use conclave_wire::{DeviceId, MeetingId};
 use serde::{Deserialize, Serialize};
 
@@ -26,11 +28,12 @@ pub(crate) struct Card {
     pub(crate) key_package_hash: [u8; 32],
 }
 
-/// A card and its signature; nothing in it is to be believed before [`SignedCard::verify`].
+/// A card and its signatures; nothing in it is to be believed before [`SignedCard::verify`].
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct SignedCard {
     card: Card,
-    signature: Vec<u8>,
+    by_device: Vec<u8>,
+    by_leaf: Vec<u8>,
 }
 
 /// What a knock carries, sealed to the host.
@@ -52,22 +55,30 @@ pub(crate) enum CardError {
 }
 
 impl SignedCard {
-    pub(crate) fn sign(card: Card, key: &DeviceKey) -> Option<Self> {
-        let signature = key
-            .sign(DOMAIN, &postcard::to_allocvec(&card).ok()?)
-            .to_vec();
-        Some(Self { card, signature })
+    /// Signs a card with the device's key, and by `leaf` with the key that the card names.
+    pub(crate) fn sign(
+        card: Card,
+        key: &DeviceKey,
+        leaf: impl FnOnce(&str, &[u8]) -> Result<[u8; 64], CryptoFailure>,
+    ) -> Option<Self> {
+        let bytes = postcard::to_allocvec(&card).ok()?;
+        let by_device = key.sign(DOMAIN, &bytes).to_vec();
+        let by_leaf = leaf(DOMAIN, &bytes).ok()?.to_vec();
+        Some(Self {
+            card,
+            by_device,
+            by_leaf,
+        })
     }
 
-    /// The card, if its device key signed it and it is of this meeting and group.
+    /// The card, if its device key and its leaf key signed it and it is of this meeting and group.
     pub(crate) fn verify(self, meeting: MeetingId, group_id: &[u8]) -> Result<Card, CardError> {
         let bytes = postcard::to_allocvec(&self.card).map_err(|_| CardError::Malformed)?;
-        let signature = self
-            .signature
-            .as_slice()
-            .try_into()
-            .map_err(|_| CardError::Malformed)?;
-        verify_device(&self.card.device_key, DOMAIN, &bytes, signature)
+        let signature = |bytes: &[u8]| bytes.try_into().map_err(|_| CardError::Malformed);
+        let (by_device, by_leaf) = (signature(&self.by_device)?, signature(&self.by_leaf)?);
+        verify_device(&self.card.device_key, DOMAIN, &bytes, &by_device)
+            .map_err(|_| CardError::Signature)?;
+        verify_leaf(&self.card.leaf_key, DOMAIN, &bytes, &by_leaf)
             .map_err(|_| CardError::Signature)?;
         if self.card.meeting != meeting || self.card.group_id != group_id {
             return Err(CardError::Elsewhere);
@@ -95,5 +106,61 @@ impl KnockCard {
             true => Ok((self.card, card, key_package)),
             false => Err(CardError::Elsewhere),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use conclave_e2ee::{Candidate, LinkSecret, Pseudonym};
+
+    use super::*;
+
+    const MEETING: MeetingId = MeetingId([3; 16]);
+
+    fn candidate() -> Candidate {
+        Candidate::new(Pseudonym([4; 16]), &LinkSecret::generate().unwrap()).unwrap()
+    }
+
+    fn card_of(candidate: &Candidate, key: &DeviceKey) -> Card {
+        Card {
+            name: "Ana".parse().unwrap(),
+            device_key: key.public(),
+            meeting: MEETING,
+            group_id: vec![5; 16],
+            device: DeviceId([4; 16]),
+            leaf_key: candidate.leaf_key(),
+            key_package_hash: candidate.key_package_hash(),
+        }
+    }
+
+    #[test]
+    fn a_card_is_believed_when_device_and_leaf_signed_it() {
+        let (key, leaf) = (DeviceKey::generate().unwrap(), candidate());
+        let card = card_of(&leaf, &key);
+        let signed = SignedCard::sign(card.clone(), &key, |d, m| leaf.sign(d, m)).unwrap();
+        assert!(signed.clone().verify(MEETING, &[5; 16]) == Ok(card));
+        let elsewhere = signed.clone().verify(MeetingId([9; 16]), &[5; 16]);
+        assert!(elsewhere == Err(CardError::Elsewhere));
+        assert!(signed.verify(MEETING, &[9; 16]) == Err(CardError::Elsewhere));
+    }
+
+    #[test]
+    fn nobody_claims_a_leaf_that_is_another_ones() {
+        let (key, leaf, own) = (DeviceKey::generate().unwrap(), candidate(), candidate());
+        let claim = card_of(&leaf, &key);
+        let signed = SignedCard::sign(claim, &key, |d, m| own.sign(d, m)).unwrap();
+        assert!(signed.verify(MEETING, &[5; 16]) == Err(CardError::Signature));
+    }
+
+    #[test]
+    fn nobody_claims_a_device_key_that_is_another_ones() {
+        let (key, own, leaf) = (
+            DeviceKey::generate().unwrap(),
+            DeviceKey::generate().unwrap(),
+            candidate(),
+        );
+        let claim = card_of(&leaf, &key);
+        let signed = SignedCard::sign(claim, &own, |d, m| leaf.sign(d, m)).unwrap();
+        assert!(signed.verify(MEETING, &[5; 16]) == Err(CardError::Signature));
     }
 }

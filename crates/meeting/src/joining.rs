@@ -57,7 +57,8 @@ impl Joining {
             leaf_key: candidate.leaf_key(),
             key_package_hash: key_package.hash(),
         };
-        let card = SignedCard::sign(own.clone(), &context.identity.key)?;
+        let by_leaf = |domain: &str, msg: &[u8]| candidate.sign(domain, msg);
+        let card = SignedCard::sign(own.clone(), &context.identity.key, by_leaf)?;
         Some(Self {
             described,
             candidate,

@@ -9,8 +9,7 @@ use conclave_meeting::{
 };
 use conclave_wire::{Admission, Blob, CommitBlob, DeviceId, Entry, EntryBody, List, ServerMessage};
 use sim::mallory::{
-    LeafKey, Mallory, Purpose, SignedCard, extensions, fresh, key_package, outer_seal, stale,
-    unchecked,
+    LeafKey, Mallory, Purpose, extensions, fresh, key_package, outer_seal, stale, unchecked,
 };
 use sim::people::World;
 
@@ -312,7 +311,7 @@ fn a_knock_under_a_members_pseudonym_is_refused() {
     let device = world.device(BEN);
     let mut card = mallory.card();
     card.device = device;
-    let card = SignedCard::sign(card, &mallory.device_key);
+    let card = mallory.signs(card);
     let card = Blob::new(mallory.sealed(card, device)).unwrap();
     world.slip(ANA, ServerMessage::Knock { device, card });
     let warned = Event::Warning(Warning::BadKnock);
@@ -327,7 +326,7 @@ fn another_ones_card_is_refused_at_the_door() {
     let mut mallory = Mallory::looks(&mut world, &link);
     // She has somebody's signed card, but not the key that signed it: it fits no leaf of hers.
     let somebody = Mallory::looks(&mut world, &link);
-    let card = SignedCard::sign(somebody.card(), &somebody.device_key);
+    let card = somebody.signs(somebody.card());
     let answers = mallory.knocks_with(&mut world, card);
     assert!(answers.contains(&ServerMessage::Refused), "{answers:?}");
     goes_on(&mut world, &link, &[]);
@@ -509,7 +508,7 @@ fn a_participant_cannot_give_another_a_name() {
     card.name = "Director".into();
     card.device = ben;
     card.leaf_key = mallory.leaf_key_at(leaf);
-    let card = SignedCard::sign(card, &mallory.device_key);
+    let card = mallory.signs(card);
     const CARDS: u8 = 0;
     let media = (false, true);
     let mut message = vec![CARDS];

@@ -43,7 +43,8 @@ impl Active {
             leaf_key: own.leaf_key,
             key_package_hash: [0; 32],
         };
-        let signed = SignedCard::sign(card.clone(), &context.identity.key)?;
+        let by_leaf = |domain: &str, msg: &[u8]| group.sign(domain, msg);
+        let signed = SignedCard::sign(card.clone(), &context.identity.key, by_leaf)?;
         let mut active = Self::new(group, described, lifetime, Standing::Unopened)?;
         active.begun_at = active.group.epoch();
         active.log_epoch = active.begun_at;

@@ -126,7 +126,8 @@ pub struct Card {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SignedCard {
     pub card: Card,
-    pub signature: Vec<u8>,
+    pub by_device: Vec<u8>,
+    pub by_leaf: Vec<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,10 +137,14 @@ struct KnockCard {
 }
 
 impl SignedCard {
-    pub fn sign(card: Card, key: &DeviceKey) -> Self {
+    pub fn sign(card: Card, key: &DeviceKey, leaf: &LeafKey) -> Self {
+        const DOMAIN: &str = "Conclave identity card v1";
         let bytes = postcard::to_allocvec(&card).unwrap();
-        let signature = key.sign("Conclave identity card v1", &bytes).to_vec();
-        Self { card, signature }
+        Self {
+            card,
+            by_device: key.sign(DOMAIN, &bytes).to_vec(),
+            by_leaf: leaf.signs(DOMAIN, &bytes),
+        }
     }
 }
 
@@ -155,6 +160,14 @@ impl LeafKey {
 
     pub fn public(&self) -> [u8; 32] {
         self.0.public_key().as_ref().try_into().unwrap()
+    }
+
+    /// A signature for a purpose of ours (section 1).
+    fn signs(&self, domain: &str, msg: &[u8]) -> Vec<u8> {
+        let length = (domain.len() as u64).to_be_bytes();
+        let kind = b"Conclave leaf signature v1";
+        let signed = [kind.as_slice(), &length, domain.as_bytes(), msg].concat();
+        self.0.sign(&signed).as_ref().to_vec()
     }
 }
 
@@ -322,8 +335,13 @@ impl Mallory {
 
     /// Knocks with a proper card, and is told what the service says to it.
     pub fn knocks(&mut self, world: &mut World) -> Vec<ServerMessage> {
-        let card = SignedCard::sign(self.card(), &self.device_key);
+        let card = self.signs(self.card());
         self.knocks_with(world, card)
+    }
+
+    /// A card under her own keys, whatever it says.
+    pub fn signs(&self, card: Card) -> SignedCard {
+        SignedCard::sign(card, &self.device_key, &self.leaf_key)
     }
 
     pub fn knocks_with(&mut self, world: &mut World, card: SignedCard) -> Vec<ServerMessage> {
