@@ -21,6 +21,8 @@ fn a_stuck_member_comes_back_and_everyone_agrees() {
     let roster = members[0].members();
     let leaf_key = roster[2].leaf_key;
     let info = members[0].group_info().unwrap();
+    let place = stuck.place_of(&info).unwrap();
+    assert_eq!(place, (members[0].epoch(), members[0].transcript_hash()));
     let (mut back, bundle) = stuck
         .resync(&link, &info, |key| {
             assert_eq!(key, leaf_key);

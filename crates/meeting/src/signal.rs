@@ -46,6 +46,26 @@ pub(crate) enum Signal {
         /// The epoch that the sender of this is in.
         epoch: u64,
     },
+    /// The sender stands apart and wants to come back by itself.
+    StateWanted {
+        /// Who is asked.
+        device: DeviceId,
+    },
+    /// The state that was asked for. Sent to one member.
+    State {
+        /// The log's epoch at which it holds.
+        log_epoch: u64,
+        /// GroupInfo with external key and ratchet tree (RFC 9420 §12.4.3).
+        group_info: Vec<u8>,
+    },
+}
+
+impl Beat {
+    /// Whether its sender is in another state at our epoch, or beyond it.
+    pub(crate) fn stands_apart_from(&self, own: &Self) -> bool {
+        self.epoch > own.epoch
+            || (self.epoch == own.epoch && self.authenticator != own.authenticator)
+    }
 }
 
 /// A signal as it travels, inside the outer seal.

@@ -187,16 +187,18 @@ impl MediaPlane {
         let others: Vec<Peer> = others
             .map(|(device, leaf, name)| self.peer(&before, *device, *leaf, name))
             .collect();
-        for gone in before
-            .others
-            .iter()
-            .filter(|old| !others.iter().any(|new| new.device == old.device))
-        {
-            self.engine.remove_source(gone.source());
-            self.screen.hub.remove(gone.tile);
-            self.keyring.forget(gone.leaf);
-            if let Some(recorder) = &self.recorder {
-                recorder.end(gone.device);
+        for old in &before.others {
+            let now = others.iter().find(|new| new.device == old.device);
+            // Who came back at another leaf keeps the tile; keys and replay windows are a leaf's.
+            if now.is_none_or(|now| now.leaf != old.leaf) {
+                self.keyring.forget(old.leaf);
+            }
+            if now.is_none() {
+                self.engine.remove_source(old.source());
+                self.screen.hub.remove(old.tile);
+                if let Some(recorder) = &self.recorder {
+                    recorder.end(old.device);
+                }
             }
         }
         for peer in &others {
@@ -212,12 +214,9 @@ impl MediaPlane {
         leaf: Leaf,
         name: &Option<String>,
     ) -> Peer {
-        match before
-            .others
-            .iter()
-            .find(|peer| peer.device == device && peer.leaf == leaf)
-        {
+        match before.find(device) {
             Some(known) => Peer {
+                leaf,
                 name: name.clone(),
                 ..known.clone()
             },

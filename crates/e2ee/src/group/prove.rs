@@ -2,6 +2,7 @@
 //! the server.
 
 use aws_lc_rs::digest;
+use openmls::group::GroupContext;
 
 use super::{DELIVERY_LABEL, Group, token};
 use crate::{CryptoFailure, SecurityCode, Token32};
@@ -37,8 +38,7 @@ impl Group {
     /// A hash of the confirmed transcript hash (RFC 9420 §8.2), which covers
     /// every commit so far, to compare with other members' in heartbeats.
     pub fn transcript_hash(&self) -> [u8; 32] {
-        let context = self.mls.public_group().group_context();
-        hash(TRANSCRIPT_DOMAIN, context.confirmed_transcript_hash())
+        transcript_hash_of(self.mls.public_group().group_context())
     }
 
     /// What the sender batches of this epoch are bound to: the group and, since
@@ -58,6 +58,10 @@ impl Group {
     pub fn sign(&self, domain: &str, msg: &[u8]) -> Result<[u8; 64], CryptoFailure> {
         self.signer.sign_for(domain, msg)
     }
+}
+
+pub(super) fn transcript_hash_of(context: &GroupContext) -> [u8; 32] {
+    hash(TRANSCRIPT_DOMAIN, context.confirmed_transcript_hash())
 }
 
 fn hash(domain: &[u8], value: &[u8]) -> [u8; 32] {

@@ -21,6 +21,7 @@ use openmls::prelude::{
 use tls_codec::Deserialize;
 
 use super::change::serialize;
+use super::prove::transcript_hash_of;
 use super::{CommitBundle, Group};
 use crate::key_package::{credential, store_link};
 use crate::provider::Provider;
@@ -79,6 +80,19 @@ impl Group {
             .export_group_info(self.provider.crypto(), &self.signer, true)
             .map_err(|_| CryptoFailure)?;
         serialize(&info)
+    }
+
+    /// The epoch that a GroupInfo is of, and the hash of its transcript as
+    /// [`Group::transcript_hash`] gives it. To hold against other members'
+    /// heartbeats before anything is built on it; whether the rest of it holds
+    /// is for [`Group::resync`] to say.
+    ///
+    /// # Errors
+    /// See [`ResyncError`].
+    pub fn place_of(&self, group_info: &[u8]) -> Result<(u64, [u8; 32]), ResyncError> {
+        let info = self.read_group_info(group_info)?;
+        let context = info.group_context();
+        Ok((context.epoch().as_u64(), transcript_hash_of(context)))
     }
 
     /// Makes the external commit by which this member comes back: it removes

@@ -7,7 +7,7 @@ use conclave_e2ee::{Group, KnockKey, Leaf};
 
 use super::desk::Desk;
 use super::standing::Standing;
-use super::{Active, Commits, Doorkeeper, Echoes, Place, Pulse};
+use super::{Active, Commits, Doorkeeper, Echoes, Place, Pulse, Returning};
 use crate::card::{Card, SignedCard};
 use crate::content::Content;
 use crate::context::Context;
@@ -121,6 +121,7 @@ impl Active {
             commits: Commits::default(),
             echoes: Echoes::default(),
             pulse: Pulse::default(),
+            returning: Returning::default(),
             keeper: Doorkeeper::default(),
             desk: None,
             leaves_by: None,

@@ -67,6 +67,10 @@ impl Active {
         if self.commits.is_own(sealed) {
             return self.own_commit_won(context, now, before);
         }
+        if self.returning.is_own(sealed) {
+            return self.came_back(context, now, before);
+        }
+        self.returning.give_up_way();
         let message = match context.seal.open(Purpose::Commit, epoch, sealed) {
             Ok(message) => message,
             Err(_) => {
@@ -100,8 +104,13 @@ impl Active {
             self.refuse_commit(context, summary.committer, violation);
             return Flow::Stay;
         }
+        let returns = summary.resyncs(&members).is_some();
         if summary.removes_me {
-            return Flow::Leave(LeftReason::Removed);
+            // By somebody who has our leaf key and took our place with it, we were not removed.
+            return match returns {
+                true => Flow::Recover,
+                false => Flow::Leave(LeftReason::Removed),
+            };
         }
         let path_by = summary.committer.filter(|_| summary.has_path);
         let change = self.describe(summary);
@@ -140,6 +149,10 @@ impl Active {
     /// Why the code changes, in names; those whose cards have not come yet have none.
     pub(super) fn describe(&self, summary: &CommitSummary) -> Change {
         let name = |device| self.people.name(device).cloned();
+        if summary.enters.is_some() {
+            // A member came back: nobody new is here, and nobody has gone.
+            return Change::Renewed;
+        }
         if !summary.removes.is_empty() {
             let leaves = |leaf: &Leaf| self.device_at(*leaf).and_then(name);
             return Change::Gone(summary.removes.iter().filter_map(leaves).collect());

@@ -12,7 +12,8 @@
 //! `standing` (being known to the service, also after it lost
 //! its memory), `log` (its entries), `commits` and `offers` (changing the group, one step at a
 //! time), `rules` (roles, the door, the link), `desk` (answers to those who knock), `pulse`
-//! (heartbeats, and what silence means) and `echoes` (whether what was sent arrives).
+//! (heartbeats, and what silence means), `returning` (coming back by oneself) and `echoes` (whether
+//! what was sent arrives).
 
 mod commits;
 mod desk;
@@ -22,6 +23,7 @@ mod log;
 mod obey;
 mod offers;
 mod pulse;
+mod returning;
 mod rules;
 mod standing;
 
@@ -35,6 +37,7 @@ use self::commits::Commits;
 use self::desk::Desk;
 use self::echoes::Echoes;
 use self::pulse::Pulse;
+use self::returning::Returning;
 use self::rules::Doorkeeper;
 use self::standing::Standing;
 use crate::content::Content;
@@ -78,6 +81,7 @@ pub(crate) struct Active {
     commits: Commits,
     echoes: Echoes,
     pulse: Pulse,
+    returning: Returning,
     keeper: Doorkeeper,
     /// Present with hosts and co-hosts only.
     desk: Option<Desk>,

@@ -21,7 +21,7 @@ use crate::snapshot::Change;
 
 /// What a commit is made of, before it is one.
 #[derive(Default)]
-struct Draft {
+pub(super) struct Draft {
     admitted: Vec<DeviceId>,
     removed: Vec<DeviceId>,
     rules: usize,
@@ -63,9 +63,11 @@ impl Active {
         }
     }
 
-    /// Whether the log is read as far as the service said that it reaches.
+    /// Whether the log is read as far as the service said that it reaches, and no way back into the
+    /// group is under way.
     pub(super) fn may_offer(&self) -> bool {
         self.standing == Standing::Attached
+            && !self.returning.is_under_way()
             && self.log_epoch >= self.begun_at
             && self.next_seq >= self.read_until.0
     }
@@ -270,7 +272,7 @@ impl Active {
         true
     }
 
-    fn seal_commit(
+    pub(super) fn seal_commit(
         &self,
         context: &Context,
         bundle: CommitBundle,

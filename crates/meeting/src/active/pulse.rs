@@ -8,7 +8,6 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use conclave_e2ee::Pseudonym;
 use conclave_wire::{Blob, ClientMessage, DeviceId};
 
 use super::standing::Standing;
@@ -17,7 +16,8 @@ use crate::context::Context;
 use crate::event::{Event, Output, Warning};
 use crate::policy::Role;
 use crate::seal::{Purpose, SealError};
-use crate::signal::{Beat, Signal, read, sign};
+pub(super) use crate::signal::Beat;
+use crate::signal::{Signal, read, sign};
 
 /// Heartbeats of a small meeting.
 const BEAT: Duration = Duration::from_secs(5);
@@ -108,6 +108,15 @@ impl Pulse {
         self.silent.remove(&device)
     }
 
+    /// The last heartbeats of the others, as far as they are heard.
+    pub(super) fn beats(&self, me: DeviceId) -> Vec<(DeviceId, &Beat)> {
+        self.signs
+            .iter()
+            .filter(|(device, _)| **device != me && !self.silent.contains(*device))
+            .filter_map(|(device, sign)| Some((*device, sign.beat.as_ref()?)))
+            .collect()
+    }
+
     /// When something is to be done next.
     pub(super) fn deadline(&self, me: DeviceId) -> Option<Instant> {
         let beat_at = self.beat_at?;
@@ -141,16 +150,27 @@ impl Pulse {
 impl Active {
     /// Seals and sends a signal to all who are connected.
     pub(super) fn signal(&mut self, context: &mut Context, signal: Signal) {
-        if self.standing != Standing::Attached {
-            return;
-        }
-        let number = self.pulse.next_number();
-        let message = sign(&self.group, context.link.meeting, number, signal)
-            .and_then(|bytes| context.seal.seal(Purpose::Signal, 0, &bytes))
-            .and_then(|sealed| Blob::new(sealed).ok());
-        if let Some(message) = message {
+        let message = self.sealed_signal(context, signal);
+        if let Some(message) = message.and_then(|sealed| Blob::new(sealed).ok()) {
             context.send(ClientMessage::Signal { message });
         }
+    }
+
+    /// Seals and sends a signal, which may be a long one, to one member.
+    pub(super) fn signal_to(&mut self, context: &mut Context, to: DeviceId, signal: Signal) {
+        let message = self.sealed_signal(context, signal);
+        if let Some(message) = message.and_then(|sealed| Blob::new(sealed).ok()) {
+            context.send(ClientMessage::Direct { to, message });
+        }
+    }
+
+    fn sealed_signal(&mut self, context: &Context, signal: Signal) -> Option<Vec<u8>> {
+        if self.standing != Standing::Attached {
+            return None;
+        }
+        let number = self.pulse.next_number();
+        let bytes = sign(&self.group, context.link.meeting, number, signal)?;
+        context.seal.seal(Purpose::Signal, 0, &bytes)
     }
 
     /// Gives a sign of life when it is time, and counts who has not given any.
@@ -176,7 +196,7 @@ impl Active {
         }
     }
 
-    fn own_beat(&self) -> Beat {
+    pub(super) fn own_beat(&self) -> Beat {
         Beat {
             epoch: self.group.epoch(),
             authenticator: self.group.authenticator_hash(),
@@ -185,7 +205,7 @@ impl Active {
         }
     }
 
-    fn beat(&mut self, context: &mut Context) {
+    pub(super) fn beat(&mut self, context: &mut Context) {
         let beat = self.own_beat();
         self.signal(context, Signal::Beat(beat));
     }
@@ -234,9 +254,13 @@ impl Active {
     fn is_astray(&mut self, context: &mut Context, now: Instant) -> Flow {
         if !self.stand_elsewhere(context) {
             self.pulse.astray_since = None;
+            self.returning.is_home();
             return Flow::Stay;
         }
         self.pulse.astray_since = Some(now);
+        if self.asks_for_state(context) {
+            return Flow::Stay;
+        }
         match self.could_be_let_in(context) {
             true => Flow::Recover,
             false => Flow::Stay,
@@ -253,34 +277,13 @@ impl Active {
         })
     }
 
-    /// Whether a host (for those who are none), or most of those who give signs of life, are in
-    /// another state at our epoch or beyond it.
+    /// Whether those who count are in another state at our epoch or beyond it.
     fn stand_elsewhere(&self, context: &Context) -> bool {
         let own = self.own_beat();
-        let elsewhere = |beat: &Beat| {
-            beat.epoch > own.epoch
-                || (beat.epoch == own.epoch && beat.authenticator != own.authenticator)
-        };
-        let mine = self.policy.role(Pseudonym(context.device.0));
-        let mut votes = (0, 0);
-        for (device, sign) in &self.pulse.signs {
-            let Some(beat) = &sign.beat else { continue };
-            if *device == context.device || self.pulse.silent.contains(device) {
-                continue;
-            }
-            let is_elsewhere = elsewhere(beat);
-            let is_host = self.policy.role(Pseudonym(device.0)) == Role::Host;
-            if is_host && is_elsewhere && mine < Role::Host {
-                return true;
-            }
-            votes.0 += usize::from(is_elsewhere);
-            votes.1 += 1;
-        }
-        // A meeting of two hosts has no majority: the one who is behind follows.
-        votes.0 * 2 > votes.1 && (votes.1 > 1 || mine < Role::Host || self.is_behind())
+        self.is_carried(context, |beat| beat.stands_apart_from(&own))
     }
 
-    fn is_behind(&self) -> bool {
+    pub(super) fn is_behind(&self) -> bool {
         let epoch = self.group.epoch();
         self.pulse
             .signs
@@ -328,7 +331,14 @@ impl Active {
             Signal::CardWanted { device } if device == context.device => {
                 self.show_card(context, now);
             }
-            Signal::KeyMissing { .. } | Signal::CardWanted { .. } => {}
+            Signal::StateWanted { device } if device == context.device => {
+                self.show_state(context, now, heard.from);
+            }
+            Signal::State {
+                log_epoch,
+                group_info,
+            } => self.state_came(context, heard.from, log_epoch, &group_info),
+            Signal::KeyMissing { .. } | Signal::CardWanted { .. } | Signal::StateWanted { .. } => {}
         }
     }
 
@@ -346,6 +356,7 @@ impl Active {
             true => drop(self.pulse.astray_since.get_or_insert(now)),
             false => {
                 self.pulse.astray_since = None;
+                self.returning.is_home();
                 self.pulse.forked = forked;
             }
         }

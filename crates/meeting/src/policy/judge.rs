@@ -12,7 +12,7 @@ pub enum Violation {
     /// Not even a commit that can be read: damaged, forged, or made for another state.
     #[error("a change of the group could not be read")]
     Unreadable,
-    /// Somebody outside the group commits himself into it.
+    /// Somebody outside the group commits himself into it, or a member comes back and does more.
     #[error("a stranger tried to enter without being admitted")]
     External,
     /// Somebody without the role adds.
@@ -63,7 +63,11 @@ pub(crate) fn judge(
     members: &[Member],
     policy: &Policy,
 ) -> Result<(), Violation> {
-    let committer = commit.committer.ok_or(Violation::External)?;
+    let Some(committer) = commit.committer else {
+        // A member that stood apart comes back under the key of its leaf, and does nothing else.
+        let returns = commit.resyncs(members).is_some();
+        return returns.then_some(()).ok_or(Violation::External);
+    };
     if commit.other_proposals > 0 {
         return Err(Violation::UnknownProposal);
     }

@@ -302,3 +302,79 @@ fn rules_over_their_bounds_are_not_read() {
         assert_eq!(Policy::decode(&rules.encode().unwrap()), None);
     }
 }
+
+/// Leaf 2 stood apart and comes back under its own name and key.
+fn return_of_2() -> CommitSummary {
+    CommitSummary {
+        committer: None,
+        enters: Some((Pseudonym([2; 16]), [2; 32])),
+        removes: vec![Leaf(2)],
+        link_psks: 1,
+        ..rekey_by(2)
+    }
+}
+
+#[test]
+fn a_member_comes_back_also_through_a_locked_door() {
+    assert_eq!(verdict(&return_of_2()), Ok(()));
+    let locked = verdict_under(|rules| rules.locked = true, &return_of_2());
+    assert_eq!(locked, Ok(()));
+}
+
+#[test]
+fn who_comes_back_does_nothing_else_and_is_nobody_else() {
+    let own = return_of_2();
+    let broken = [
+        CommitSummary {
+            link_psks: 0,
+            ..own.clone()
+        },
+        CommitSummary {
+            link_psks: 2,
+            ..own.clone()
+        },
+        CommitSummary {
+            foreign_psks: 1,
+            ..own.clone()
+        },
+        CommitSummary {
+            other_proposals: 1,
+            ..own.clone()
+        },
+        CommitSummary {
+            removes: Vec::new(),
+            ..own.clone()
+        },
+        CommitSummary {
+            removes: vec![Leaf(1)],
+            ..own.clone()
+        },
+        CommitSummary {
+            removes: vec![Leaf(2), Leaf(1)],
+            ..own.clone()
+        },
+        CommitSummary {
+            changes_policy: policy().encode(),
+            ..own.clone()
+        },
+        CommitSummary {
+            adds: vec![(Pseudonym([9; 16]), [9; 32])],
+            ..own.clone()
+        },
+        CommitSummary {
+            enters: Some((Pseudonym([2; 16]), [7; 32])),
+            ..own.clone()
+        },
+        CommitSummary {
+            enters: Some((Pseudonym([7; 16]), [2; 32])),
+            ..own.clone()
+        },
+        CommitSummary {
+            enters: None,
+            ..own.clone()
+        },
+    ];
+    for commit in broken {
+        assert_eq!(verdict(&commit), Err(Violation::External), "{commit:?}");
+    }
+}

@@ -27,6 +27,8 @@ pub struct Service {
     pub seen: Vec<u8>,
     /// Whether its log holds what no member sent.
     pub was_forged: bool,
+    /// It lets nothing through that one member says to another.
+    pub swallow_direct: bool,
     /// What a lying service would keep to say it again.
     last_welcome: Option<ServerMessage>,
     last_knock: Option<(DeviceId, Blob<MAX_CARD>)>,
@@ -222,6 +224,7 @@ impl Service {
                 let seat = self
                     .meeting
                     .as_ref()
+                    .filter(|_| !self.swallow_direct)
                     .and_then(|table| table.members.get(&to));
                 if let Some(to) = seat.and_then(|seat| seat.line) {
                     self.say(to, ServerMessage::Signal { from, message });

@@ -1,0 +1,193 @@
+//! Coming back by oneself: a member that stands apart from the others enters their epoch by an
+//! external commit (RFC 9420 §12.4.3.2), signed with the key of the leaf that it has. Nobody has
+//! to let it in, for it never left; it keeps its name, its role and its place.
+//!
+//! It needs the others' state, which a member shows it on request. That state is believed only if
+//! it is where a host, or most of the meeting, say by their signed heartbeats that they stand:
+//! somebody who was removed while this device heard nothing could make a group of his own.
+
+use std::time::{Duration, Instant};
+
+use conclave_e2ee::Group;
+use conclave_wire::{ClientMessage, Commit, DeviceId};
+
+use super::offers::Draft;
+use super::pulse::Beat;
+use super::{Active, Flow};
+use crate::context::Context;
+use crate::policy::{Policy, Role};
+use crate::signal::Signal;
+use crate::snapshot::Change;
+
+/// Tries before this device knocks, if there is anybody who could let it in.
+const TRIES: u32 = 2;
+/// The state is shown no more often than this, whoever asks.
+const SHOW_EVERY: Duration = Duration::from_millis(500);
+
+#[derive(Default)]
+pub(super) struct Returning {
+    tries: u32,
+    /// Who was asked for the state.
+    asked: Option<DeviceId>,
+    way: Option<Way>,
+    /// When this device last showed its own state to somebody.
+    shown_at: Option<Instant>,
+}
+
+/// The external commit that the service has not confirmed, and the group behind it.
+struct Way {
+    group: Group,
+    message: Commit,
+}
+
+impl Returning {
+    pub(super) fn is_under_way(&self) -> bool {
+        self.way.is_some()
+    }
+
+    pub(super) fn is_own(&self, sealed: &[u8]) -> bool {
+        self.way
+            .as_ref()
+            .is_some_and(|way| way.message.commit.as_slice() == sealed)
+    }
+
+    /// Another commit is first, or there is no need any more.
+    pub(super) fn give_up_way(&mut self) {
+        self.asked = None;
+        self.way = None;
+    }
+
+    /// This device stands where the others do.
+    pub(super) fn is_home(&mut self) {
+        self.give_up_way();
+        self.tries = 0;
+    }
+}
+
+impl Active {
+    /// Asks somebody who stands elsewhere for the state; `false` when it is time to knock instead,
+    /// or there is nobody to ask.
+    pub(super) fn asks_for_state(&mut self, context: &mut Context) -> bool {
+        if self.returning.tries >= TRIES && self.could_be_let_in(context) {
+            return false;
+        }
+        let Some(helper) = self.helper(context) else {
+            return false;
+        };
+        self.returning.give_up_way();
+        self.returning.tries = self.returning.tries.saturating_add(1);
+        self.returning.asked = Some(helper);
+        self.signal(context, Signal::StateWanted { device: helper });
+        true
+    }
+
+    /// The one with the highest role among those who stand elsewhere; another one each time.
+    fn helper(&self, context: &Context) -> Option<DeviceId> {
+        let own = self.own_beat();
+        let mut elsewhere = self.pulse.beats(context.device);
+        elsewhere.retain(|(_, beat)| beat.stands_apart_from(&own));
+        elsewhere.sort_by_key(|(device, _)| (std::cmp::Reverse(self.role(*device)), *device));
+        let turn = usize::try_from(self.returning.tries).unwrap_or(0);
+        let place = turn.checked_rem(elsewhere.len())?;
+        elsewhere.get(place).map(|(device, _)| *device)
+    }
+
+    /// A member asks for the state. It sees nothing that it would not see as a member, and whoever
+    /// else opens the signal cannot use it: every client refuses a stranger's external commit.
+    pub(super) fn show_state(&mut self, context: &mut Context, now: Instant, to: DeviceId) {
+        let recently = |at: Instant| now < at + SHOW_EVERY;
+        if self.returning.shown_at.is_some_and(recently) || !self.may_offer() {
+            return;
+        }
+        self.returning.shown_at = Some(now);
+        let Ok(group_info) = self.group.group_info() else {
+            return;
+        };
+        // First where we stand, so that he can hold the state against it.
+        self.beat(context);
+        let state = Signal::State {
+            log_epoch: self.log_epoch,
+            group_info,
+        };
+        self.signal_to(context, to, state);
+    }
+
+    /// The state that was asked for: makes the commit and offers it.
+    pub(super) fn state_came(
+        &mut self,
+        context: &mut Context,
+        from: DeviceId,
+        log_epoch: u64,
+        group_info: &[u8],
+    ) {
+        let is_asked = self.returning.asked == Some(from) && !self.returning.is_under_way();
+        // A log that one of us has read further is asked about again.
+        if !is_asked || !self.may_offer() || log_epoch != self.log_epoch {
+            return;
+        }
+        let Ok((epoch, transcript)) = self.group.place_of(group_info) else {
+            return;
+        };
+        let is_there = |beat: &Beat| (beat.epoch, beat.transcript) == (epoch, transcript);
+        if !self.is_carried(context, is_there) {
+            return;
+        }
+        // The leaf keeps its key, which everybody knows: nothing is to be certified beside it.
+        let link = &context.link.secret;
+        let Ok((group, bundle)) = self.group.resync(link, group_info, |_| Some(Vec::new())) else {
+            return;
+        };
+        self.commits.lost(&mut self.group);
+        let Some(message) = self.seal_commit(context, bundle, &Draft::default(), None) else {
+            return;
+        };
+        context.send(ClientMessage::Commit(message.clone()));
+        self.returning.way = Some(Way { group, message });
+    }
+
+    /// The log shows our way back: from now on the others' group is ours.
+    pub(super) fn came_back(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        log_epoch: u64,
+    ) -> Flow {
+        let Some(Way { mut group, message }) = self.returning.way.take() else {
+            return Flow::Stay;
+        };
+        let merged = group.merge_pending().ok().and_then(|()| group.policy());
+        let policy = merged.and_then(|bytes| Policy::decode(&bytes));
+        // Under another link the commit would not have been made.
+        let fits = |policy: &Policy| policy.link.generation == self.policy.link.generation;
+        let Some(policy) = policy.filter(fits) else {
+            return Flow::Recover;
+        };
+        self.commits.lost(&mut self.group);
+        self.group = group;
+        self.returning.is_home();
+        let step = (log_epoch, message.commit.as_slice());
+        let flow = self.new_epoch(context, now, Change::Renewed, true, Some(step));
+        self.path_renewed(now, self.group.own_leaf());
+        match flow {
+            Flow::Stay if policy != self.policy => self.rules_changed(context, now, policy, None),
+            flow => flow,
+        }
+    }
+
+    /// Whether `stands` holds of a host (for those who are none), or of most of those who give
+    /// signs of life. One member's word is never enough.
+    pub(super) fn is_carried(&self, context: &Context, stands: impl Fn(&Beat) -> bool) -> bool {
+        let mine = self.role(context.device);
+        let mut votes = (0, 0);
+        for (device, beat) in self.pulse.beats(context.device) {
+            let stands = stands(beat);
+            if stands && mine < Role::Host && self.role(device) == Role::Host {
+                return true;
+            }
+            votes.0 += usize::from(stands);
+            votes.1 += 1;
+        }
+        // A meeting of two hosts has no majority: the one who is behind follows.
+        votes.0 * 2 > votes.1 && (votes.1 > 1 || mine < Role::Host || self.is_behind())
+    }
+}

@@ -1,0 +1,122 @@
+//! A member that the service led astray comes back by itself, and only to where the others are.
+
+mod sim;
+
+use std::time::Duration;
+
+use conclave_meeting::{Command, Event, Phase, Role, Warning};
+use conclave_wire::{CommitBlob, DeviceId, Entry, EntryBody, ServerMessage};
+use sim::people::World;
+
+const ANA: usize = 0;
+const BEN: usize = 1;
+const CY: usize = 2;
+const ALL: [usize; 3] = [ANA, BEN, CY];
+
+fn three() -> World {
+    let mut world = World::new();
+    let (_, link) = world.host("Ana", true);
+    world.join("Ben", &link);
+    world.join("Cy", &link);
+    world.admit_all(ANA);
+    world.assert_agreement(&ALL);
+    world
+}
+
+/// Shows somebody another commit in place of the one that all others are about to get.
+fn lead_astray(world: &mut World, who: usize) {
+    let commit = CommitBlob::new(vec![0xaa; 2000]).unwrap();
+    let epoch = world.service.epoch() + 1;
+    let entry = Entry {
+        seq: world.service.log_len(),
+        from: DeviceId([0x66; 16]),
+        body: EntryBody::Commit { epoch, commit },
+    };
+    world.slip(who, ServerMessage::Entry(entry));
+}
+
+#[track_caller]
+fn came_back_by_itself(world: &World, who: usize, device: DeviceId) {
+    let person = &world.people[who];
+    assert_eq!(person.snapshot().phase, Phase::Active);
+    assert_eq!(person.snapshot().device, device, "the same leaf's owner");
+    assert!(!person.events.contains(&Event::Recovering), "it knocked");
+    world.assert_agreement(&ALL);
+}
+
+#[test]
+fn a_member_led_astray_comes_back_without_a_knock() {
+    let mut world = three();
+    let device = world.device(BEN);
+    lead_astray(&mut world, BEN);
+    world.command(ANA, Command::SetLocked(true));
+    let (ana, ben) = (
+        world.people[ANA].snapshot().epoch,
+        world.people[BEN].snapshot().epoch,
+    );
+    assert_eq!(ben + 1, ana, "Ben is out of step");
+    // A locked meeting: somebody new could not be let in at all.
+    world.pass(Duration::from_secs(20));
+    came_back_by_itself(&world, BEN, device);
+    assert!(world.people[BEN].snapshot().policy.unwrap().locked);
+    // And takes part: Ben's own word is heard, and a later removal reaches him.
+    let gone = world.device(CY);
+    world.command(ANA, Command::Remove(gone));
+    world.assert_agreement(&[ANA, BEN]);
+}
+
+#[test]
+fn a_host_led_astray_comes_back_as_a_host() {
+    let mut world = three();
+    let (ana, ben) = (world.device(ANA), world.device(BEN));
+    world.command(ANA, Command::SetRole(ben, Role::Host));
+    lead_astray(&mut world, ANA);
+    world.command(BEN, Command::SetLocked(true));
+    world.pass(Duration::from_secs(20));
+    came_back_by_itself(&world, ANA, ana);
+    let members = world.people[CY].snapshot().members;
+    let role = |device| {
+        let of = |member: &&conclave_meeting::MemberView| member.device == device;
+        members.iter().find(of).unwrap().role
+    };
+    assert_eq!((role(ana), role(ben)), (Role::Host, Role::Host));
+}
+
+#[test]
+fn the_only_host_comes_back_although_nobody_could_let_him_in() {
+    let mut world = three();
+    let ana = world.device(ANA);
+    lead_astray(&mut world, ANA);
+    // Nobody but a host changes anything; the members renew their keys by themselves.
+    world.pass(Duration::from_secs(6 * 60));
+    assert!(world.people[BEN].snapshot().epoch > 1, "nobody rekeyed");
+    came_back_by_itself(&world, ANA, ana);
+}
+
+#[test]
+fn those_who_stay_see_neither_a_newcomer_nor_a_fault() {
+    let mut world = three();
+    lead_astray(&mut world, BEN);
+    world.command(ANA, Command::SetLocked(true));
+    let before = world.people[CY].events.len();
+    world.pass(Duration::from_secs(20));
+    let heard = &world.people[CY].events[before..];
+    let refused = |event: &Event| matches!(event, Event::Warning(Warning::Refused { .. }));
+    assert!(!heard.iter().any(refused), "{heard:?}");
+    assert!(heard.contains(&Event::Code), "nobody came back");
+    assert_eq!(world.people[CY].names(), ["Ana", "Ben", "Cy"]);
+}
+
+#[test]
+fn a_member_that_cannot_be_shown_the_state_knocks() {
+    let mut world = three();
+    let device = world.device(BEN);
+    world.service.swallow_direct = true;
+    lead_astray(&mut world, BEN);
+    let gone = world.device(CY);
+    world.command(ANA, Command::Remove(gone));
+    world.pass(Duration::from_secs(30));
+    assert!(world.people[BEN].events.contains(&Event::Recovering));
+    assert_ne!(world.device(BEN), device);
+    world.assert_agreement(&[ANA, BEN]);
+}
