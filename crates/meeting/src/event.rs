@@ -57,6 +57,9 @@ pub enum Command {
     },
     /// Frames of a member came for which this device has no key.
     KeyMissing(DeviceId),
+    /// So many packets of sound were sealed and sent so far. Heartbeats say it, so that the others
+    /// can tell somebody who sends nothing from somebody whose sound is held back.
+    SoundSent(u64),
     /// Microphone or camera went on or off.
     SetMedia(MediaState),
     /// The media relay asks for a right to connect.
@@ -142,6 +145,13 @@ pub enum Event {
     KeyFrameWanted {
         /// Which.
         track: Track,
+    },
+    /// A member says how many packets of sound it has sent so far. It signed this.
+    SoundSent {
+        /// Who.
+        device: DeviceId,
+        /// How many.
+        packets: u64,
     },
     /// Something is wrong and goes on being looked after.
     Warning(Warning),

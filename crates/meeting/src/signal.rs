@@ -22,6 +22,8 @@ pub(crate) struct Beat {
     pub(crate) transcript: [u8; 32],
     /// The position in the log up to which the sender has read.
     pub(crate) read: u64,
+    /// How many packets of sound the sender has sealed and sent in this meeting.
+    pub(crate) sound: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

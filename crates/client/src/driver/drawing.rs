@@ -105,7 +105,7 @@ impl Driver {
                 "{shown}'s connection is broken. Waiting for the return."
             )),
             (false, true, true) => self.media.problem(member.device, shown),
-            (false, true, false) => None,
+            (false, true, false) => self.media.sound_problem(member.device, shown),
         };
         let mark = match member.is_me {
             true => Mark::plain(ViewTrust::Me),

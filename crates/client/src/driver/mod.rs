@@ -372,6 +372,8 @@ impl Driver {
             let _ = self
                 .events
                 .try_send(ClientEvent::Media(self.media.reports()));
+            let sent = conclave_meeting::Command::SoundSent(self.media.sound_packets_sent());
+            self.input(Input::Command(sent));
         }
     }
 

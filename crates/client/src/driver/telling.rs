@@ -37,6 +37,7 @@ impl Driver {
             Event::Link => self.link().await,
             Event::Recovering => self.warn("You were thrown out of step; getting back in.".into()),
             Event::KeyFrameWanted { track } => self.media.key_frame_wanted(track).await,
+            Event::SoundSent { device, packets } => self.media.sound_sent(device, packets),
             Event::Warning(warning) => {
                 self.warn_at(view::level(&warning), warning.to_string());
             }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use conclave_e2ee::OpenError;
 
+use super::arriving::Arriving;
 use super::guard::Voice;
 use super::missing::MissingKey;
 use crate::event::TrackReport;
@@ -21,6 +22,8 @@ pub(crate) struct Figures {
     /// Signatures over the other two.
     pub(super) auth: TrackFigures,
     pub(super) missing_key: MissingKey,
+    /// How much of the sound that was sent comes.
+    pub(super) arriving: Arriving,
     /// Whether the relay announces anything of this sender.
     announced: AtomicBool,
 }
@@ -103,6 +106,11 @@ impl TrackFigures {
         if latencies.len() < MAX_LATENCIES {
             latencies.push(latency_us);
         }
+    }
+
+    /// How many frames came.
+    pub(super) fn came(&self) -> u64 {
+        self.received.load(Relaxed)
     }
 
     /// Whether a frame opened within `limit`.

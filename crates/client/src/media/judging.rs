@@ -7,7 +7,7 @@ use conclave_wire::DeviceId;
 
 use super::guard::Voice;
 use super::plane::MediaPlane;
-use super::tile::Tile;
+use super::tile::{Tile, held_back};
 
 /// A picture that came within this time counts as present.
 const PICTURE_PATIENCE: Duration = Duration::from_secs(3);
@@ -40,6 +40,22 @@ impl MediaPlane {
             .is_some_and(|peer| peer.figures.missing_key.is_missing(Instant::now()))
     }
 
+    /// A member says how many packets of sound it has sent so far.
+    pub(crate) fn sound_sent(&self, device: DeviceId, packets: u64) {
+        if let Some(peer) = self.peers.borrow().find(device) {
+            let came = peer.figures.audio.came();
+            peer.figures.arriving.hear(packets, came);
+        }
+    }
+
+    /// What is wrong with the sound of a member without a picture.
+    pub(crate) fn sound_problem(&self, device: DeviceId, name: &str) -> Option<String> {
+        let peers = self.peers.borrow();
+        let peer = peers.find(device)?;
+        let up = self.relay_is_up.load(Relaxed);
+        (up && peer.figures.arriving.is_held_back()).then(|| held_back(name))
+    }
+
     /// What is wrong with a member's picture, if it should be there.
     pub(crate) fn problem(&self, device: DeviceId, name: &str) -> Option<String> {
         let peers = self.peers.borrow();
@@ -52,6 +68,7 @@ impl MediaPlane {
             is_heard: guard.is_heard(voice),
             lacks_key: peer.figures.missing_key.is_missing(now),
             relay_is_up: self.relay_is_up.load(Relaxed),
+            held_back: peer.figures.arriving.is_held_back(),
             announced: peer.figures.is_announced(),
             shown: video.is_taken(PICTURE_PATIENCE),
             ever_shown: video.has_begun(),

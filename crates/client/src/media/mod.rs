@@ -7,6 +7,7 @@
 //! is who it seems, `missing` whether its key is missing, `tile` what to say of its picture;
 //! `figures` counts. `judging` answers the driver's questions about all this.
 
+mod arriving;
 mod camera;
 mod discretion;
 mod figures;

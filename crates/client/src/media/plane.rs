@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use conclave_e2ee::{Leaf, MediaEpoch, Track};
@@ -58,6 +58,7 @@ pub(crate) struct MediaPlane {
     pub(super) keyring: Arc<Keyring>,
     pub(super) discretion: Arc<Discretion>,
     pub(super) relay_is_up: Arc<AtomicBool>,
+    sound_sent: Arc<AtomicU64>,
     orders: mpsc::Sender<Order>,
     grants: Option<mpsc::Sender<Grant>>,
     pub(super) peers: watch::Sender<Arc<Peers>>,
@@ -112,6 +113,7 @@ impl MediaPlane {
             devices.camera,
             discretion.clone(),
         );
+        let sound_sent = publisher.sound_sent();
         publisher.open_camera().await?;
         let screen = Screen {
             size: watch_size,
@@ -128,6 +130,7 @@ impl MediaPlane {
             keyring: Arc::new(Keyring::new()),
             discretion,
             relay_is_up: Arc::default(),
+            sound_sent,
             orders,
             grants: None,
             peers: watch::channel(Arc::new(nobody)).0,
@@ -280,6 +283,11 @@ impl MediaPlane {
 
     pub(crate) fn has_held_back(&self) -> bool {
         self.held_back.is_some()
+    }
+
+    /// Packets of sound that this device has sent since the client began.
+    pub(crate) fn sound_packets_sent(&self) -> u64 {
+        self.sound_sent.load(Relaxed)
     }
 
     pub(crate) fn microphone_level(&self) -> f32 {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -53,6 +54,8 @@ pub(super) struct Publisher {
     gate: MuteGate,
     coming: Option<(SealingEpoch, Instant)>,
     writers: Option<Box<Writers>>,
+    /// Packets of sound that went out.
+    sound_sent: Arc<AtomicU64>,
 }
 
 const TRACKS: [Track; 5] = [
@@ -90,7 +93,13 @@ impl Publisher {
             gate: MuteGate::default(),
             coming: None,
             writers: None,
+            sound_sent: Arc::default(),
         }
+    }
+
+    /// Counts the packets of sound that went out.
+    pub(super) fn sound_sent(&self) -> Arc<AtomicU64> {
+        self.sound_sent.clone()
     }
 
     /// Opens the camera, so that a missing one is known before the meeting begins.
@@ -199,7 +208,9 @@ impl Publisher {
             writers.audio.write(sealed.clone(), capture_us, true),
             writers.audio_groups.write(sealed, capture_us, true),
         ];
-        let _ = note(written);
+        if note(written).is_some() {
+            self.sound_sent.fetch_add(1, Relaxed);
+        }
     }
 
     fn seal_sound(&mut self, packet: AudioPacket) -> Option<Bytes> {

@@ -11,6 +11,8 @@ pub(super) struct Tile {
     pub(super) lacks_key: bool,
     /// The connection to the relay.
     pub(super) relay_is_up: bool,
+    /// The member sends sound, by its own signed word, and none of it comes.
+    pub(super) held_back: bool,
     /// Whether the relay announces the member's tracks.
     pub(super) announced: bool,
     /// A picture was handed to the window lately, or ever.
@@ -37,6 +39,8 @@ impl Tile {
             format!("Waiting for {name}'s key; asked again.")
         } else if !self.relay_is_up {
             "The connection for sound and pictures is broken. Connecting again.".into()
+        } else if self.held_back {
+            held_back(name)
         } else if !self.announced {
             format!("{name} is not sending yet. Waiting for the first picture.")
         } else if self.stuck {
@@ -66,6 +70,14 @@ impl Tile {
     }
 }
 
+/// Sound that is sent and does not come.
+pub(super) fn held_back(name: &str) -> String {
+    format!(
+        "{name} is sending, but nothing arrives here. The server or the network may be holding it \
+         back."
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +87,7 @@ mod tests {
         is_heard: true,
         lacks_key: false,
         relay_is_up: true,
+        held_back: false,
         announced: true,
         shown: true,
         ever_shown: true,
@@ -141,6 +154,14 @@ mod tests {
             ),
             (
                 Tile {
+                    held_back: true,
+                    announced: false,
+                    ..silent
+                },
+                "nothing arrives here",
+            ),
+            (
+                Tile {
                     announced: false,
                     ..silent
                 },
@@ -177,7 +198,7 @@ mod tests {
 
     #[test]
     fn no_combination_leaves_a_black_tile_without_words() {
-        for bits in 0..1 << 8 {
+        for bits in 0..1 << 9 {
             let bit = |n: u8| bits >> n & 1 == 1;
             let tile = Tile {
                 voice: Voice::Pending,
@@ -190,6 +211,7 @@ mod tests {
                 stuck: bit(5),
                 opens: bit(6),
                 fails: bit(7),
+                held_back: bit(8),
             };
             let shows = tile.shown && !tile.stuck;
             assert_eq!(tile.problem("Ana").is_none(), shows, "{tile:?}");

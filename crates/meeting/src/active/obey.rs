@@ -42,6 +42,7 @@ impl Active {
                 };
                 self.want_rule(context, wish);
             }
+            Command::SoundSent(packets) => self.pulse.sound = packets,
             Command::KeyMissing(device) => self.key_missing(context, now, device),
             Command::SetMedia(media) => {
                 context.media = media;

@@ -52,6 +52,8 @@ pub(super) struct Pulse {
     /// When the log was last read anew, and when it is to be again.
     reread_at: Option<Instant>,
     wants_reread_at: Option<Instant>,
+    /// Packets of sound that this device has sent.
+    pub(super) sound: u64,
     /// When our card was last shown on request.
     shown_at: Option<Instant>,
 }
@@ -196,12 +198,14 @@ impl Active {
         }
     }
 
+    /// Where this device stands.
     pub(super) fn own_beat(&self) -> Beat {
         Beat {
             epoch: self.group.epoch(),
             authenticator: self.group.authenticator_hash(),
             transcript: self.group.transcript_hash(),
             read: self.next_seq,
+            sound: self.pulse.sound,
         }
     }
 
@@ -343,6 +347,9 @@ impl Active {
     }
 
     fn hear_beat(&mut self, context: &mut Context, now: Instant, from: DeviceId, beat: Beat) {
+        let packets = beat.sound;
+        let device = from;
+        context.event(Event::SoundSent { device, packets });
         let own = self.own_beat();
         let forked = beat.epoch == own.epoch
             && (beat.authenticator != own.authenticator || beat.transcript != own.transcript);
