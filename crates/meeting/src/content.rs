@@ -44,6 +44,13 @@ pub(crate) enum Content {
     KnockKey(Vec<u8>),
     /// A host's warrant for one member, with the chain that leads to it.
     Warrants(Vec<Warrant>),
+    /// When the link in force ends, for those who were not here when it was made.
+    LinkEnds {
+        /// Which link.
+        generation: u32,
+        /// In so many seconds from now.
+        in_s: u32,
+    },
 }
 
 impl Content {

@@ -341,3 +341,42 @@ fn what_is_not_of_the_meeting_is_refused_without_harm() {
     assert_eq!(world.people[ben].snapshot().phase, Phase::Active);
     world.assert_agreement(&[ana, ben]);
 }
+
+#[test]
+fn whoever_comes_later_knows_when_the_link_ends() {
+    let (mut world, ana, _) = two();
+    let renewal = Command::RenewLink {
+        single_use: false,
+        valid_s: Some(600),
+    };
+    world.command(ana, renewal);
+    world.pass(Duration::from_secs(60));
+    let link = world.people[ana].meeting.link().clone();
+    let cy = world.join("Cy", &link);
+    world.admit_all(ana);
+    let ends_at = |who: usize| world.people[who].snapshot().link_ends_at.unwrap();
+    let apart = ends_at(ana).saturating_duration_since(ends_at(cy));
+    assert!(apart <= Duration::from_secs(1), "{apart:?}");
+    // The host loses the connection, and the one who came later keeps the door and the time.
+    let device = world.device(cy);
+    world.command(ana, Command::SetRole(device, Role::CoHost));
+    world.hang_up(ana);
+    world.pass(Duration::from_secs(545));
+    assert_ne!(
+        world.people[cy].meeting.link().secret.expose(),
+        link.secret.expose()
+    );
+    assert_eq!(world.people[cy].snapshot().link_ends_at, None);
+}
+
+#[test]
+fn heartbeats_say_how_much_sound_was_sent() {
+    let (mut world, ana, ben) = two();
+    world.command(ben, Command::SoundSent(250));
+    world.pass(Duration::from_secs(6));
+    let said = Event::SoundSent {
+        device: world.device(ben),
+        packets: 250,
+    };
+    assert!(world.people[ana].events.contains(&said));
+}

@@ -227,9 +227,15 @@ impl Active {
                 self.hear_knock_key(context, device, key);
             }
             Content::Warrants(chain) if role == Role::Host => self.hear_warrants(context, chain),
+            Content::LinkEnds { generation, in_s } if role >= Role::CoHost => {
+                self.hear_link_ends(context, now, generation, in_s);
+            }
             Content::End => context.warn_once(Warning::Unreadable),
             // From somebody who has just lost the role, or never had it: it says nothing.
-            Content::Descriptor(_) | Content::KnockKey(_) | Content::Warrants(_) => {}
+            Content::Descriptor(_)
+            | Content::KnockKey(_)
+            | Content::Warrants(_)
+            | Content::LinkEnds { .. } => {}
         }
         Flow::Stay
     }

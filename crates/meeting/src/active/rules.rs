@@ -157,6 +157,34 @@ impl Active {
         Some(())
     }
 
+    /// Tells newcomers when the link ends: any of them may keep the door by then.
+    pub(super) fn tell_link_end(&mut self, context: &mut Context) {
+        if let (Some(now), Some(at)) = (context.now, self.keeper.link_ends_at) {
+            let left_s = at.saturating_duration_since(now).as_secs();
+            let content = Content::LinkEnds {
+                generation: self.policy.link.generation,
+                in_s: u32::try_from(left_s).unwrap_or(u32::MAX),
+            };
+            self.publish(context, &content);
+        }
+    }
+
+    /// The first word counts: it was the nearest in time.
+    pub(super) fn hear_link_ends(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        generation: u32,
+        in_s: u32,
+    ) {
+        let rules = self.policy.link;
+        let fits = rules.generation == generation && rules.valid_s.is_some_and(|all| in_s <= all);
+        if fits && self.keeper.link_ends_at.is_none() {
+            self.keeper.link_ends_at = now.checked_add(Duration::from_secs(in_s.into()));
+            context.event(Event::Link);
+        }
+    }
+
     /// Sits down at the desk, or leaves it, as the rules now say.
     fn take_role(&mut self, context: &mut Context) {
         let keeps_door = self.role(context.device) >= Role::CoHost;

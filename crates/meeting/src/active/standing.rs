@@ -175,6 +175,7 @@ impl Active {
         for content in self.people.introductions() {
             self.publish(context, &content);
         }
+        self.tell_link_end(context);
     }
 }
 
