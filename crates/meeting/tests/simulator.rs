@@ -1,7 +1,7 @@
 //! Whole meetings from seeds, around a service that lies until it stops.
 //!
 //! `CONCLAVE_SIM_SEED=7` plays one seed and tells what happens; `CONCLAVE_SIM_SEEDS=100000` plays
-//! so many in place of the usual thousand.
+//! so many in place of the usual thousand, from `CONCLAVE_SIM_FROM` on.
 
 mod sim;
 
@@ -34,10 +34,11 @@ fn share(of: u64) {
         }
         return;
     }
+    let from = number("CONCLAVE_SIM_FROM").unwrap_or(0);
     let seeds = number("CONCLAVE_SIM_SEEDS").unwrap_or(SEEDS);
     let mut faults = Vec::new();
     let (mut played, mut met, mut opened) = (0, 0, 0);
-    for seed in (0..seeds).filter(|seed| seed % SHARES == of) {
+    for seed in (from..from + seeds).filter(|seed| seed % SHARES == of) {
         match play(seed, false) {
             Ok(outcome) => {
                 played += 1;

@@ -136,6 +136,11 @@ impl Commits {
         self.removals.insert(device);
     }
 
+    /// Whether this change is wished for already, or on its way.
+    pub(super) fn wants_rule(&self, wish: RuleWish) -> bool {
+        self.rules.contains(&wish)
+    }
+
     pub(super) fn want_rule(&mut self, wish: RuleWish) {
         // Those that the pending commit fulfils are counted from the front.
         let taken = self.pending.as_ref().map_or(0, |pending| pending.rules);
@@ -225,10 +230,6 @@ impl Commits {
         if let Some(pending) = &mut self.pending {
             pending.resend_at.get_or_insert(now + RETRY);
         }
-    }
-
-    pub(super) fn is_busy(&self) -> bool {
-        self.pending.is_some()
     }
 
     pub(super) fn is_own(&self, sealed: &[u8]) -> bool {

@@ -38,7 +38,7 @@ use self::desk::Desk;
 use self::echoes::Echoes;
 use self::pulse::Pulse;
 use self::returning::Returning;
-use self::rules::Doorkeeper;
+use self::rules::{Doorkeeper, RuleWish};
 use self::standing::Standing;
 use crate::content::Content;
 use crate::context::Context;
@@ -322,8 +322,8 @@ impl Active {
             .commits
             .absence_due(&self.people, &self.pulse)
             .filter(|_| keeps_door);
-        let succession = self.succeeds_at(context);
-        let succession = succession.filter(|_| !self.commits.is_busy());
+        let may_succeed = self.may_offer() && !self.commits.wants_rule(RuleWish::Succeed);
+        let succession = self.succeeds_at(context).filter(|_| may_succeed);
         let link = self.keeper.link_ends_at;
         let pulse = self.pulse.deadline(context.device);
         let echoes = self.echoes.deadline();

@@ -65,31 +65,25 @@ pub const ENABLED: &[Fault] = &[
     Fault::Silence,
     Fault::Swallow,
     Fault::DamageMessage,
+    Fault::DamageCommit,
     Fault::DamageWelcome,
     Fault::DamageDescriptor,
     Fault::DamageKnock,
     Fault::Replay,
     Fault::ReplayIntoLog,
+    Fault::ReplayCommitIntoLog,
     Fault::GarbageIntoLog,
+    Fault::GarbageCommitIntoLog,
     Fault::LieFrom,
+    Fault::LieEpoch,
+    Fault::LieAttached,
     Fault::LiePresence,
     Fault::FalseRemoved,
     Fault::FalseRefused,
+    Fault::FalseConflict,
+    Fault::FalseError,
     Fault::SwapWelcome,
     Fault::Fork,
-];
-
-/// What the machine does not live through yet: a conflict at an epoch that never comes blocks a
-/// host for good, and the highest epoch of all overflows.
-pub const NOT_YET: &[Fault] = &[Fault::FalseConflict, Fault::FalseError, Fault::LieAttached];
-
-/// A commit that does not open throws a device out of step, and a host out of the meeting: these
-/// end a meeting at once. They are safe, but there is nothing to watch after them.
-pub const DEADLY: &[Fault] = &[
-    Fault::DamageCommit,
-    Fault::ReplayCommitIntoLog,
-    Fault::GarbageCommitIntoLog,
-    Fault::LieEpoch,
 ];
 
 /// Messages that are kept to be said again.
@@ -131,10 +125,6 @@ impl Malice {
         for _ in 0..kinds {
             let fault = *rng.pick(ENABLED).expect("not empty");
             faults.insert(fault, rng.between(10, 120));
-        }
-        if rng.below(100) == 0 {
-            let fault = *rng.pick(DEADLY).expect("not empty");
-            faults.insert(fault, rng.between(10, 60));
         }
         Self {
             active: true,

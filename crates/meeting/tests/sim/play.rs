@@ -26,12 +26,6 @@ const MAX_OUTPUTS: usize = 64;
 /// What one play may say and do in all, that a loop shows as a failure.
 const MAX_MESSAGES: u64 = 30_000;
 const MAX_STEPS: u64 = 300_000;
-/// Whether the machine finds out about those who went while nobody could tell it: a host that
-/// comes back to a service that knows it is not told who is gone.
-const NOTICES_WHO_HAS_GONE: bool = false;
-/// Whether the machine never asks to be woken for nothing: a knock that is withdrawn after the
-/// host's yes leaves a deadline behind that has passed.
-const SLEEPS_SOUNDLY: bool = false;
 /// Wakings in one moment that lead to nothing.
 const MAX_WAKINGS: u32 = 5;
 
@@ -386,12 +380,6 @@ impl Play {
             (at, times) if at == self.now => (at, times + 1),
             _ => (self.now, 1),
         };
-        if actor.woken_at.1 > MAX_WAKINGS && !SLEEPS_SOUNDLY {
-            // As a driver would spin; in virtual time a second is enough.
-            actor.wakes_at = Some(self.now + SECOND);
-            self.network.plan(self.now + SECOND, Act::Wake(who));
-            return Ok(());
-        }
         if actor.woken_at.1 > MAX_WAKINGS {
             return Err(format!("{who} wants to be woken again and again at once"));
         }
@@ -628,7 +616,7 @@ impl Play {
             }
         }
         let devices: BTreeSet<_> = present.iter().map(|(_, there)| there.device).collect();
-        if NOTICES_WHO_HAS_GONE && founder_is_in && roster(first) != devices {
+        if founder_is_in && roster(first) != devices {
             return Err("somebody is still counted who has gone".into());
         }
         self.nobody_is_lost(&phases)
