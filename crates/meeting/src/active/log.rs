@@ -204,8 +204,11 @@ impl Active {
         content: Content,
     ) -> Flow {
         let device = DeviceId(from.0);
-        self.people.set_online(device, true, now);
-        self.pulse.heard(device, now);
+        // What was said before this device came back is no sign of life: who said it may have gone.
+        if self.next_seq > self.read_until.0 {
+            self.people.set_online(device, true, now);
+            self.pulse.heard(device, now);
+        }
         let role = self.policy.role(from);
         match content {
             Content::Cards(cards) => self.cards(context, from, cards),

@@ -444,7 +444,7 @@ impl Play {
         let Some(who) = who.filter(|_| self.network.carries_down(line)) else {
             return Ok(());
         };
-        self.say(|| format!("{who} hears {message:?}"));
+        self.say(|| format!("{who} hears {}", self.heard_in_short(&message)));
         // Through the codec, as on a real line.
         let bytes = message.encode().map_err(|error| error.to_string())?;
         let message = ServerMessage::decode(&bytes).map_err(|error| error.to_string())?;
@@ -617,7 +617,9 @@ impl Play {
         }
         let devices: BTreeSet<_> = present.iter().map(|(_, there)| there.device).collect();
         if founder_is_in && roster(first) != devices {
-            return Err("somebody is still counted who has gone".into());
+            let gone: Vec<_> = roster(first).difference(&devices).copied().collect();
+            let owners: Vec<_> = gone.iter().map(|device| self.auditor.owner(*device)).collect();
+            return Err(format!("{owners:?} are still counted, and have gone: {gone:?}"));
         }
         self.nobody_is_lost(&phases)
     }
@@ -677,6 +679,23 @@ fn roster(snapshot: &Snapshot) -> BTreeSet<DeviceId> {
         .iter()
         .map(|member| member.device)
         .collect()
+}
+
+impl Play {
+    fn heard_in_short(&self, message: &ServerMessage) -> String {
+        let owner = |device: &DeviceId| match self.auditor.owner(*device) {
+            Some(who) => format!("{who}'s {device}"),
+            None => device.to_string(),
+        };
+        match message {
+            ServerMessage::Signal { from, .. } => format!("a signal of {}", owner(from)),
+            ServerMessage::Presence { device, online } => {
+                format!("{} is online: {online}", owner(device))
+            }
+            ServerMessage::Entry(entry) => format!("{} from {}: {:?}", entry.seq, owner(&entry.from), entry.body),
+            other => format!("{other:?}"),
+        }
+    }
 }
 
 fn in_short(message: &ClientMessage) -> String {
