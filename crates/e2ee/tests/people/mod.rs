@@ -113,3 +113,33 @@ pub fn open(
     );
     outcome.map(|()| out)
 }
+
+/// Name and secret of a link's PSK for cards, as docs/protocol.md derives them.
+pub fn card_psk(link: &LinkSecret) -> (Vec<u8>, Vec<u8>) {
+    let derive = |label: &[u8]| {
+        let mut out = vec![0; 32];
+        aws_lc_rs::hkdf::Salt::new(aws_lc_rs::hkdf::HKDF_SHA256, b"Conclave link v1")
+            .extract(link.expose())
+            .expand(&[label], aws_lc_rs::hkdf::HKDF_SHA256)
+            .unwrap()
+            .fill(&mut out)
+            .unwrap();
+        out
+    };
+    (derive(b"card psk id"), derive(b"card psk"))
+}
+
+/// A blob under this key, with a nonce that does not matter.
+pub fn blob(key: &[u8; 32], aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
+    use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).unwrap());
+    let nonce = [6; 12];
+    let mut sealed = plaintext.to_vec();
+    key.seal_in_place_append_tag(
+        Nonce::assume_unique_for_key(nonce),
+        Aad::from(aad),
+        &mut sealed,
+    )
+    .unwrap();
+    [nonce.as_slice(), &sealed].concat()
+}

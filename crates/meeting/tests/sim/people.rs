@@ -91,8 +91,13 @@ impl World {
 
     /// Somebody who has pressed Join.
     pub fn join(&mut self, name: &str, link: &InviteLink) -> usize {
+        self.join_as(identity(name), link)
+    }
+
+    /// The same for somebody who has a device key already.
+    pub fn join_as(&mut self, identity: Identity, link: &InviteLink) -> usize {
         let entropy = self.entropy();
-        let meeting = Meeting::join(link.clone(), identity(name), Default::default(), entropy);
+        let meeting = Meeting::join(link.clone(), identity, Default::default(), entropy);
         let who = self.seat(meeting);
         self.command(who, Command::Join);
         who
