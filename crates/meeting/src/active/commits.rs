@@ -176,22 +176,17 @@ impl Commits {
         }
     }
 
-    /// Who is away by the service's word, and silent by our own ears.
-    pub(super) fn remove_absent(&mut self, people: &People, pulse: &Pulse, now: Instant) {
-        let absent = people
-            .away()
-            .filter(|(device, since)| now >= *since + ABSENCE && pulse.is_silent(*device))
-            .map(|(device, _)| device);
-        self.removals.extend(absent);
-    }
-
-    /// When somebody will have been absent for long enough.
-    pub(super) fn absence_due(&self, people: &People, pulse: &Pulse) -> Option<Instant> {
+    /// Who is away by the service's word, and silent by our own ears, and when that will have been
+    /// so for long enough; without those whose removal is wished for already.
+    pub(super) fn absent<'a>(
+        &'a self,
+        people: &'a People,
+        pulse: &'a Pulse,
+    ) -> impl Iterator<Item = (DeviceId, Instant)> + 'a {
         people
             .away()
             .filter(|(device, _)| !self.removals.contains(device) && pulse.is_silent(*device))
-            .map(|(_, since)| since + ABSENCE)
-            .min()
+            .map(|(device, since)| (device, since + ABSENCE))
     }
 
     /// When [`Self::ready`] may say something else than now, if nothing happens before.
@@ -230,6 +225,11 @@ impl Commits {
         if let Some(pending) = &mut self.pending {
             pending.resend_at.get_or_insert(now + RETRY);
         }
+    }
+
+    /// Whether something keeps back the next commit for a time.
+    pub(super) fn is_held(&self) -> bool {
+        self.retry_at.is_some()
     }
 
     pub(super) fn is_own(&self, sealed: &[u8]) -> bool {

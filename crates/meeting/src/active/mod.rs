@@ -11,10 +11,11 @@
 //! The subjects of the submodules: `entering` (how one gets here), `obey` (what the person wants),
 //! `standing` (being known to the service, also after it lost
 //! its memory), `log` (its entries), `commits` and `offers` (changing the group, one step at a
-//! time), `rules` (roles, the door, the link), `desk` (answers to those who knock), `pulse`
-//! (heartbeats, and what silence means), `returning` (coming back by oneself) and `echoes` (whether
-//! what was sent arrives).
+//! time), `rules` (roles, the door, the link), `absence` (who is away for too long), `desk` (answers
+//! to those who knock), `pulse` (heartbeats, and what silence means), `returning` (coming back by
+//! oneself) and `echoes` (whether what was sent arrives).
 
+mod absence;
 mod commits;
 mod desk;
 mod echoes;
@@ -149,9 +150,7 @@ impl Active {
         if self.standing != Standing::Attached {
             return Flow::Stay;
         }
-        if self.desk.is_some() {
-            self.commits.remove_absent(&self.people, &self.pulse, now);
-        }
+        self.remove_absent(context, now);
         self.keep_rules(context, now);
         if self.echoes.are_missing(now) {
             context.warn(Warning::Withheld);
@@ -318,10 +317,9 @@ impl Active {
             .commits
             .deadline(self.log_epoch, keeps_door)
             .filter(|_| self.may_offer());
-        let absence = self
-            .commits
-            .absence_due(&self.people, &self.pulse)
-            .filter(|_| keeps_door);
+        // What could not be offered is tried again when the commits say so.
+        let may_wish = !self.commits.is_held();
+        let absence = self.absence_due(context).filter(|_| may_wish);
         let may_succeed = self.may_offer() && !self.commits.wants_rule(RuleWish::Succeed);
         let succession = self.succeeds_at(context).filter(|_| may_succeed);
         let link = self.keeper.link_ends_at;

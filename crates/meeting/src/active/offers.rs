@@ -83,13 +83,12 @@ impl Active {
     }
 
     fn offer_removals(&mut self, context: &mut Context) {
-        let mine = self.role(context.device);
         let (may, may_not): (Vec<_>, Vec<_>) = self
             .commits
             .removals
             .iter()
             .copied()
-            .partition(|device| mine == Role::Host || self.role(*device) == Role::Participant);
+            .partition(|device| self.may_remove(context, *device));
         // A co-host leaves hosts to the hosts.
         for device in may_not {
             self.commits.removals.remove(&device);
@@ -112,6 +111,8 @@ impl Active {
         };
         if !self.offer(context, change, draft) {
             self.commits.removals.clear();
+            // Who is absent is wished away again, but not at once.
+            self.commits.retry_at = context.now.map(|now| now + RETRY);
             context.warn(Warning::NotPossible);
         }
     }
