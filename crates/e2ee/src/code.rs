@@ -86,6 +86,18 @@ mod tests {
     }
 
     #[test]
+    fn the_code_is_that_of_the_vectors() {
+        let text = include_str!("../../../docs/vectors/codes.json");
+        let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+        let authenticator: Vec<u8> = (0..48).collect();
+        let hex = |byte: &u8| format!("{byte:02x}");
+        let written: String = authenticator.iter().map(hex).collect();
+        assert_eq!(vectors["epoch_authenticator"], written);
+        let code = SecurityCode::from_authenticator(&authenticator);
+        assert_eq!(vectors["security_code"], code.digits());
+    }
+
+    #[test]
     fn one_bit_changes_the_code() {
         let one = SecurityCode::from_authenticator(&[1; 48]);
         let mut other = [1; 48];

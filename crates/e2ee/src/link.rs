@@ -137,6 +137,26 @@ mod tests {
     }
 
     #[test]
+    fn derivations_are_those_of_the_vectors() {
+        let text = include_str!("../../../docs/vectors/link.json");
+        let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+        let secret = LinkSecret::from_bytes(std::array::from_fn(|place| place as u8));
+        let hex = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
+        assert_eq!(vectors["secret"], hex(secret.expose()));
+        for label in LABELS {
+            let name = std::str::from_utf8(label).unwrap().replace(' ', "_");
+            let derived = hex(secret.derive(label).as_slice());
+            assert_eq!(vectors["derived"][&name], derived, "{name}");
+        }
+        let psks = [secret.group_psk(), secret.card_psk()];
+        for (psk, name) in psks.iter().zip(["group_psk", "card_psk"]) {
+            let id = format!("{name}_id");
+            assert_eq!(vectors["derived"][name], hex(psk.secret.as_slice()));
+            assert_eq!(vectors["derived"][&id], hex(&psk.id));
+        }
+    }
+
+    #[test]
     fn every_label_gives_another_key() {
         let secret = LinkSecret::generate().unwrap();
         let keys: HashSet<_> = LABELS.iter().map(|label| *secret.derive(label)).collect();

@@ -3,6 +3,7 @@
 
 mod insider;
 mod server;
+mod vectors;
 
 use std::time::{Duration, Instant};
 
