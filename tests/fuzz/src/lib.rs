@@ -5,6 +5,10 @@
 //! likes. Random bytes alone get no further than the first check, so that most targets take an
 //! input as a plan by which a real message is changed ([`Feed::forge`]).
 
+// A fuzzer's build instruments this too, and links its runtime only with what uses it.
+#[cfg(test)]
+use bolero as _;
+
 pub mod corpus;
 mod feed;
 mod insider;
