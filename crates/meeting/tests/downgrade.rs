@@ -57,8 +57,12 @@ fn a_card_signed_for_another_version_is_a_bad_knock() {
         let mut mallory = Mallory::looks(&mut world, &link);
         let card = mallory.card();
         let bytes = postcard::to_allocvec(&card).unwrap();
-        let signature = mallory.device_key.sign(domain, &bytes).to_vec();
-        mallory.knocks_with(&mut world, SignedCard { card, signature });
+        let signed = SignedCard {
+            card,
+            by_device: mallory.device_key.sign(domain, &bytes).to_vec(),
+            by_leaf: mallory.leaf_key.signs(domain, &bytes),
+        };
+        mallory.knocks_with(&mut world, signed);
         let snapshot = world.people[ana].snapshot();
         let devices: Vec<DeviceId> = snapshot.knocks.iter().map(|knock| knock.device).collect();
         assert_eq!(devices.contains(&mallory.device), is_heard, "{domain}");

@@ -3,7 +3,8 @@
 use conclave_e2ee::{BlobKey, LinkSecret};
 use conclave_meeting::{InviteLink, Phase};
 use conclave_wire::{Blob, DeviceId, MeetingId, ServerMessage};
-use openmls_traits::signatures::Signer as _;
+use openmls::prelude::OpenMlsProvider as _;
+use tls_codec::Serialize as _;
 
 use crate::sim::mallory::Mallory;
 use crate::sim::people::World;
@@ -12,9 +13,8 @@ use crate::sim::people::World;
 const PEOPLE: usize = 2;
 /// Purpose of a signal's outer seal.
 const SIGNAL: u8 = 7;
-/// A signal is signed under these two names (docs/protocol.md, section 6).
-const LEAF_DOMAIN: &[u8] = b"Conclave leaf signature v1";
-const SIGNAL_DOMAIN: &[u8] = b"Conclave signal v1";
+/// What a signal is signed for (docs/protocol.md, section 6).
+const SIGNAL_DOMAIN: &str = "Conclave signal v1";
 
 /// A meeting of a host, a participant and an insider, who sends what she likes.
 pub struct Insider {
@@ -61,6 +61,17 @@ impl Insider {
         self.world.people[0].snapshot().epoch
     }
 
+    /// What she would tell somebody of the group's state.
+    pub fn group_info(&self) -> Vec<u8> {
+        let mallory = &self.mallory;
+        let group = mallory.group.as_ref().unwrap();
+        group
+            .export_group_info(mallory.provider.crypto(), &mallory.leaf_key, true)
+            .unwrap()
+            .tls_serialize_detached()
+            .unwrap()
+    }
+
     /// Sends these bytes to both as the inside of a signal's outer seal.
     pub fn signals(&mut self, plain: &[u8]) {
         let sealed = outer_seal(&self.link, SIGNAL, 0, plain);
@@ -87,9 +98,7 @@ impl Insider {
             number,
         );
         let body = [postcard::to_allocvec(&place).unwrap(), signal.to_vec()].concat();
-        let length = (SIGNAL_DOMAIN.len() as u64).to_be_bytes();
-        let signed = [LEAF_DOMAIN, &length, SIGNAL_DOMAIN, &body].concat();
-        let signature = self.mallory.leaf_key.sign(&signed).unwrap();
+        let signature = self.mallory.leaf_key.signs(SIGNAL_DOMAIN, &body);
         let head = postcard::to_allocvec(&(leaf, number)).unwrap();
         let tail = postcard::to_allocvec(&signature).unwrap();
         [head, signal.to_vec(), tail].concat()

@@ -68,7 +68,7 @@ impl Door {
         let mut world = World::new();
         let (_, link) = world.host("Ana", true);
         let mallory = Mallory::looks(&mut world, &link);
-        let card = SignedCard::sign(mallory.card(), &mallory.device_key);
+        let card = SignedCard::sign(mallory.card(), &mallory.device_key, &mallory.leaf_key);
         let plain = postcard::to_allocvec(&(card, mallory.key_package_bytes())).unwrap();
         Self {
             world,

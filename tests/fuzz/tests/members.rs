@@ -38,7 +38,7 @@ fn varint(mut number: u64, out: &mut Vec<u8>) {
 /// A signal as docs/protocol.md (section 6) encodes it, with numbers that may be anything.
 fn signal(feed: &mut Feed<'_>, insider: &Insider) -> Vec<u8> {
     let devices = insider.devices();
-    let kind = feed.byte() % 5;
+    let kind = feed.byte() % 7;
     let mut bytes = vec![kind];
     match kind {
         0 => {
@@ -51,10 +51,17 @@ fn signal(feed: &mut Feed<'_>, insider: &Insider) -> Vec<u8> {
             bytes.extend_from_slice(&feed.pick(&devices).0);
             bytes.push(feed.byte());
         }
-        2 => bytes.extend_from_slice(&feed.pick(&devices).0),
+        2 | 4 => bytes.extend_from_slice(&feed.pick(&devices).0),
         3 => {
             bytes.extend_from_slice(&feed.pick(&devices).0);
             varint(feed.number(insider.epoch()), &mut bytes);
+        }
+        5 => {
+            // The state of the group as she sees it, or not.
+            let state = feed.forge(&[insider.group_info()]);
+            varint(feed.number(insider.epoch()), &mut bytes);
+            varint(state.len() as u64, &mut bytes);
+            bytes.extend_from_slice(&state);
         }
         _ => bytes = feed.take(64).to_vec(),
     }
@@ -87,7 +94,7 @@ fn signals() {
 /// Messages of every variant, as the insider may say them.
 fn contents(insider: &Insider) -> Vec<Vec<u8>> {
     let mallory = &insider.mallory;
-    let card = SignedCard::sign(mallory.card(), &mallory.device_key);
+    let card = SignedCard::sign(mallory.card(), &mallory.device_key, &mallory.leaf_key);
     let card = postcard::to_allocvec(&card).unwrap();
     let door = insider.world.service.door().unwrap().descriptor;
     let sealed =
@@ -100,6 +107,7 @@ fn contents(insider: &Insider) -> Vec<Vec<u8>> {
         sealed(4, door.as_slice()),
         sealed(5, &mallory.descriptor.knock_keys[0]),
         vec![6, 0],
+        vec![7, 0, 60],
     ]
 }
 

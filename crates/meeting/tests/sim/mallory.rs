@@ -163,7 +163,7 @@ impl LeafKey {
     }
 
     /// A signature for a purpose of ours (section 1).
-    fn signs(&self, domain: &str, msg: &[u8]) -> Vec<u8> {
+    pub fn signs(&self, domain: &str, msg: &[u8]) -> Vec<u8> {
         let length = (domain.len() as u64).to_be_bytes();
         let kind = b"Conclave leaf signature v1";
         let signed = [kind.as_slice(), &length, domain.as_bytes(), msg].concat();

@@ -618,8 +618,13 @@ impl Play {
         let devices: BTreeSet<_> = present.iter().map(|(_, there)| there.device).collect();
         if founder_is_in && roster(first) != devices {
             let gone: Vec<_> = roster(first).difference(&devices).copied().collect();
-            let owners: Vec<_> = gone.iter().map(|device| self.auditor.owner(*device)).collect();
-            return Err(format!("{owners:?} are still counted, and have gone: {gone:?}"));
+            let owners: Vec<_> = gone
+                .iter()
+                .map(|device| self.auditor.owner(*device))
+                .collect();
+            return Err(format!(
+                "{owners:?} are still counted, and have gone: {gone:?}"
+            ));
         }
         self.nobody_is_lost(&phases)
     }
@@ -692,7 +697,12 @@ impl Play {
             ServerMessage::Presence { device, online } => {
                 format!("{} is online: {online}", owner(device))
             }
-            ServerMessage::Entry(entry) => format!("{} from {}: {:?}", entry.seq, owner(&entry.from), entry.body),
+            ServerMessage::Entry(entry) => format!(
+                "{} from {}: {:?}",
+                entry.seq,
+                owner(&entry.from),
+                entry.body
+            ),
             other => format!("{other:?}"),
         }
     }
