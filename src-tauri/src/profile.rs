@@ -3,14 +3,15 @@
 //! thread that may wait.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use conclave_client::{
-    Contact, ContactId, ContactsError, Existing, Identity, IdentityError, MAX_EXPORT_LEN,
-    Passphrase, PassphraseError, Protection, ProtectionKind, SealedError, VaultError,
+    Contact, ContactId, ContactsError, Existing, Identity, IdentityError, Passphrase,
+    PassphraseError, Protection, ProtectionKind, SealedError, VaultError, read_export,
+    write_export,
 };
 use serde::Serialize;
 
@@ -132,10 +133,13 @@ impl Profile {
             let (identity, _) = profile.opened()?;
             let sealed = identity.export(&Passphrase::new(&passphrase)?)?;
             let path = profile.export_path();
-            write_new(&path, &sealed).map_err(|reason| ProfileError::File {
-                path: path.clone(),
-                reason,
-            })?;
+            let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+            folder
+                .and_then(|()| write_export(&path, &sealed))
+                .map_err(|reason| ProfileError::File {
+                    path: path.clone(),
+                    reason,
+                })?;
             Ok(path.display().to_string())
         })
         .await
@@ -307,26 +311,6 @@ fn release(open: &mut Option<(Arc<Identity>, Storage)>) -> Result<(), ProfileErr
         }
         _ => Ok(()),
     }
-}
-
-fn read_export(path: &Path) -> io::Result<Vec<u8>> {
-    let mut sealed = Vec::new();
-    let limit = MAX_EXPORT_LEN as u64 + 1;
-    fs::File::open(path)?.take(limit).read_to_end(&mut sealed)?;
-    Ok(sealed)
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 #[cfg(test)]

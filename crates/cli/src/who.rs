@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use conclave_client::{
-    Contact, ContactId, Erasure, Existing, Identity, MAX_EXPORT_LEN, Passphrase, Protection,
+    Contact, ContactId, Erasure, Existing, Identity, Passphrase, Protection, read_export,
+    write_export,
 };
 use serde_json::json;
 
@@ -137,7 +138,8 @@ pub(crate) fn identity(task: IdentityTask) -> Result<()> {
             let sealed = kept
                 .open()?
                 .export(&read_passphrase(&export_passphrase_file)?)?;
-            write_new(&to, &sealed)?;
+            write_export(&to, &sealed)
+                .with_context(|| format!("The file {} cannot be written.", to.display()))?;
             say(
                 &kept,
                 json!({"exported": to}),
@@ -155,12 +157,7 @@ pub(crate) fn identity(task: IdentityTask) -> Result<()> {
                 true => Existing::Replace,
                 false => Existing::Keep,
             };
-            let mut sealed = Vec::new();
-            std::fs::File::open(&from)
-                .and_then(|file| {
-                    file.take(MAX_EXPORT_LEN as u64 + 1)
-                        .read_to_end(&mut sealed)
-                })
+            let sealed = read_export(&from)
                 .with_context(|| format!("The file {} cannot be read.", from.display()))?;
             let passphrase = read_passphrase(&export_passphrase_file)?;
             let protection = kept.protection()?;
@@ -242,19 +239,4 @@ fn say(kept: &Kept, value: serde_json::Value, text: String) {
         true => println!("{value}"),
         false => println!("{text}"),
     }
-}
-
-/// Writes a file that did not exist, for its owner only.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
-    use std::io::Write as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options
-        .open(path)
-        .with_context(|| format!("The file {} cannot be made.", path.display()))?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .with_context(|| format!("The file {} cannot be written.", path.display()))
 }

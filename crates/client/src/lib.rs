@@ -43,8 +43,8 @@ pub use view::{
 
 pub use conclave_identity::{
     Contact, ContactId, ContactsError, Erasure, Existing, Identity, IdentityError, Leftover,
-    MAX_EXPORT_LEN, Passphrase, PassphraseError, Protection, ProtectionKind, SealedError,
-    VaultError,
+    Passphrase, PassphraseError, Protection, ProtectionKind, SealedError, VaultError, read_export,
+    write_export,
 };
 pub use conclave_media::DeviceInfo;
 pub use conclave_media::audio::{

@@ -65,7 +65,7 @@ pub(crate) fn beside(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     // Never through a link that somebody laid there, and never with the rights of an old file.
     options.write(true).create_new(true);

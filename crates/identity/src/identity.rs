@@ -19,7 +19,7 @@ use crate::home::{self, Home, IDENTITY, MakeVault};
 use crate::{Contacts, Protection, ProtectionKind, SafetyNumber, Secret, VaultError};
 
 pub use error::{BookFault, Erasure, IdentityError, Leftover};
-pub use transfer::{Existing, MAX_EXPORT_LEN};
+pub use transfer::{Existing, read_export, write_export};
 
 /// Version of the secret that is the identity.
 const VERSION: u8 = 1;

@@ -62,7 +62,7 @@ pub use contacts::{
 };
 pub use home::{Protection, ProtectionKind};
 pub use identity::{
-    BookFault, Erasure, Existing, Identity, IdentityError, Leftover, MAX_EXPORT_LEN,
+    BookFault, Erasure, Existing, Identity, IdentityError, Leftover, read_export, write_export,
 };
 pub use passphrase::{MAX_PASSPHRASE_LEN, MIN_PASSPHRASE_CHARS, Passphrase, PassphraseError};
 pub use qr::{QUIET_ZONE, Qr};

@@ -5,6 +5,7 @@
 //! identity are one device to everybody else: what a thief does with a stolen export, the owner
 //! did.
 
+use std::io;
 use std::path::Path;
 
 use conclave_e2ee::DeviceKey;
@@ -13,12 +14,30 @@ use zeroize::Zeroizing;
 use super::{Identity, IdentityError, Keys, shelf};
 use crate::aead::AeadKey;
 use crate::contacts::{self, Book, MAX_CONTACTS, MAX_NAME_LEN};
+use crate::disk;
 use crate::home::{self, Home, IDENTITY, MakeVault};
 use crate::sealed::{FileKey, Purpose};
 use crate::{Contacts, Passphrase, Protection, ProtectionKind, SealedError};
 
-/// Longest exported file in bytes. Read no more than this before importing.
-pub const MAX_EXPORT_LEN: usize = MAX_CONTACTS * (32 + MAX_NAME_LEN + 24) + 512;
+/// Longest exported file in bytes.
+const MAX_EXPORT_LEN: usize = MAX_CONTACTS * (32 + MAX_NAME_LEN + 24) + 512;
+
+/// Writes an exported identity into a new file that only its owner can read.
+///
+/// # Errors
+/// What the system says; also when there is such a file, which stays as it is.
+pub fn write_export(path: &Path, sealed: &[u8]) -> io::Result<()> {
+    disk::write_new(path, sealed)
+}
+
+/// Reads an exported identity.
+///
+/// # Errors
+/// What the system says, and [`io::ErrorKind::FileTooLarge`] for a file that cannot be one.
+pub fn read_export(path: &Path) -> io::Result<Vec<u8>> {
+    let bytes = disk::read(path, MAX_EXPORT_LEN as u64)?;
+    bytes.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
 
 /// What an import does about an identity that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -90,10 +90,7 @@ impl Active {
             return None;
         }
         let secret = self.group.next_link(generation).ok()?;
-        self.group.set_link(&secret).ok()?;
-        context.seal.renew(generation, &secret);
-        context.link.secret = secret;
-        Some(())
+        self.hold_link(context, secret)
     }
 
     fn new(

@@ -142,11 +142,10 @@ impl Active {
 
     /// From now on the renewed link is the meeting's link.
     fn take_link(&mut self, context: &mut Context, now: Instant, secret: LinkSecret) -> Option<()> {
-        self.group.set_link(&secret).ok()?;
-        let rules = self.policy.link;
-        context.seal.renew(rules.generation, &secret);
-        context.link.secret = secret;
-        self.keeper.link_ends_at = rules
+        self.hold_link(context, secret)?;
+        self.keeper.link_ends_at = self
+            .policy
+            .link
             .valid_s
             .and_then(|valid| now.checked_add(Duration::from_secs(valid.into())));
         // Warrants and knocks were for the old one.
@@ -154,6 +153,14 @@ impl Active {
         self.clear_desk(context);
         self.commits.drop_admissions();
         context.event(Event::Link);
+        Some(())
+    }
+
+    /// Seals, opens and admits by the link of the policy's generation.
+    pub(super) fn hold_link(&mut self, context: &mut Context, secret: LinkSecret) -> Option<()> {
+        self.group.set_link(&secret).ok()?;
+        context.seal.renew(self.policy.link.generation, &secret);
+        context.link.secret = secret;
         Some(())
     }
 
