@@ -38,6 +38,9 @@ const HEAL_FROM: usize = 16;
 /// the others.
 const HEAL_WITHIN_MS: u64 = 2000;
 
+/// Refused commits in a row that a log which lost them is given a substitute for.
+const MAX_FILLED: u64 = 64;
+
 #[derive(Default)]
 pub(super) struct Commits {
     pub(super) admissions: BTreeMap<DeviceId, Admittance>,
@@ -259,13 +262,22 @@ impl Commits {
             .map(|step| (step.token_epoch, step.token.clone()))
     }
 
-    /// The commit that ends the log's `epoch`, without the admission: who was let in by it and
-    /// did not hear of it knocks again.
-    pub(super) fn last_step(&self, epoch: u64) -> Option<Commit> {
-        self.last
-            .as_ref()
-            .filter(|step| step.from_epoch == epoch)
-            .map(|step| step.commit.clone())
+    /// What brings a log that stands at `epoch` to where the group's present epoch began: the
+    /// commit that led here, without its admission (who was let in by it and did not hear of it
+    /// knocks again). It is sealed for one place in the log. Places before that one, where commits
+    /// stood that all refused, are filled with the same bytes, which nobody can open there.
+    pub(super) fn last_steps(&self, epoch: u64) -> Vec<Commit> {
+        let Some(step) = &self.last else {
+            return Vec::new();
+        };
+        if epoch < step.token_epoch || step.from_epoch - epoch.min(step.from_epoch) > MAX_FILLED {
+            return Vec::new();
+        }
+        let at = |expected_epoch| Commit {
+            expected_epoch,
+            ..step.commit.clone()
+        };
+        (epoch..=step.from_epoch).map(at).collect()
     }
 
     pub(super) fn last_added(&self) -> Option<&[DeviceId]> {

@@ -398,6 +398,9 @@ impl Active {
             // Its log held what it does not count. It has the last word, but not again and again.
             self.log_epoch = epoch;
             self.commits.note_setback(now);
+            if epoch < self.begun_at {
+                self.pulse.look_again(now);
+            }
         }
         Flow::Stay
     }

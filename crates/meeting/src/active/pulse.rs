@@ -143,6 +143,12 @@ impl Pulse {
         self.wants_reread_at.get_or_insert(at);
     }
 
+    /// The service counts fewer epochs than this device: nothing can be offered until it catches
+    /// up, so that it is asked again in a while, in case it erred or lied.
+    pub(super) fn look_again(&mut self, now: Instant) {
+        self.wants_reread_at.get_or_insert(now + REREAD);
+    }
+
     fn next_number(&mut self) -> u64 {
         self.number += 1;
         self.number

@@ -147,10 +147,11 @@ impl Active {
         self.pulse.begin(now);
         self.commits.attached(next_seq);
         // The log stands one step behind us: the commit that it lost is offered again.
-        if epoch < self.begun_at
-            && let Some(commit) = self.commits.last_step(epoch)
-        {
-            context.send(ClientMessage::Commit(commit));
+        if epoch < self.begun_at {
+            for commit in self.commits.last_steps(epoch) {
+                context.send(ClientMessage::Commit(commit));
+            }
+            self.pulse.look_again(now);
         }
         self.publish(context, &Content::Media(context.media));
         if self.desk.is_some() {
