@@ -94,7 +94,7 @@ impl<'a> Feed<'a> {
     /// What somebody could send in the place of one of these real messages: the rest of the input
     /// as it is (if the next byte is 0), or one of them with up to four changes; none is possible.
     pub fn forge(&mut self, real: &[Vec<u8>]) -> Vec<u8> {
-        if self.byte() % 8 == 0 || real.is_empty() {
+        if self.byte().is_multiple_of(8) || real.is_empty() {
             return self.rest().to_vec();
         }
         let mut bytes = self.pick(real).clone();
