@@ -73,7 +73,8 @@ impl DeviceId {
 pub struct InvalidId;
 
 fn parse_hex(text: &str) -> Option<[u8; 16]> {
-    if text.len() != 32 || !text.is_ascii() {
+    // A sign would be read as part of a number.
+    if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     let mut bytes = [0; 16];
