@@ -251,11 +251,18 @@ pub enum LeftReason {
     /// The host ended it.
     #[error("The host ended the meeting.")]
     Ended,
-    /// The host did not let us in.
-    #[error("The host did not let you in. Ask the host whether you may join.")]
+    /// A host did not let us in, or renewed the link while we waited.
+    #[error(
+        "You were not let in. Ask the host whether you may join, and whether the link still holds."
+    )]
     Refused,
-    /// The host removed us.
-    #[error("The host removed you from the meeting.")]
+    /// The meeting lets nobody in.
+    #[error(
+        "The meeting is locked: nobody is let in now. Ask the host to unlock it, then join again."
+    )]
+    Locked,
+    /// A host or co-host removed us.
+    #[error("A host removed you from the meeting.")]
     Removed,
     /// The service never had this meeting.
     #[error(
@@ -267,7 +274,7 @@ pub enum LeftReason {
     Over,
     /// The link's secret does not fit.
     #[error(
-        "The invite link does not fit this meeting: it is damaged or was revoked. Ask the host for a new link."
+        "The invite link does not open this meeting: it was revoked, is used up or over its time, or is damaged. Ask the host for a new link."
     )]
     WrongLink,
     /// The descriptor is not signed by the host whom the link names.

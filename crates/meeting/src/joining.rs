@@ -130,7 +130,13 @@ impl Joining {
                     context.event(Event::Waiting);
                 }
             }
-            ServerMessage::Refused => return leave(context, LeftReason::Refused),
+            ServerMessage::Refused => {
+                let reason = match self.described.descriptor.locked {
+                    true => LeftReason::Locked,
+                    false => LeftReason::Refused,
+                };
+                return leave(context, reason);
+            }
             ServerMessage::Welcome {
                 epoch,
                 next_seq,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
-use conclave_e2ee::{KnockKey, VerifiedKeyPackage};
+use conclave_e2ee::{KnockKey, Pseudonym, VerifiedKeyPackage};
 use conclave_wire::{ClientMessage, DeviceId};
 
 use super::Active;
@@ -11,6 +11,7 @@ use crate::card::{Card, KnockCard, SignedCard};
 use crate::context::Context;
 use crate::event::{Event, Warning};
 use crate::joining::knock_aad;
+use crate::policy::Role;
 use crate::snapshot::KnockView;
 
 /// Knocks that wait at the same time; the service has a bound of its own.
@@ -80,6 +81,11 @@ impl Active {
         sealed: &[u8],
     ) {
         let Some(knocker) = self.read_card(context, device, sealed) else {
+            // Who came to the desk lately cannot open cards that were sealed before: they are for
+            // those whom the door named then.
+            if self.describer() != Some(context.device) {
+                return;
+            }
             context.warn(Warning::BadKnock);
             context.send(ClientMessage::Refuse { device });
             return;
@@ -162,17 +168,25 @@ impl Active {
         }
     }
 
-    pub(super) fn admit(&mut self, now: Instant, device: DeviceId) {
-        if let Some(knocker) = self.desk.as_mut().and_then(|desk| desk.take(device)) {
+    pub(super) fn admit(&mut self, context: &mut Context, now: Instant, device: DeviceId) {
+        let Some(desk) = &mut self.desk else {
+            return context.warn(Warning::NotAllowed);
+        };
+        if let Some(knocker) = desk.take(device) {
             self.commits.want_admission(now, knocker, None);
         }
     }
 
     /// The person wants somebody out: he does not come back by himself either.
     pub(super) fn remove(&mut self, context: &mut Context, device: DeviceId) {
+        let role = self.role(context.device);
         let Some(desk) = &mut self.desk else {
             return context.warn(Warning::NotAllowed);
         };
+        // A co-host leaves those who keep the door with him to the hosts.
+        if role < Role::Host && self.policy.role(Pseudonym(device.0)) > Role::Participant {
+            return context.warn(Warning::NotAllowed);
+        }
         desk.removed.extend(self.people.device_key(device));
         for back in self.commits.drop_returns_of(device) {
             context.send(ClientMessage::Refuse { device: back });
@@ -181,12 +195,10 @@ impl Active {
     }
 
     pub(super) fn refuse(&mut self, context: &mut Context, device: DeviceId) {
-        if self
-            .desk
-            .as_mut()
-            .and_then(|desk| desk.take(device))
-            .is_some()
-        {
+        let Some(desk) = &mut self.desk else {
+            return context.warn(Warning::NotAllowed);
+        };
+        if desk.take(device).is_some() {
             context.send(ClientMessage::Refuse { device });
             context.event(Event::KnockWithdrawn { device });
         }

@@ -20,7 +20,7 @@ impl Active {
     pub(super) fn obey(&mut self, context: &mut Context, now: Instant, command: Command) -> Flow {
         match command {
             Command::Join => {}
-            Command::Admit(device) => self.admit(now, device),
+            Command::Admit(device) => self.admit(context, now, device),
             Command::Refuse(device) => self.refuse(context, device),
             Command::Remove(device) if device == context.device => {}
             Command::Remove(device) => self.remove(context, device),

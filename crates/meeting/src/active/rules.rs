@@ -230,7 +230,7 @@ impl Active {
 
     /// The member that signs the descriptor: who did so before, as long as he keeps the door, and
     /// after him the first host.
-    fn describer(&self) -> Option<DeviceId> {
+    pub(super) fn describer(&self) -> Option<DeviceId> {
         let members = self.group.members();
         let is_in = |device: [u8; 16]| members.iter().any(|member| member.pseudonym.0 == device);
         let before = self.described.descriptor.host_device;
