@@ -121,7 +121,7 @@ fn recovering() -> MeetingView {
 }
 
 fn left() -> MeetingView {
-    let reason = "Ana Costa removed you from the meeting.".into();
+    let reason = "A host removed you from the meeting.".into();
     MeetingView {
         left: Some(LeftView { reason }),
         ..base(ViewPhase::Left)

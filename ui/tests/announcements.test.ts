@@ -88,6 +88,6 @@ describe("announcements", () => {
   });
 
   it("say why the meeting is over", () => {
-    expect(announce(active, left)).toEqual(["Ana Costa removed you from the meeting."]);
+    expect(announce(active, left)).toEqual(["A host removed you from the meeting."]);
   });
 });

@@ -177,7 +177,7 @@ describe("meeting", () => {
 describe("left", () => {
   it("says why, and leads home", async () => {
     const backend = await open(recorded.left);
-    expect(screen.getByTestId("status").textContent).toBe("Ana Costa removed you from the meeting.");
+    expect(screen.getByTestId("status").textContent).toBe("A host removed you from the meeting.");
     await fireEvent.click(screen.getByTestId("home"));
     expect(backend.asked).toEqual(["close"]);
   });

@@ -347,11 +347,15 @@ pub(crate) fn is_wish(reason: LeftReason) -> bool {
 pub(crate) fn farewell(reason: LeftReason, host: &str) -> String {
     match (reason, host) {
         (LeftReason::Refused, host) if !host.is_empty() => {
-            format!("{host} did not let you in. Ask {host} whether you may join.")
+            format!(
+                "You were not let in. Ask {host} whether you may join, and whether the link still holds."
+            )
         }
         (LeftReason::Ended, host) if !host.is_empty() => format!("{host} ended the meeting."),
-        (LeftReason::Removed, host) if !host.is_empty() => {
-            format!("{host} removed you from the meeting.")
+        (LeftReason::Locked, host) if !host.is_empty() => {
+            format!(
+                "The meeting is locked: nobody is let in now. Ask {host} to unlock it, then join again."
+            )
         }
         (reason, _) => reason.to_string(),
     }
