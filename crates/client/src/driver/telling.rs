@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use conclave_meeting::{Event, Phase, Role, Snapshot};
+use conclave_meeting::{Event, Phase, Role, Snapshot, Warning};
 use conclave_wire::DeviceId;
 
 use super::trust::Mark;
@@ -39,7 +39,12 @@ impl Driver {
             Event::KeyFrameWanted { track } => self.media.key_frame_wanted(track).await,
             Event::SoundSent { device, packets } => self.media.sound_sent(device, packets),
             Event::Warning(warning) => {
-                self.warn_at(view::level(&warning), warning.to_string());
+                let text = warning.to_string();
+                if matches!(warning, Warning::NotAllowed | Warning::NotPossible) {
+                    // Each order is answered, though the window shows the sentence once.
+                    self.warnings.retain(|shown| shown.text != text);
+                }
+                self.warn_at(view::level(&warning), text);
             }
             Event::Left(reason) => {
                 let sentence = view::farewell(reason, &self.host_name);
