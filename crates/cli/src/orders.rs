@@ -7,26 +7,32 @@ use conclave_client::{Client, ClientError, ClientEvent, DeviceId, Role, SafetyVi
 /// Every order, for who wrote one that is none.
 const HELP: &str = "Orders: admit D, refuse D, remove D, lock on|off, waiting-room on|off, \
 role D host|co-host|participant, successor D on|off, new-link [single-use] [expires SECONDS], \
-safety-number D, verify D on|off, mute on|off, camera on|off, end, leave. \
+safety-number D, accept D, verify D on|off, mute on|off, camera on|off, end, leave. \
 D is a device's id or a name that only one has.";
 
-/// Who can be meant by a name.
+/// Who can be meant by a name: who is in the room or at the door now.
 #[derive(Default)]
-pub(crate) struct Present(BTreeMap<DeviceId, String>);
+pub(crate) struct Present {
+    room: BTreeMap<DeviceId, String>,
+    door: BTreeMap<DeviceId, String>,
+}
 
 impl Present {
     pub(crate) fn note(&mut self, event: &ClientEvent) {
         match event {
             ClientEvent::Knock { device, name, .. } => {
-                self.0.insert(*device, name.clone());
+                self.door.insert(*device, name.clone());
             }
             ClientEvent::KnockGone { device } => {
-                self.0.remove(device);
+                self.door.remove(device);
             }
             ClientEvent::Roster { members, .. } => {
-                for member in members.iter().filter(|member| !member.is_me) {
-                    self.0.insert(member.device, member.name.clone());
-                }
+                let others = members.iter().filter(|member| !member.is_me);
+                self.room = others
+                    .map(|member| (member.device, member.name.clone()))
+                    .collect();
+                self.door
+                    .retain(|device, _| !self.room.contains_key(device));
             }
             _ => {}
         }
@@ -36,11 +42,14 @@ impl Present {
         if let Ok(device) = text.parse() {
             return Ok(device);
         }
-        let mut named = self.0.iter().filter(|(_, name)| name.as_str() == text);
+        let all = self.room.iter().chain(&self.door);
+        let mut named = all.filter(|(_, name)| name.as_str() == text);
         match (named.next(), named.next()) {
             (Some((device, _)), None) => Ok(*device),
             (Some(_), Some(_)) => Err(format!("More than one is called {text}; write the id.")),
-            (None, _) => Err(format!("Nobody here is called {text}.")),
+            (None, _) => Err(format!(
+                "Nobody here is called {text}. Who waits at the door is shown to hosts and co-hosts only."
+            )),
         }
     }
 }
@@ -60,6 +69,7 @@ enum Order {
         valid_s: Option<u32>,
     },
     SafetyNumber(DeviceId),
+    Accept(DeviceId),
     Verify(DeviceId, bool),
     Mute(bool),
     Camera(bool),
@@ -104,6 +114,7 @@ pub(crate) async fn obey(
                 Err(error) => Ok(Done::Not(error.to_string())),
             };
         }
+        Order::Accept(device) => client.accept(device).await?,
         Order::Verify(device, on) => client.set_verified(device, on).await?,
         Order::Mute(on) => client.set_muted(on).await?,
         Order::Camera(on) => client.set_camera(on).await?,
@@ -125,6 +136,7 @@ fn read(line: &str, present: &Present) -> Result<Order, String> {
         "refuse" => Order::Refuse(present.find(rest)?),
         "remove" => Order::Remove(present.find(rest)?),
         "safety-number" => Order::SafetyNumber(present.find(rest)?),
+        "accept" => Order::Accept(present.find(rest)?),
         "lock" => Order::Lock(switch(rest)?),
         "waiting-room" => Order::WaitingRoom(switch(rest)?),
         "mute" => Order::Mute(switch(rest)?),
@@ -186,6 +198,8 @@ fn new_link(rest: &str) -> Result<Order, String> {
 
 #[cfg(test)]
 mod tests {
+    use conclave_client::{MemberReport, ViewRole, ViewTrust};
+
     use super::*;
 
     const ANA: DeviceId = DeviceId([1; 16]);
@@ -196,7 +210,10 @@ mod tests {
             (DeviceId([2; 16]), "Ben"),
             (DeviceId([3; 16]), "Ben"),
         ];
-        Present(people.map(|(device, name)| (device, name.into())).into())
+        Present {
+            door: people.map(|(device, name)| (device, name.into())).into(),
+            room: BTreeMap::new(),
+        }
     }
 
     #[test]
@@ -213,6 +230,24 @@ mod tests {
         );
         assert!(read("remove Ben", &present).unwrap_err().contains("id"));
         assert!(read("remove Eve", &present).is_err());
+    }
+
+    #[test]
+    fn who_has_left_is_not_meant() {
+        let member = |device| MemberReport {
+            device,
+            name: "Ben".into(),
+            role: ViewRole::Participant,
+            is_me: false,
+            trust: ViewTrust::New,
+            silent: false,
+        };
+        let roster = |members| ClientEvent::Roster { epoch: 1, members };
+        let (first, second) = (DeviceId([4; 16]), DeviceId([5; 16]));
+        let mut present = Present::default();
+        present.note(&roster(vec![member(first)]));
+        present.note(&roster(vec![member(second)]));
+        assert_eq!(read("remove Ben", &present), Ok(Order::Remove(second)));
     }
 
     #[test]

@@ -132,6 +132,14 @@ impl Client {
         number.await.map_err(|_| ClientError::Over)?
     }
 
+    /// Records somebody whose key is another than the one known by this name, beside that one.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn accept(&self, device: DeviceId) -> Result<(), ClientError> {
+        self.order(Command::Accept(device)).await
+    }
+
     /// The safety number was compared and is equal, or that is taken back.
     ///
     /// # Errors

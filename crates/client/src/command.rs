@@ -25,6 +25,7 @@ pub(crate) enum Command {
         valid_s: Option<u32>,
     },
     SafetyNumber(DeviceId, oneshot::Sender<Result<SafetyView, ClientError>>),
+    Accept(DeviceId),
     SetVerified(DeviceId, bool),
     SetMuted(bool),
     SetCamera(bool),

@@ -221,6 +221,7 @@ impl Driver {
                 valid_s,
             })),
             Command::SafetyNumber(device, answer) => self.safety_number(device, answer),
+            Command::Accept(device) => self.accept(device).await,
             Command::SetVerified(device, verified) => self.set_verified(device, verified).await,
             Command::SetMuted(muted) => {
                 self.muted = muted;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use conclave_identity::{Identity, Trust};
+use conclave_identity::{Contacts, ContactsError, Identity, Trust};
 use conclave_wire::DeviceId;
 use tokio::sync::oneshot;
 
@@ -158,15 +158,35 @@ impl Driver {
 
     /// The person has compared the safety number, or takes it back.
     pub(super) async fn set_verified(&mut self, device: DeviceId, verified: bool) {
+        self.note(device, move |contacts, key, name, now| {
+            contacts.accept(key, name, now)?;
+            contacts.verify(key, verified, now)
+        })
+        .await;
+    }
+
+    /// The person says that somebody with another key than the known one is right so: recorded
+    /// beside the one that is known, without having compared anything.
+    pub(super) async fn accept(&mut self, device: DeviceId) {
+        self.note(device, |contacts, key, name, now| {
+            contacts.accept(key, name, now).map(drop)
+        })
+        .await;
+    }
+
+    async fn note(
+        &mut self,
+        device: DeviceId,
+        change: impl FnOnce(&Contacts, &[u8; 32], &str, SystemTime) -> Result<(), ContactsError>
+        + Send
+        + 'static,
+    ) {
         let Some((key, name)) = self.people.shown(device) else {
             return self.warn(ClientError::Unknown.to_string());
         };
         let identity = self.people.identity().clone();
         let noted = tokio::task::spawn_blocking(move || {
-            let contacts = identity.contacts();
-            let now = SystemTime::now();
-            contacts.accept(&key, &name, now)?;
-            contacts.verify(&key, verified, now)
+            change(identity.contacts(), &key, &name, SystemTime::now())
         });
         match noted.await {
             Ok(Ok(())) => self.people.look_again(&key),
