@@ -24,6 +24,10 @@ pub enum Event {
         device: String,
         /// The name on its card.
         name: String,
+        /// How well the host's computer knows it.
+        trust: String,
+        /// The name in the contact book, where that says more.
+        known_as: Option<String>,
     },
     /// Somebody was let in.
     Admitted {
@@ -46,6 +50,25 @@ pub enum Event {
         /// 30 digits, perhaps in groups.
         digits: String,
     },
+    /// The rules in force.
+    Rules {
+        /// As much of them as a window shows.
+        rules: Rules,
+    },
+    /// The number to compare with somebody.
+    #[serde(rename = "safety_number")]
+    SafetyNumber {
+        /// With whom.
+        name: String,
+        /// 60 digits in groups.
+        digits: String,
+    },
+    /// An order was not obeyed.
+    #[serde(rename = "order_refused")]
+    OrderRefused {
+        /// A sentence.
+        reason: String,
+    },
     /// Each second: what arrived, by sender.
     Media {
         /// One entry a remote person.
@@ -55,6 +78,8 @@ pub enum Event {
     Warning {
         /// A sentence.
         text: String,
+        /// `notice` or `danger`.
+        level: String,
     },
     /// A broken link is whole again.
     Recovered {
@@ -78,8 +103,22 @@ pub struct Member {
     pub name: String,
     /// Device id.
     pub device: String,
-    /// `host` or `participant`.
+    /// `host`, `coHost` or `participant`.
     pub role: String,
+    /// Whether it is oneself.
+    pub me: bool,
+    /// How well this computer knows it: `me`, `new`, `known`, `verified` or `changed`.
+    pub trust: String,
+}
+
+/// The rules of a meeting.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rules {
+    /// Whether nobody is let in.
+    pub locked: bool,
+    /// Whether a host is asked before somebody comes in.
+    pub waiting_room: bool,
 }
 
 /// What arrived of one person.

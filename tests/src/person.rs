@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::event::{Event, Member, Sender};
+use crate::event::{Event, Member, Rules, Sender};
 use crate::process::Process;
 use crate::programs::{program, sample};
 
@@ -261,6 +261,70 @@ impl Person {
     /// Types a line, such as an answer to `--admit ask`.
     pub fn types(&mut self, line: &str) {
         self.process.type_line(line);
+    }
+
+    /// Gives an order (`--commands`); what was said before it is old news.
+    pub fn orders(&mut self, line: &str) {
+        self.look_up();
+        self.types(line);
+    }
+
+    /// Waits for word that an order was not obeyed, in a sentence that contains `words`.
+    pub fn is_told_no(&mut self, words: &[&str]) {
+        self.wait_for(&format!("a refusal with {words:?}"), |event| {
+            let text = match event {
+                Event::Warning { text, .. } => text,
+                Event::OrderRefused { reason, .. } => reason,
+                _ => return None,
+            };
+            let text = text.to_lowercase();
+            words.iter().all(|word| text.contains(word)).then_some(())
+        });
+    }
+
+    /// Waits until rules are in force that satisfy `wanted`.
+    pub fn has_rules(&mut self, what: &str, wanted: impl Fn(&Rules) -> bool) {
+        self.wait_for(what, |event| match event {
+            Event::Rules { rules } => wanted(rules).then_some(()),
+            _ => None,
+        });
+    }
+
+    /// Waits for the knock of `name`; gives the trust mark.
+    pub fn hears_knock(&mut self, name: &str) -> String {
+        self.wait_for(&format!("a knock of {name}"), |event| match event {
+            Event::Knock {
+                name: known, trust, ..
+            } => (known == name).then(|| trust.clone()),
+            _ => None,
+        })
+    }
+
+    /// Waits until `name` is in the room and `wanted` holds.
+    pub fn sees(&mut self, name: &str, what: &str, wanted: impl Fn(&Member) -> bool) -> Member {
+        self.wait_for(&format!("{name} {what}"), |event| match event {
+            Event::Roster { members, .. } => members
+                .iter()
+                .find(|member| member.name == name && wanted(member))
+                .cloned(),
+            _ => None,
+        })
+    }
+
+    /// Waits until the host decides.
+    pub fn waits(&mut self) {
+        self.wait_for("waiting", |event| {
+            matches!(event, Event::Waiting { .. }).then_some(())
+        });
+    }
+
+    /// Everything on standard output and standard error so far.
+    pub fn said(&self) -> String {
+        format!(
+            "{}\n{}",
+            self.process.output().join("\n"),
+            self.process.errors()
+        )
     }
 
     /// Leaves as by Ctrl+C.
