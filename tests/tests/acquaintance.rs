@@ -1,0 +1,177 @@
+//! Whom a computer knows: safety numbers that both sides read alike, marks that last from one
+//! meeting to the next, a changed key, and an identity that moves and ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use e2e::event::Event;
+use e2e::person::{Invitation, Person};
+use e2e::programs::program;
+use e2e::server::Server;
+use tempfile::TempDir;
+
+/// A folder with an identity in it, and the file with its passphrase.
+struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("passphrase"), "correct horse battery\n")
+            .expect("a folder of our own");
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn seat(&self, invitation: Invitation) -> Invitation {
+        let invitation = invitation.without_media().with(["--commands"]);
+        invitation.with(self.flags())
+    }
+
+    fn flags(&self) -> Vec<PathBuf> {
+        vec![
+            "--identity".into(),
+            self.path("identity"),
+            "--passphrase-file".into(),
+            self.path("passphrase"),
+        ]
+    }
+
+    /// Runs `conclave VERB...` on this identity; whether it went well, and what it said.
+    fn does(&self, verb: &[&str], rest: &[&Path]) -> (bool, String) {
+        let output = Command::new(program("conclave"))
+            .args(verb)
+            .arg("--json")
+            .args(self.flags())
+            .args(rest)
+            .output()
+            .expect("the program runs");
+        let said = [output.stdout, output.stderr].concat();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    }
+
+    fn contacts(&self) -> String {
+        self.does(&["contacts", "list"], &[]).1
+    }
+}
+
+/// The number that `person` reads for comparing with `other`.
+fn number(person: &mut Person, other: &str) -> String {
+    person.orders(&format!("safety-number {other}"));
+    person.wait_for("a safety number", |event| match event {
+        Event::SafetyNumber { name, digits } => {
+            assert_eq!(name, other);
+            Some(digits.clone())
+        }
+        _ => None,
+    })
+}
+
+/// A host who asks, and a guest of the name Ben who waits at the door; gives the guest's mark.
+fn knock(server: &Server, ana: &Home, ben: &Home) -> (Person, Person, String) {
+    let mut ana = ana.seat(Invitation::host("Ana", &server.argument())).come();
+    let link = ana.link();
+    let ben = ben.seat(Invitation::join("Ben", &link)).come();
+    let mark = ana.hears_knock("Ben");
+    (ana, ben, mark)
+}
+
+fn end(mut ana: Person, mut ben: Person) {
+    ana.types("end");
+    assert_eq!(ben.end().code, Some(0));
+    assert_eq!(ana.end().code, Some(0));
+}
+
+#[test]
+fn what_two_people_compared_holds_in_the_next_meeting_and_for_nobody_else() {
+    let server = Server::start();
+    let (anas, bens, others) = (Home::new(), Home::new(), Home::new());
+
+    let (mut ana, mut ben, mark) = knock(&server, &anas, &bens);
+    assert_eq!(mark, "new");
+    ana.orders("admit Ben");
+    ana.meets(&["Ana", "Ben"]);
+    ben.meets(&["Ana", "Ben"]);
+    let digits = number(&mut ana, "Ben");
+    assert_eq!(digits.chars().filter(char::is_ascii_digit).count(), 60);
+    assert_eq!(number(&mut ben, "Ana"), digits);
+    ana.orders("verify Ben on");
+    // Answered in order: the number comes with the mark's change behind it.
+    number(&mut ana, "Ben");
+    end(ana, ben);
+
+    let (ana, ben, mark) = knock(&server, &anas, &bens);
+    assert_eq!(mark, "verified");
+    end_at_the_door(ana, ben);
+
+    // Another key by the same name: let in by hand it is not recorded, accepted it is.
+    let (mut ana, mut other, mark) = knock(&server, &anas, &others);
+    assert_eq!(mark, "changed");
+    ana.orders("admit Ben");
+    ana.sees("Ben", "as changed", |ben| ben.trust == "changed");
+    other.meets(&["Ana", "Ben"]);
+    assert_ne!(number(&mut ana, "Ben"), digits);
+    end(ana, other);
+    assert_eq!(anas.contacts().matches("\"Ben\"").count(), 1);
+
+    let (mut ana, other, mark) = knock(&server, &anas, &others);
+    assert_eq!(mark, "changed");
+    ana.orders("accept Ben");
+    number(&mut ana, "Ben");
+    end_at_the_door(ana, other);
+    let contacts = anas.contacts();
+    assert_eq!(contacts.matches("\"Ben\"").count(), 2, "{contacts}");
+    assert_eq!(
+        contacts.matches("\"verified\":true").count(),
+        1,
+        "{contacts}"
+    );
+}
+
+/// The host ends the meeting while the guest still knocks.
+fn end_at_the_door(mut ana: Person, mut ben: Person) {
+    ben.vanish();
+    ana.types("end");
+    assert_eq!(ana.end().code, Some(0));
+}
+
+#[test]
+fn an_identity_moves_and_ends() {
+    let (old, new) = (Home::new(), Home::new());
+    let (made, shown) = old.does(&["identity", "show"], &[]);
+    assert!(made, "{shown}");
+    let file = old.path("export");
+    let (secret, wrong) = (old.path("export-passphrase"), old.path("wrong"));
+    fs::write(&secret, "staple of the export\n").expect("a folder of our own");
+    fs::write(&wrong, "not that of the export\n").expect("a folder of our own");
+    let with = Path::new("--export-passphrase-file");
+    let (done, said) = old.does(&["identity", "export"], &[&file, with, &secret]);
+    assert!(done, "{said}");
+
+    let (done, said) = new.does(&["identity", "import"], &[&file, with, &wrong]);
+    assert!(
+        !done && said.to_lowercase().contains("passphrase"),
+        "{said}"
+    );
+    let (done, said) = new.does(&["identity", "import"], &[&file, with, &secret]);
+    assert!(done, "{said}");
+    assert_eq!(new.does(&["identity", "show"], &[]).1, shown);
+
+    assert!(!erase(&old, &[]), "it was not said that it is meant");
+    assert!(erase(&old, &[Path::new("--yes")]));
+    assert!(!old.path("identity").exists());
+    assert_ne!(old.does(&["identity", "show"], &[]).1, shown);
+}
+
+/// The one verb that needs no passphrase for its work.
+fn erase(home: &Home, more: &[&Path]) -> bool {
+    home.does(&["identity", "erase"], more).0
+}
