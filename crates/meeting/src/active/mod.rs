@@ -9,15 +9,16 @@
 //!                          └──────────────── Away
 //! ```
 //! The subjects of the submodules: `entering` (how one gets here), `obey` (what the person wants),
-//! `standing` (being known to the service, also after it lost
-//! its memory), `log` (its entries), `commits` and `offers` (changing the group, one step at a
-//! time), `rules` (roles, the door, the link), `absence` (who is away for too long), `desk` (answers
-//! to those who knock), `pulse` (heartbeats, and what silence means), `returning` (coming back by
-//! oneself) and `echoes` (whether what was sent arrives).
+//! `standing` (being known to the service, also after it lost its memory), `log` (its entries),
+//! `commits` and `offers` (changing the group, one step at a time), `rules` (roles, and what goes
+//! with them), `door` (what it shows, under which link), `desk` (answers to those who knock),
+//! `absence` (who is away for too long), `pulse` (heartbeats, and what silence means), `returning`
+//! (coming back by oneself) and `echoes` (whether what was sent arrives).
 
 mod absence;
 mod commits;
 mod desk;
+mod door;
 mod echoes;
 mod entering;
 mod log;
@@ -36,10 +37,11 @@ use conclave_wire::{Blob, ClientMessage, DeviceId, ErrorCode, ServerMessage};
 
 use self::commits::Commits;
 use self::desk::Desk;
+use self::door::Doorkeeper;
 use self::echoes::Echoes;
 use self::pulse::Pulse;
 use self::returning::Returning;
-use self::rules::{Doorkeeper, RuleWish};
+use self::rules::RuleWish;
 use self::standing::Standing;
 use crate::content::Content;
 use crate::context::Context;
