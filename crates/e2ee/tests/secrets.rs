@@ -264,3 +264,16 @@ fn a_device_key_survives_in_its_seed() {
         fingerprint16(b"another key")
     );
 }
+
+#[test]
+fn the_longest_blob_is_sealed_and_opened_and_a_longer_one_is_not() {
+    let key = link().handshake_key();
+    assert_eq!(MAX_BLOB_LEN, 4 << 20);
+    let longest = vec![7; MAX_BLOB_LEN];
+    let sealed = key.seal(b"aad", &longest).unwrap();
+    assert!(key.open(b"aad", &sealed).unwrap() == longest);
+    let longer = vec![7; MAX_BLOB_LEN + 1];
+    assert_eq!(key.seal(b"aad", &longer), Err(BlobError::TooLong));
+    let longer = vec![7; sealed.len() + 1];
+    assert_eq!(key.open(b"aad", &longer), Err(BlobError::TooLong));
+}
