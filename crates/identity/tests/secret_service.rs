@@ -2,8 +2,7 @@
 //! store of whoever runs it. In a session of its own:
 //!
 //! ```sh
-//! dbus-run-session -- sh -c 'printf pass | gnome-keyring-daemon --unlock --components=secrets &&
-//!   cargo test -p conclave-identity --test secret_service -- --ignored'
+//! tests/with-key-store cargo nextest run --workspace --run-ignored only -E 'binary(secret_service)'
 //! ```
 
 use std::time::UNIX_EPOCH;
