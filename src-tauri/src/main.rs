@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use conclave_client::log_filter;
 use tauri::Manager as _;
 use tracing_subscriber::EnvFilter;
 
@@ -30,10 +31,9 @@ use settings::Store;
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let filter =
-        EnvFilter::try_from_env("CONCLAVE_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    let level = std::env::var("CONCLAVE_LOG").ok();
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::new(log_filter(level.as_deref())?))
         .with_writer(std::io::stderr)
         .init();
     let app = commands::register(tauri::Builder::default())

@@ -72,6 +72,12 @@ impl Invitation {
         }
     }
 
+    /// Has the program log all that it ever would.
+    pub fn tracing(mut self) -> Self {
+        self.command.env("CONCLAVE_LOG", "trace");
+        self
+    }
+
     /// Adds arguments.
     pub fn with<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(mut self, arguments: I) -> Self {
         self.command.args(arguments);
@@ -341,6 +347,11 @@ impl Person {
             self.name,
             self.process.errors()
         );
+    }
+
+    /// All that the program has logged.
+    pub fn log(&self) -> String {
+        self.process.errors()
     }
 
     /// Waits until the program ends by itself.

@@ -44,7 +44,8 @@ impl Server {
         command
             .arg("--listen")
             .arg(format!("127.0.0.1:{}", options.port))
-            .arg("--exit-with-stdin");
+            // Whatever is said at any level must name nobody.
+            .args(["--log", "trace", "--exit-with-stdin"]);
         if let Some(certificate) = options.certificate {
             command
                 .arg("--cert")

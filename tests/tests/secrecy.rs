@@ -36,9 +36,11 @@ fn neither_the_wire_nor_the_servers_memory_shows_a_secret() {
     });
     let tap = Wiretap::on(server.port());
     let host = Invitation::host(HOST, &server.argument_through(tap.port()));
-    let host = host.with(["--title", TITLE]).with_samples().saving();
+    let host = host.with(["--title", TITLE]);
+    let host = host.with_samples().saving().tracing();
     let (mut host, mut guest, link) = meet(host, |link| {
-        Invitation::join(GUEST, link).with_samples().saving()
+        let guest = Invitation::join(GUEST, link);
+        guest.with_samples().saving().tracing()
     });
     host.receives(GUEST, |guest| {
         guest.audio.opened >= 250 && guest.video.opened >= 90
@@ -80,6 +82,15 @@ fn neither_the_wire_nor_the_servers_memory_shows_a_secret() {
     let found = needles.found_in([tcp.as_slice(), &udp]);
     assert!(found.is_empty(), "on the wire: {found:?}");
     the_log_names_nobody(server, &mut needles, &link, &devices);
+    for person in [&host, &guest] {
+        let log = person.log();
+        assert!(
+            log.contains("TRACE") || log.contains("DEBUG"),
+            "no log: {log}"
+        );
+        let found = needles.found_in([log.as_bytes()]);
+        assert!(found.is_empty(), "in a client's log: {found:?}: {log}");
+    }
 }
 
 /// Neither what the server cannot know nor what it must not remember: who met, from where.

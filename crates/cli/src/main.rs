@@ -13,6 +13,7 @@ mod who;
 use std::process::ExitCode;
 
 use clap::Parser;
+use conclave_client::log_filter;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Arguments, Task};
@@ -22,19 +23,22 @@ const FAILURE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter =
-        EnvFilter::try_from_env("CONCLAVE_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-    match run(arguments.task) {
+    match begin_log().and_then(|()| run(arguments.task)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::from(FAILURE)
         }
     }
+}
+
+fn begin_log() -> anyhow::Result<()> {
+    let level = std::env::var("CONCLAVE_LOG").ok();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(log_filter(level.as_deref())?))
+        .with_writer(std::io::stderr)
+        .init();
+    Ok(())
 }
 
 fn run(task: Task) -> anyhow::Result<()> {

@@ -20,6 +20,7 @@ mod driver;
 mod error;
 mod event;
 mod frames;
+mod logging;
 mod media;
 mod options;
 mod randomness;
@@ -32,6 +33,7 @@ pub use client::Client;
 pub use error::ClientError;
 pub use event::{ClientEvent, MemberReport, SenderReport, TrackReport};
 pub use frames::{Form, FrameHub};
+pub use logging::{LogLevelError, log_filter};
 pub use options::{
     Devices, Entry, Introduction, MEETING_LIFETIME, Options, Server, ServerAddress,
     ServerAddressError,
