@@ -154,6 +154,15 @@ impl Policy {
         }
     }
 
+    /// Whether `by` may remove `whom`: a host anybody, a co-host those without a role.
+    pub(crate) fn may_remove(&self, by: [u8; 16], whom: [u8; 16]) -> bool {
+        match self.role(Pseudonym(by)) {
+            Role::Host => true,
+            Role::CoHost => self.role(Pseudonym(whom)) == Role::Participant,
+            Role::Participant => false,
+        }
+    }
+
     /// The same rules with another role for one member; `None` if they would not be sound (no
     /// host, or too many roles).
     pub(crate) fn with_role(&self, member: [u8; 16], role: Role) -> Option<Self> {

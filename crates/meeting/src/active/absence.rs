@@ -2,25 +2,15 @@
 
 use std::time::Instant;
 
-use conclave_wire::DeviceId;
-
 use super::Active;
 use crate::context::Context;
-use crate::policy::Role;
 
 impl Active {
-    /// Whether this device may remove another member.
-    pub(super) fn may_remove(&self, context: &Context, device: DeviceId) -> bool {
-        let mine = self.role(context.device);
-        // A co-host leaves hosts to the hosts.
-        mine == Role::Host || (mine == Role::CoHost && self.role(device) == Role::Participant)
-    }
-
     /// When somebody whom this device may remove will have been absent for long enough.
     pub(super) fn absence_due(&self, context: &Context) -> Option<Instant> {
         self.commits
             .absent(&self.people, &self.pulse)
-            .filter(|(device, _)| self.may_remove(context, *device))
+            .filter(|(device, _)| self.policy.may_remove(context.device.0, device.0))
             .map(|(_, due)| due)
             .min()
     }
@@ -30,7 +20,9 @@ impl Active {
         let due: Vec<_> = self
             .commits
             .absent(&self.people, &self.pulse)
-            .filter(|(device, due)| *due <= now && self.may_remove(context, *device))
+            .filter(|(device, due)| {
+                *due <= now && self.policy.may_remove(context.device.0, device.0)
+            })
             .map(|(device, _)| device)
             .collect();
         for device in due {

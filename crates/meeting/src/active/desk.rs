@@ -107,13 +107,17 @@ impl Active {
         // Our own key from another device of ours: one more place, not a return.
         let before = before.filter(|before| *before != context.device);
         let returns = before.is_some();
+        // A co-host cannot take a host's old place away: for him that is a newcomer, who is asked for.
+        let before = before.filter(|before| self.policy.may_remove(context.device.0, before.0));
+        let holds_role = returns && before.is_none();
+        let returns = before.is_some();
         if self.policy.locked && !returns {
             context.send(ClientMessage::Refuse { device });
             return;
         }
         let own = knocker.card.device_key == context.identity.key.public();
         let was_removed = desk.removed.contains(&knocker.card.device_key);
-        if !was_removed && (returns || (!self.policy.waiting_room && !own)) {
+        if !was_removed && (returns || (!self.policy.waiting_room && !own && !holds_role)) {
             self.commits.want_admission(now, knocker, before);
             return;
         }

@@ -88,7 +88,7 @@ impl Active {
             .removals
             .iter()
             .copied()
-            .partition(|device| self.may_remove(context, *device));
+            .partition(|device| self.policy.may_remove(context.device.0, device.0));
         // A co-host leaves hosts to the hosts.
         for device in may_not {
             self.commits.removals.remove(&device);
@@ -142,7 +142,10 @@ impl Active {
         let mut packages: Vec<VerifiedKeyPackage> = Vec::new();
         let mut returning = Vec::new();
         for (device, admittance) in &self.commits.admissions {
-            let old = admittance.replaces.filter(|old| members.contains(old));
+            let may_go = |old: &DeviceId| {
+                members.contains(old) && self.policy.may_remove(context.device.0, old.0)
+            };
+            let old = admittance.replaces.filter(may_go);
             let is_new = old.is_none();
             let full =
                 packages.len() >= MAX_BATCH || (single_use && is_new && !packages.is_empty());
