@@ -45,10 +45,14 @@ fn share(of: u64) {
                 met += u64::from(outcome.present > 1);
                 opened += outcome.frames_opened;
             }
-            Err(fault) => faults.push(format!(
-                "seed {seed}: {fault}\n  again: CONCLAVE_SIM_SEED={seed} cargo nextest run \
-                 -p conclave-meeting --test simulator"
-            )),
+            Err(fault) => {
+                // At once: a long run is looked at while it goes on.
+                eprintln!("seed {seed}: {fault}");
+                faults.push(format!(
+                    "seed {seed}: {fault}\n  again: CONCLAVE_SIM_SEED={seed} cargo nextest run \
+                     -p conclave-meeting --test simulator"
+                ));
+            }
         }
     }
     assert!(

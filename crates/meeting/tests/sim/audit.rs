@@ -36,7 +36,7 @@ pub struct Auditor {
     /// The founder, and whom somebody with that role has let in at some time.
     admitted: BTreeSet<Who>,
     keyrings: BTreeMap<Who, Vec<Held>>,
-    secret: Option<[u8; 32]>,
+    secrets: Vec<[u8; 32]>,
     /// What was really tried, so that a run in which nothing happened shows.
     pub frames_tried: u64,
     pub frames_opened: u64,
@@ -44,7 +44,9 @@ pub struct Auditor {
 
 impl Auditor {
     pub fn keep_secret(&mut self, secret: [u8; 32]) {
-        self.secret = Some(secret);
+        if !self.secrets.contains(&secret) {
+            self.secrets.push(secret);
+        }
     }
 
     pub fn owns(&mut self, who: Who, device: DeviceId) {
@@ -70,11 +72,9 @@ impl Auditor {
         if holds(seen, MARK) {
             return Err("a name or the title went to the service in the clear".into());
         }
-        match &self.secret {
-            Some(secret) if holds(seen, secret) => {
-                Err("the link's secret went to the service".into())
-            }
-            _ => Ok(()),
+        match self.secrets.iter().any(|secret| holds(seen, secret)) {
+            true => Err("the link's secret went to the service".into()),
+            false => Ok(()),
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use conclave_e2ee::{DeviceKey, MediaEpoch};
 use conclave_meeting::{
     Command, Event, HostParams, Identity, Input, InviteLink, LeftReason, MediaState, Meeting,
-    Output, Phase, Snapshot,
+    Output, Phase, Role, Snapshot,
 };
 use conclave_wire::{ClientMessage, DeviceId, ServerMessage};
 
@@ -18,7 +18,7 @@ use super::audit::{Auditor, Who};
 use super::malice::Malice;
 use super::network::{Happening, MS, Micros, Network, SECOND};
 use super::rng::Rng;
-use super::script::{Act, FOUNDER, Script};
+use super::script::{Act, FOUNDER, Rule, Script};
 use super::service::{Line, Service};
 
 /// Outputs that one input may lead to: the queue of a machine that nobody drains is bounded by it.
@@ -74,6 +74,8 @@ pub struct Play {
     actors: Vec<Actor>,
     link: Option<InviteLink>,
     rng: Rng,
+    /// The waiting room was off at some time.
+    door_was_open: bool,
     messages: u64,
     trace: bool,
 }
@@ -104,6 +106,7 @@ impl Play {
             actors: Vec::new(),
             link: None,
             rng: Rng::new(seed, 4),
+            door_was_open: false,
             messages: 0,
             trace,
         };
@@ -206,6 +209,12 @@ impl Play {
             Act::Begin(who) | Act::Back(who) => self.join(who),
             Act::Leave(who) => {
                 self.actors[who].wanted_out = true;
+                if self.is_last_host(who) {
+                    // Without an heir it ends for all.
+                    for actor in &mut self.actors {
+                        actor.wanted_out = true;
+                    }
+                }
                 self.command(who, Command::Leave)
             }
             Act::Media(who, media) => self.command(who, Command::SetMedia(media)),
@@ -233,7 +242,19 @@ impl Play {
                 Ok(())
             }
             Act::Honest => self.honest(),
-            Act::Decide(device, admit) => self.decide(device, admit),
+            Act::Appoint(who, role) => self.about(who, |device| Command::SetRole(device, role)),
+            Act::Name(who) => self.about(who, |device| Command::SetSuccessor(device, true)),
+            Act::Rule(rule) => self.rule(rule),
+            Act::EndMeeting => match self.host() {
+                Some(host) => {
+                    for actor in &mut self.actors {
+                        actor.wanted_out = true;
+                    }
+                    self.command(host, Command::End)
+                }
+                None => Ok(()),
+            },
+            Act::Decide(holder, device, admit) => self.decide(holder, device, admit),
             Act::Latecomer => {
                 let who = self.somebody();
                 self.join(who)
@@ -250,7 +271,7 @@ impl Play {
         let Some(link) = self.link.clone().filter(|_| gone) else {
             return Ok(());
         };
-        if !self.script.waiting_room {
+        if !self.door_is_kept() {
             self.auditor.admit(who);
         }
         let entropy = self.entropy();
@@ -268,35 +289,95 @@ impl Play {
         self.dial(who)
     }
 
-    fn remove(&mut self, who: Who) -> Step {
-        let Some(founder) = self.snapshot(FOUNDER) else {
+    /// What somebody may do, as he sees it himself.
+    fn role(&self, who: Who) -> Option<Role> {
+        let snapshot = self.snapshot(who)?;
+        let mut members = snapshot.members.iter();
+        members.find(|member| member.is_me).map(|me| me.role)
+    }
+
+    fn host(&self) -> Option<Who> {
+        (0..self.actors.len()).find(|who| self.role(*who) == Some(Role::Host))
+    }
+
+    fn is_last_host(&self, who: Who) -> bool {
+        let hosts = |other: &Who| self.role(*other) == Some(Role::Host);
+        hosts(&who) && !(0..self.actors.len()).any(|other| other != who && hosts(&other))
+    }
+
+    /// The device under which a host sees somebody.
+    fn device_seen_by(&self, host: Who, who: Who) -> Option<DeviceId> {
+        let members = self.snapshot(host)?.members;
+        let devices = members.iter().map(|member| member.device);
+        let mut theirs = devices.filter(|device| self.auditor.owner(*device) == Some(who));
+        theirs.next_back()
+    }
+
+    /// A host does something about somebody else.
+    fn about(&mut self, who: Who, command: impl FnOnce(DeviceId) -> Command) -> Step {
+        let host = self.host();
+        let seen = host.and_then(|host| Some((host, self.device_seen_by(host, who)?)));
+        match seen {
+            Some((host, device)) => self.command(host, command(device)),
+            None => Ok(()),
+        }
+    }
+
+    fn rule(&mut self, rule: Rule) -> Step {
+        let Some(host) = self.host() else {
             return Ok(());
         };
-        let devices = founder.members.iter().map(|member| member.device);
-        let mut theirs = devices.filter(|device| self.auditor.owner(*device) == Some(who));
-        let Some(device) = theirs.next_back() else {
+        let command = match rule {
+            Rule::Locked(locked) => Command::SetLocked(locked),
+            Rule::WaitingRoom(on) => {
+                self.door_was_open |= !on;
+                Command::SetWaitingRoom(on)
+            }
+            Rule::Secrecy(secrecy) => Command::SetSecrecy(secrecy),
+            Rule::Strict(strict) => Command::SetStrict(strict),
+            Rule::Link {
+                single_use,
+                valid_s,
+            } => Command::RenewLink {
+                single_use,
+                valid_s,
+            },
+        };
+        self.command(host, command)?;
+        if self.door_was_open {
+            for who in 0..self.actors.len() {
+                self.auditor.admit(who);
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, who: Who) -> Step {
+        let host = self.host().filter(|host| *host != who);
+        let seen = host.and_then(|host| Some((host, self.device_seen_by(host, who)?)));
+        let Some((host, device)) = seen else {
             return Ok(());
         };
         let known = self.auditor.devices(who);
         self.actors[who].removed = Some(known);
         self.actors[who].wanted_out = true;
-        self.command(FOUNDER, Command::Remove(device))
+        self.command(host, Command::Remove(device))
     }
 
-    fn decide(&mut self, device: DeviceId, admit: bool) -> Step {
+    fn decide(&mut self, holder: Who, device: DeviceId, admit: bool) -> Step {
         let waits = self
-            .snapshot(FOUNDER)
-            .is_some_and(|founder| founder.knocks.iter().any(|knock| knock.device == device));
+            .snapshot(holder)
+            .is_some_and(|there| there.knocks.iter().any(|knock| knock.device == device));
         let Some(who) = self.auditor.owner(device).filter(|_| waits) else {
             return Ok(());
         };
         if admit || !self.malice.active {
             self.auditor.admit(who);
             self.actors[who].removed = None;
-            self.command(FOUNDER, Command::Admit(device))
+            self.command(holder, Command::Admit(device))
         } else {
             self.actors[who].wanted_out = true;
-            self.command(FOUNDER, Command::Refuse(device))
+            self.command(holder, Command::Refuse(device))
         }
     }
 
@@ -550,26 +631,48 @@ impl Play {
         self.say(|| format!("{who}: {event:?}"));
         match event {
             Event::Left(reason) => self.actors[who].left = Some(reason),
-            Event::Knock { device, .. } if who == FOUNDER => {
+            Event::Knock { device, .. } => {
                 let later = self.rng.between(200 * MS, 4 * SECOND);
                 let admit = self.rng.chance(900);
-                let decision = Act::Decide(device, admit);
+                let decision = Act::Decide(who, device, admit);
                 self.network.plan(self.now + later, decision);
+            }
+            Event::Link => {
+                // Whoever keeps the door hands on the newest link.
+                let link = self.actors[who]
+                    .meeting
+                    .as_ref()
+                    .map(Meeting::link)
+                    .cloned();
+                if let Some(link) = link.filter(|_| self.role(who) >= Some(Role::CoHost)) {
+                    self.auditor.keep_secret(*link.secret.expose());
+                    self.link = Some(link);
+                }
             }
             _ => {}
         }
     }
 
+    /// Whether nobody ever came in without a yes.
+    fn door_is_kept(&self) -> bool {
+        self.script.waiting_room && !self.door_was_open
+    }
+
     fn keys(&mut self, who: Who, keys: MediaEpoch) -> Step {
         let Some(snapshot) = self.snapshot(who) else {
-            return Err(format!("{who} is given keys outside of a meeting"));
+            // A host goes in the very moment in which his heir is one.
+            let goes = self.actors[who].wanted_out;
+            return match goes {
+                true => Ok(()),
+                false => Err(format!("{who} is given keys outside of a meeting")),
+            };
         };
         self.say(|| format!("{who} is in epoch {} {:?}", snapshot.epoch, snapshot.change));
         for member in &snapshot.members {
             let owner = self.auditor.owner(member.device);
             let removed = owner.and_then(|owner| self.actors[owner].removed.as_ref());
             let is_new = removed.is_some_and(|before| !before.contains(&member.device));
-            if is_new && self.script.waiting_room {
+            if is_new && self.door_is_kept() {
                 return Err(format!("{owner:?} was removed and is back without a yes"));
             }
         }
@@ -591,12 +694,14 @@ impl Play {
             .iter()
             .filter(|(_, snapshot)| snapshot.phase == Phase::Active)
             .collect();
-        let founder_is_in = present.first().is_some_and(|(who, _)| *who == FOUNDER);
+        let strongest = present.iter().filter_map(|(who, _)| self.role(*who)).max();
+        let door_is_kept = strongest >= Some(Role::CoHost);
+        let host_is_in = strongest == Some(Role::Host);
         for (who, snapshot) in &phases {
             match snapshot.phase {
                 Phase::Active | Phase::Left(_) => {}
                 // Nobody is there who could open.
-                Phase::Joining if !founder_is_in => {}
+                Phase::Joining if !door_is_kept => {}
                 phase => return Err(format!("{who} is {phase:?} at the end")),
             }
         }
@@ -616,7 +721,7 @@ impl Play {
             }
         }
         let devices: BTreeSet<_> = present.iter().map(|(_, there)| there.device).collect();
-        if founder_is_in && roster(first) != devices {
+        if host_is_in && roster(first) != devices {
             let gone: Vec<_> = roster(first).difference(&devices).copied().collect();
             let owners: Vec<_> = gone
                 .iter()
@@ -636,7 +741,15 @@ impl Play {
         }
         for (who, snapshot) in phases {
             // Who looks at the door before the service knows the meeting is told so, and tries again.
-            let by_weather = |reason| reason != LeftReason::NoSuchMeeting;
+            // Links end, doors are locked and their keepers go by the script.
+            let by_weather = |reason| {
+                let door = [
+                    LeftReason::Refused,
+                    LeftReason::WrongLink,
+                    LeftReason::NotByHost,
+                ];
+                reason != LeftReason::NoSuchMeeting && !door.contains(&reason)
+            };
             if let Phase::Left(reason) = snapshot.phase
                 && !self.actors[*who].wanted_out
                 && by_weather(reason)

@@ -1,6 +1,6 @@
 //! What the people of a seed set out to do.
 
-use conclave_meeting::MediaState;
+use conclave_meeting::{MediaState, Role, Secrecy};
 use conclave_wire::DeviceId;
 
 use super::audit::Who;
@@ -23,22 +23,43 @@ pub enum Act {
     Crash(Who),
     /// It is started again, with the same key.
     Back(Who),
-    /// The founder removes somebody.
+    /// A host removes somebody.
     Remove(Who),
+    /// A host gives somebody a role.
+    Appoint(Who, Role),
+    /// A host names somebody who may follow him.
+    Name(Who),
+    /// A host changes another rule.
+    Rule(Rule),
+    /// A host ends the meeting for all.
+    EndMeeting,
     /// The service dies and is started again with nothing in its memory.
     Restart,
     /// Half of the people see another log from now on.
     Fork,
     /// The faults stop.
     Honest,
-    /// The founder makes up his mind about somebody at the door.
-    Decide(DeviceId, bool),
+    /// Somebody who keeps the door makes up his mind about somebody before it.
+    Decide(Who, DeviceId, bool),
     /// Once all is quiet: somebody new.
     Latecomer,
     End,
     // What programs do by themselves.
     Dial(Who),
     Wake(Who),
+}
+
+/// Rules that are not about people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    Locked(bool),
+    WaitingRoom(bool),
+    Secrecy(Secrecy),
+    Strict(bool),
+    Link {
+        single_use: bool,
+        valid_s: Option<u32>,
+    },
 }
 
 pub struct Script {
@@ -80,6 +101,13 @@ impl Script {
         let events = rng.between(0, 3 + people as u64);
         for _ in 0..events {
             script.event(&mut rng, end);
+        }
+        // Most meetings keep the rules that they began with.
+        let mut rules = Rng::new(seed, 6);
+        if rules.chance(400) {
+            for _ in 0..rules.between(1, 5) {
+                script.government(&mut rules, end);
+            }
         }
         if forks {
             script.acts.push((rng.below(end), Act::Fork));
@@ -126,5 +154,48 @@ impl Script {
             }
             _ => self.acts.push((at, Act::Restart)),
         }
+    }
+
+    /// Roles, followers and rules; and with followers, hosts who go.
+    fn government(&mut self, rng: &mut Rng, end: Micros) {
+        let at = rng.between(2 * SECOND, end);
+        let who = rng.below(self.people as u64) as Who;
+        let act = match rng.below(100) {
+            0..20 => Act::Appoint(who, Role::CoHost),
+            20..35 => Act::Appoint(who, Role::Host),
+            35..40 => Act::Appoint(who, Role::Participant),
+            40..55 => Act::Name(who),
+            55..65 => Act::Rule(Rule::Locked(rng.chance(400))),
+            65..70 => Act::Rule(Rule::WaitingRoom(rng.chance(500))),
+            70..73 => Act::Rule(Rule::Secrecy(Secrecy::High)),
+            73..76 => Act::Rule(Rule::Strict(rng.chance(500))),
+            76..88 => Act::Rule(Rule::Link {
+                single_use: rng.chance(400),
+                valid_s: rng.chance(300).then_some(rng.between(5, 60) as u32),
+            }),
+            88..97 => {
+                let heir = rng.between(1, self.people.max(2) as u64 - 1) as Who;
+                let named = Act::Appoint(heir, Role::CoHost);
+                self.acts.push((
+                    at / 2,
+                    if rng.chance(500) {
+                        Act::Name(heir)
+                    } else {
+                        named
+                    },
+                ));
+                if rng.chance(500) {
+                    self.acts
+                        .push((at + rng.between(SECOND, 90 * SECOND), Act::Back(FOUNDER)));
+                }
+                if rng.chance(500) {
+                    Act::Leave(FOUNDER)
+                } else {
+                    Act::Crash(FOUNDER)
+                }
+            }
+            _ => Act::EndMeeting,
+        };
+        self.acts.push((at, act));
     }
 }
