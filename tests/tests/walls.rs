@@ -42,6 +42,11 @@ const WALLS: &[Wall] = &[
         never: &["conclave-wire", "conclave-e2ee", "openmls*", "moq-*"],
     },
     Wall {
+        package: "conclave-impair",
+        may_know: &[],
+        never: &["openmls*", "gstreamer*", "moq-*"],
+    },
+    Wall {
         package: "conclave-transport",
         may_know: &[],
         never: &["conclave-e2ee", "openmls*", "gstreamer*"],
