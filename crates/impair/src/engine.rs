@@ -177,7 +177,7 @@ impl Engine {
     }
 
     /// Takes a datagram of a client, and says when the client is new.
-    pub(crate) fn from_client(
+    pub(crate) fn take_from_client(
         &self,
         client: SocketAddr,
         bytes: &[u8],
@@ -196,7 +196,7 @@ impl Engine {
     }
 
     /// Takes a datagram of the server for a client.
-    pub(crate) fn from_server(&self, number: u32, bytes: &[u8]) {
+    pub(crate) fn take_from_server(&self, number: u32, bytes: &[u8]) {
         let (mut state, now) = self.lock();
         self.datagram(&mut state, now, Direction::Down, number, bytes);
     }

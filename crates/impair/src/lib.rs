@@ -18,13 +18,19 @@
 //!   time (bursts measured in ms, queues, outages) has the same times in each run.
 //! - A queue in front of a rate keeps its order, and jitter does by default.
 //!
-//! `./dev bench impair` measures what the proxy adds to the planned delay and what it costs.
+//! `./dev bench impair` measures what the proxy adds to the planned delay and what it costs. On two
+//! cores, busy with other programs (load 6): 0.03 ms added at no delay and 0.2 ms at 25 ms in the
+//! median; 50 Mbit/s one way take 18 % of a core. When the computer is that busy, single packets
+//! are late by as long as others hold the cores (p95 6.8 ms, most 26 ms), and at 100 Mbit/s the
+//! sockets' buffers lost 0.3 % beyond the plan. `late_ms_mean` and `late_ms_max` of the statistics
+//! tell for each run: figures from a run with much of it are not of the planned network.
 
 mod bursts;
 mod dice;
 mod direction;
 mod engine;
 mod link;
+mod packet;
 mod plan;
 mod proxy;
 mod relay;

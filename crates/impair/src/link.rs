@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::bursts::RandomBursts;
 use crate::dice::{Dice, Draws};
 use crate::direction::{Direction, Flow, Kind};
+use crate::packet::{Flying, Waiting};
 use crate::plan::Plan;
 use crate::settings::{BurstLength, Queue, Settings};
 use crate::stats::{Cause, LinkStats, Spread};
@@ -47,42 +48,6 @@ pub struct Arrival<T> {
     pub flow: Flow,
     /// What was offered.
     pub item: T,
-}
-
-struct Waiting<T> {
-    since: Duration,
-    flow: Flow,
-    size: u64,
-    /// −1 to 1, times the jitter.
-    sway: f64,
-    repair: Duration,
-    item: T,
-}
-
-/// Ordered by arrival, then by departure.
-struct Flying<T> {
-    at: Duration,
-    order: u64,
-    flow: Flow,
-    size: u64,
-    item: T,
-}
-
-impl<T> PartialEq for Flying<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-impl<T> Eq for Flying<T> {}
-impl<T> PartialOrd for Flying<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl<T> Ord for Flying<T> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
 }
 
 #[derive(Default)]

@@ -80,9 +80,11 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(async {
+        // Before anybody is told that it runs: an early SIGTERM must not cost the statistics.
+        let mut ending = Ending::watch()?;
         let proxy = Proxy::start(arguments.listen, arguments.to, &plan)?;
         println!("listen {}", proxy.local_addr());
-        serve(&proxy, arguments.exit_with_stdin).await?;
+        serve(&proxy, &mut ending, arguments.exit_with_stdin).await?;
         println!("{}", serde_json::to_string(&proxy.stop())?);
         Ok(())
     });
@@ -91,7 +93,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     outcome
 }
 
-async fn serve(proxy: &Proxy, exit_with_stdin: bool) -> Result<(), Failure> {
+async fn serve(proxy: &Proxy, ending: &mut Ending, exit_with_stdin: bool) -> Result<(), Failure> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let orders = async {
         while follow(proxy, &mut lines).await? {}
@@ -102,8 +104,7 @@ async fn serve(proxy: &Proxy, exit_with_stdin: bool) -> Result<(), Failure> {
     };
     tokio::select! {
         outcome = orders => outcome,
-        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
-        outcome = terminated() => outcome,
+        () = ending.come() => Ok(()),
     }
 }
 
@@ -150,14 +151,42 @@ fn change(proxy: &Proxy, directions: &[Direction], text: &str) -> Result<(), Fai
     Ok(())
 }
 
+/// Ctrl+C or SIGTERM.
 #[cfg(unix)]
-async fn terminated() -> Result<(), Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    signal(SignalKind::terminate())?.recv().await;
-    Ok(())
+struct Ending {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
 }
 
-#[cfg(not(unix))]
-async fn terminated() -> Result<(), Failure> {
-    std::future::pending().await
+#[cfg(unix)]
+impl Ending {
+    fn watch() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn come(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Ctrl+C.
+#[cfg(windows)]
+struct Ending(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Ending {
+    fn watch() -> std::io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn come(&mut self) {
+        self.0.recv().await;
+    }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn datagrams(engine: Arc<Engine>, front: UdpSocket, idle: Durat
     loop {
         tokio::select! {
             read = front.recv_from(&mut buffer) => match read {
-                Ok((length, client)) => match engine.from_client(client, &buffer[..length]) {
+                Ok((length, client)) => match engine.take_from_client(client, &buffer[..length]) {
                     Ok(Some(peer)) => { answers.spawn(answer(engine.clone(), peer, idle)); }
                     Ok(None) => {}
                     Err(error) => eprintln!("impair: no socket for a new client: {error}"),
@@ -58,7 +58,7 @@ async fn answer(engine: Arc<Engine>, mut peer: NewPeer, idle: Duration) {
             },
             _ = look.tick() => if engine.forget_idle(peer.number, idle) { return },
             read = receive(socket.as_ref(), &mut buffer) => match read {
-                Ok(length) => engine.from_server(peer.number, &buffer[..length]),
+                Ok(length) => engine.take_from_server(peer.number, &buffer[..length]),
                 // The server is down: a network says nothing of that.
                 Err(_) => tokio::task::yield_now().await,
             },

@@ -284,7 +284,9 @@ impl Burst {
             BurstLength::Time(mean) if mean < SHORTEST_BURST => {
                 Err(SettingsError::BurstTooShort(mean))
             }
-            BurstLength::Packets(mean) if !(mean >= 1.0) => Err(SettingsError::Zero("burst")),
+            BurstLength::Packets(mean) if mean.is_nan() || mean < 1.0 => {
+                Err(SettingsError::Zero("burst"))
+            }
             BurstLength::Packets(mean) if self.entering(mean) > 1.0 => {
                 Err(SettingsError::BurstsOverlap {
                     percent: 100.0 * self.share,

@@ -64,7 +64,9 @@ pub(crate) fn packets(text: &str) -> Option<u64> {
 }
 
 fn whole(number: f64) -> Option<u64> {
-    (number >= 1.0 && number <= 1e12).then_some(number.round() as u64)
+    (1.0..=1e12)
+        .contains(&number)
+        .then_some(number.round() as u64)
 }
 
 #[cfg(test)]
