@@ -175,9 +175,14 @@ fn a_meeting_outlives_its_hosts_until_one_ends_it() {
         person.meets(&["Ben", "Cleo", "Dan"]);
     }
 
-    // Ben vanishes; Cleo, whom he had named, follows him by herself.
+    // Ben vanishes; Cleo, whom he had named, follows him by herself. What he says last comes after
+    // his warrant for her, without which the link would end with him.
     ben.orders("successor Cleo on");
     ben.has_rules("a named successor", |_| true);
+    ben.orders("lock on");
+    cleo.has_rules("a locked door", |rules| rules.locked);
+    ben.orders("lock off");
+    cleo.has_rules("an open door", |rules| !rules.locked);
     cleo.look_up();
     dan.look_up();
     ben.vanish();

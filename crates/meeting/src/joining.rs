@@ -9,7 +9,7 @@ use crate::active::{Active, Place};
 use crate::card::{Card, KnockCard, SignedCard};
 use crate::context::Context;
 use crate::event::{Command, Event, Input, LeftReason, Warning};
-use crate::lobby::{Described, knock_token, leave, leave_for};
+use crate::lobby::{Described, knock_token, leave, leave_for, look, open_door};
 use crate::machine::State;
 use crate::seal::{Purpose, aad};
 
@@ -28,6 +28,8 @@ pub(crate) struct Joining {
     told: bool,
     /// Whether this KeyPackage was shown on a connection before.
     knocked: bool,
+    /// Whether the door is being looked at, before a knock on this connection.
+    looks: bool,
     /// Since when the service has not known the meeting.
     lost_since: Option<Instant>,
     retry_at: Option<Instant>,
@@ -67,6 +69,7 @@ impl Joining {
             tries,
             told: false,
             knocked: false,
+            looks: false,
             lost_since: None,
             retry_at: None,
         })
@@ -79,12 +82,11 @@ impl Joining {
         input: Input,
     ) -> State {
         match input {
-            Input::LinkUp if self.knocked => return self.knock_anew(context),
-            Input::LinkUp => self.send_knock(context),
+            Input::LinkUp => self.look_anew(context),
             Input::LinkDown => self.retry_at = None,
             Input::Tick if self.retry_at.is_some_and(|at| at <= now) => {
                 self.retry_at = None;
-                self.send_knock(context);
+                self.look_anew(context);
             }
             Input::Command(Command::Leave) => {
                 context.send(ClientMessage::Leave);
@@ -96,13 +98,22 @@ impl Joining {
         State::Joining(self)
     }
 
-    /// The link broke after a knock. A Welcome may have been lost with it: the service would count
-    /// the old device as a member, so that a fresh one knocks.
-    fn knock_anew(self: Box<Self>, context: &mut Context) -> State {
+    /// On a new connection the door is looked at anew: another may keep it by now, and a card
+    /// sealed for who kept it before would be opened by nobody. A Welcome may have been lost with
+    /// the old connection: the service would count this device as a member. So it is another
+    /// device that knocks.
+    fn look_anew(&mut self, context: &mut Context) {
+        self.looks = true;
+        look(context);
+    }
+
+    fn knock_anew(self: Box<Self>, context: &mut Context, described: Described) -> State {
         let told = self.told;
         let lost_since = self.lost_since;
-        context.renew_device();
-        match Self::prepare(context, self.described, self.tries) {
+        if self.knocked {
+            context.renew_device();
+        }
+        match Self::prepare(context, described, self.tries) {
             Some(mut joining) => {
                 joining.told = told;
                 joining.lost_since = lost_since;
@@ -129,6 +140,12 @@ impl Joining {
                 if !std::mem::replace(&mut self.told, true) {
                     context.event(Event::Waiting);
                 }
+            }
+            ServerMessage::Descriptor { descriptor } if self.looks => {
+                return match open_door(context, descriptor.into_vec()) {
+                    Ok(described) => self.knock_anew(context, described),
+                    Err(reason) => leave(context, reason),
+                };
             }
             ServerMessage::Refused => {
                 let reason = match self.described.descriptor.locked {

@@ -56,8 +56,9 @@ impl Lobby {
             Input::Command(Command::Leave) => return leave(context, LeftReason::ByChoice),
             Input::Message(message) => match *message {
                 ServerMessage::Descriptor { descriptor } => {
-                    if let Err(reason) = self.describe(context, descriptor.into_vec()) {
-                        return leave(context, reason);
+                    match open_door(context, descriptor.into_vec()) {
+                        Ok(described) => self.described = Some(described),
+                        Err(reason) => return leave(context, reason),
                     }
                 }
                 ServerMessage::Error {
@@ -80,32 +81,30 @@ impl Lobby {
             }
         }
     }
-
-    fn describe(&mut self, context: &mut Context, sealed: Vec<u8>) -> Result<(), LeftReason> {
-        let key = context.link.secret.descriptor_key();
-        let descriptor =
-            Descriptor::open(&sealed, &key, context.link.meeting, &context.link.host_key).map_err(
-                |error| match error {
-                    DescriptorError::Sealed => LeftReason::WrongLink,
-                    DescriptorError::Malformed => LeftReason::Version,
-                    DescriptorError::NotByHost => LeftReason::NotByHost,
-                },
-            )?;
-        context.event(Event::Described {
-            title: descriptor.title.clone(),
-            host_name: descriptor.host_name.clone(),
-        });
-        context.seal = OuterSeal::new(
-            context.link.meeting,
-            descriptor.generation,
-            &context.link.secret,
-        );
-        self.described = Some(Described { descriptor, sealed });
-        Ok(())
-    }
 }
 
-fn look(context: &mut Context) {
+/// Reads what the door shows, and takes it for true if the link's host says it.
+pub(crate) fn open_door(context: &mut Context, sealed: Vec<u8>) -> Result<Described, LeftReason> {
+    let key = context.link.secret.descriptor_key();
+    let descriptor = Descriptor::open(&sealed, &key, context.link.meeting, &context.link.host_key)
+        .map_err(|error| match error {
+            DescriptorError::Sealed => LeftReason::WrongLink,
+            DescriptorError::Malformed => LeftReason::Version,
+            DescriptorError::NotByHost => LeftReason::NotByHost,
+        })?;
+    context.event(Event::Described {
+        title: descriptor.title.clone(),
+        host_name: descriptor.host_name.clone(),
+    });
+    context.seal = OuterSeal::new(
+        context.link.meeting,
+        descriptor.generation,
+        &context.link.secret,
+    );
+    Ok(Described { descriptor, sealed })
+}
+
+pub(crate) fn look(context: &mut Context) {
     let knock_token = knock_token(&context.link.secret);
     context.send(ClientMessage::Look {
         meeting: context.link.meeting,

@@ -380,3 +380,30 @@ fn heartbeats_say_how_much_sound_was_sent() {
     };
     assert!(world.people[ana].events.contains(&said));
 }
+
+#[test]
+fn a_link_that_ends_with_whom_it_names_is_renewed_once() {
+    let (mut world, ana, ben) = two();
+    let device = world.device(ben);
+    world.command(ana, Command::SetRole(device, Role::CoHost));
+    let renewal = Command::RenewLink {
+        single_use: false,
+        valid_s: None,
+    };
+    world.command(ben, renewal);
+    let generation = |world: &World| world.people[ana].snapshot().policy.unwrap().link.generation;
+    assert_eq!(generation(&world), 1);
+    // From now on the link names Ben, also for whom it leads here; and he goes.
+    let link = world.people[ben].meeting.link().clone();
+    assert_eq!(world.people[ana].meeting.link().expose(), link.expose());
+    let dora = world.join("Dora", &link);
+    world.admit_all(ana);
+    world.assert_agreement(&[ana, ben, dora]);
+    world.command(ben, Command::Leave);
+    world.pass(Duration::from_secs(5));
+    assert_eq!(generation(&world), 2);
+    let link = world.people[ana].meeting.link().clone();
+    let cy = world.join("Cy", &link);
+    world.admit_all(ana);
+    world.assert_agreement(&[ana, dora, cy]);
+}

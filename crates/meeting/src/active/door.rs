@@ -98,17 +98,21 @@ impl Active {
         self.redescribe(context);
     }
 
-    /// The member that signs the descriptor: who did so before, as long as he keeps the door, and
-    /// after him the first host.
+    /// The member that signs the descriptor: who did so before, as long as he keeps the door and
+    /// is heard of, and after him the first host or co-host of whom that is true. Cards are sealed to those
+    /// whom he names: if he were gone, nobody could open them.
     pub(super) fn describer(&self) -> Option<DeviceId> {
         let members = self.group.members();
-        let is_in = |device: [u8; 16]| members.iter().any(|member| member.pseudonym.0 == device);
+        let is_here = |device: &DeviceId| {
+            let is_in = members.iter().any(|member| member.pseudonym.0 == device.0);
+            is_in && !self.pulse.is_silent(*device)
+        };
         let before = self.described.descriptor.host_device;
-        if is_in(before.0) && self.role(before) >= Role::CoHost {
+        if is_here(&before) && self.role(before) >= Role::CoHost {
             return Some(before);
         }
-        let hosts = self.policy.hosts.iter().copied();
-        hosts.map(DeviceId).find(|host| is_in(host.0))
+        let keepers = self.policy.hosts.iter().chain(&self.policy.co_hosts);
+        keepers.copied().map(DeviceId).find(is_here)
     }
 
     /// Whether a descriptor signed by this device fits the link that is in force.
@@ -171,6 +175,11 @@ impl Active {
     /// Shows at the door what the rules now say, if that is ours to do and anything changed.
     pub(super) fn redescribe(&mut self, context: &mut Context) {
         if self.standing != Standing::Attached || self.describer() != Some(context.device) {
+            return;
+        }
+        // Somebody else renewed the link, which names him: what it shows is his to say, and on its
+        // way.
+        if self.policy.link.generation != self.described.descriptor.generation {
             return;
         }
         if !self.speaks_for_link(context) {

@@ -131,7 +131,7 @@ impl Active {
             self.path_renewed(now, leaf);
         }
         match (flow, policy) {
-            (Flow::Stay, Some(policy)) => self.rules_changed(context, now, policy, None),
+            (Flow::Stay, Some(policy)) => self.rules_changed(context, now, policy, None, None),
             (flow, _) => flow,
         }
     }

@@ -343,30 +343,29 @@ impl Active {
         if !pending.admitted.is_empty() {
             self.introduce_all(context);
         }
-        let flow = match (flow, pending.policy) {
+        match (flow, pending.policy) {
             (Flow::Stay, Some(policy)) => {
-                self.rules_changed(context, now, policy, pending.next_link)
+                self.rules_changed(context, now, policy, pending.next_link, pending.described)
             }
             (flow, _) => flow,
-        };
-        if let Some(described) = pending.described {
-            self.set_described(context, described);
         }
-        flow
     }
 
     /// The admitted are members: their cards move from the desk to the people.
     fn settle_admissions(&mut self, now: Instant, admitted: &[DeviceId]) -> Vec<DisplayName> {
         let mut names = Vec::new();
         for device in admitted {
-            if let Some(admittance) = self.commits.admissions.remove(device) {
-                let knocker = admittance.knocker;
-                names.push(knocker.card.name.clone());
-                self.people
-                    .introduce(knocker.signed, knocker.card, Default::default());
-                // Until it says something: one whose Welcome was lost is a leaf without a person.
-                self.people.set_online(*device, false, now);
-            }
+            // Until it says something: one whose Welcome was lost is a leaf without a person.
+            self.people.set_online(*device, false, now);
+            let Some(admittance) = self.commits.admissions.remove(device) else {
+                // The person here thought better of it while the commit was on its way.
+                self.commits.want_removal(*device);
+                continue;
+            };
+            let knocker = admittance.knocker;
+            names.push(knocker.card.name.clone());
+            self.people
+                .introduce(knocker.signed, knocker.card, Default::default());
         }
         self.commits.admit_at = (!self.commits.admissions.is_empty()).then_some(now);
         names

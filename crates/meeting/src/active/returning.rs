@@ -169,7 +169,9 @@ impl Active {
         let flow = self.new_epoch(context, now, Change::Renewed, true, Some(step));
         self.path_renewed(now, self.group.own_leaf());
         match flow {
-            Flow::Stay if policy != self.policy => self.rules_changed(context, now, policy, None),
+            Flow::Stay if policy != self.policy => {
+                self.rules_changed(context, now, policy, None, None)
+            }
             flow => flow,
         }
     }

@@ -11,6 +11,7 @@ use super::standing::Standing;
 use super::{Active, Flow};
 use crate::context::Context;
 use crate::event::{Event, LeftReason, Warning};
+use crate::lobby::Described;
 use crate::policy::{Policy, Role, Secrecy};
 
 /// The first successor acts when no host has been heard of for so long.
@@ -99,13 +100,15 @@ impl Active {
         self.commits.want_rule(wish);
     }
 
-    /// The rules that a commit brought are in force.
+    /// The rules that a commit brought are in force. If the commit was our own and renewed the link,
+    /// with what the door shows under it.
     pub(super) fn rules_changed(
         &mut self,
         context: &mut Context,
         now: Instant,
         new: Policy,
         next_link: Option<LinkSecret>,
+        described: Option<Described>,
     ) -> Flow {
         let old = std::mem::replace(&mut self.policy, new);
         if self.policy.link.generation != old.link.generation {
@@ -117,6 +120,10 @@ impl Active {
             if self.take_link(context, now, secret).is_none() {
                 return Flow::Leave(LeftReason::Fault);
             }
+        }
+        if let Some(described) = described {
+            // Before anybody asks whether this device speaks for the link: it does, for it made it.
+            self.set_described(context, described);
         }
         self.take_role(context);
         self.give_warrants(context, &old);

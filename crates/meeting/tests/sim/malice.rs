@@ -113,6 +113,11 @@ pub struct Malice {
 }
 
 impl Malice {
+    /// Whether it never lies.
+    pub fn is_honest(&self) -> bool {
+        self.faults.is_empty()
+    }
+
     /// A plan from a seed: no fault, some, or all of them.
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed, 3);

@@ -745,6 +745,7 @@ impl Play {
             let by_weather = |reason| {
                 let door = [
                     LeftReason::Refused,
+                    LeftReason::Locked,
                     LeftReason::WrongLink,
                     LeftReason::NotByHost,
                 ];
