@@ -53,6 +53,8 @@ impl Discretion {
 pub(super) struct MuteGate {
     quiet_packets: u32,
     held_back: u32,
+    /// Packets sent since the last pause.
+    since_pause: u32,
 }
 
 impl MuteGate {
@@ -62,19 +64,24 @@ impl MuteGate {
         discretion: &Discretion,
         packet: AudioPacket,
     ) -> Option<AudioPacket> {
-        let was_closed = self.quiet_packets > LAST_PACKETS;
         self.quiet_packets = match discretion.wants_quiet() {
             true => self.quiet_packets.saturating_add(1),
             false => 0,
         };
         if self.quiet_packets > LAST_PACKETS {
             self.held_back = self.held_back.wrapping_add(1);
+            self.since_pause = 0;
             return None;
         }
+        let AudioPacket { mut copies, .. } = packet;
+        if self.held_back > 0 {
+            // The frames before the first one after a pause were never sent.
+            copies.retain(|copy| u32::from(copy.back) <= self.since_pause);
+        }
+        self.since_pause = self.since_pause.saturating_add(1);
         Some(AudioPacket {
             seq: packet.seq.wrapping_sub(self.held_back),
-            // The frame before the first one after a pause was never sent.
-            redundant: packet.redundant.filter(|_| !was_closed),
+            copies,
             ..packet
         })
     }
@@ -83,6 +90,7 @@ impl MuteGate {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use conclave_media::audio::FrameCopy;
 
     use super::*;
 
@@ -91,7 +99,14 @@ mod tests {
             seq,
             capture_us: u64::from(seq) * 20_000,
             payload: Bytes::from_static(b"sound"),
-            redundant: Some(Bytes::from_static(b"before")),
+            copies: [1, 2, 4].map(copy).to_vec(),
+        }
+    }
+
+    fn copy(back: u8) -> FrameCopy {
+        FrameCopy {
+            back,
+            frame: Bytes::from_static(b"before"),
         }
     }
 
@@ -112,8 +127,12 @@ mod tests {
         let first = gate.pass(&discretion, packet(100)).unwrap();
         assert_eq!(first.seq, 3 + LAST_PACKETS);
         assert_eq!(first.capture_us, 2_000_000, "the time is the true one");
-        assert_eq!(first.redundant, None);
-        assert_eq!(sent(&mut gate, &discretion, 101..103), [12, 13]);
+        assert_eq!(first.copies, []);
+        let second = gate.pass(&discretion, packet(101)).unwrap();
+        assert_eq!(second.copies, [copy(1)]);
+        assert_eq!(sent(&mut gate, &discretion, 102..104), [13, 14]);
+        let fifth = gate.pass(&discretion, packet(104)).unwrap();
+        assert_eq!(fifth.copies, [1, 2, 4].map(copy));
     }
 
     #[test]

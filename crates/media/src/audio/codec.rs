@@ -9,11 +9,8 @@ use opus::{Application, Bitrate, Channels, Decoder, Encoder, Signal};
 use super::error::AudioError;
 use super::{FRAME_SAMPLES, SAMPLE_RATE_HZ};
 
-/// Bit rate of the frame itself; the packet carries two frames. The least at
-/// which full-band speech keeps a wide-band PESQ above 4.3.
-pub const BITRATE_BPS: i32 = 56_000;
-/// Bytes of one 20 ms frame at [`BITRATE_BPS`].
-pub const FRAME_BYTES: usize = (BITRATE_BPS / 8 / 50) as usize;
+/// Bit rate for each byte of a frame of 20 ms.
+const BPS_PER_BYTE: i32 = 8 * 50;
 
 const COMPLEXITY: i32 = 9;
 
@@ -43,25 +40,25 @@ pub(super) fn holds_previous(payload: &[u8]) -> bool {
 pub(super) struct FrameEncoder {
     opus: Encoder,
     lookahead_us: u64,
+    frame_bytes: usize,
 }
 
 impl FrameEncoder {
     pub(super) fn new() -> Result<Self, AudioError> {
         let mut opus = Encoder::new(SAMPLE_RATE_HZ, Channels::Mono, Application::Voip)?;
-        opus.set_bitrate(Bitrate::Bits(BITRATE_BPS))?;
         opus.set_vbr(false)?;
         opus.set_dtx(false)?;
         opus.set_complexity(COMPLEXITY)?;
         opus.set_signal(Signal::Voice)?;
         opus.set_inband_fec(true)?;
-        // A coarse copy of the previous frame would cost 0.2 to 0.3 PESQ even
-        // on clean links, and each packet carries a full copy anyway. So none
-        // until somebody reports loss.
+        // A coarse copy of the previous frame (RFC 6716 §2.1.7) would cost 0.2
+        // to 0.3 PESQ even on clean links, and packets carry full copies.
         opus.set_packet_loss_perc(0)?;
         let lookahead = opus.get_lookahead()?.max(0) as u64;
         Ok(Self {
             opus,
             lookahead_us: lookahead * 1_000_000 / u64::from(SAMPLE_RATE_HZ),
+            frame_bytes: 0,
         })
     }
 
@@ -70,23 +67,32 @@ impl FrameEncoder {
         self.lookahead_us
     }
 
-    /// Says which share of packets gets lost, so that Opus spends some of its
-    /// bits on a coarse copy of the previous frame (RFC 6716 §2.1.7).
-    pub(super) fn expect_loss(&mut self, percent: u8) {
+    /// Lets Opus spend some of its bits on a coarse copy of the previous frame
+    /// (RFC 6716 §2.1.7), as for this share of lost packets.
+    pub(super) fn add_coarse_copies(&mut self, percent: u8) {
         let percent = i32::from(percent.min(100));
         if let Err(error) = self.opus.set_packet_loss_perc(percent) {
             tracing::warn!("the sound encoder ignores the loss on the link: {error}");
         }
     }
 
-    /// Encodes one frame into exactly [`FRAME_BYTES`] bytes.
-    pub(super) fn encode(&mut self, frame: &[f32; FRAME_SAMPLES]) -> Result<Bytes, AudioError> {
-        let mut bytes = [0; FRAME_BYTES];
+    /// Encodes one frame into exactly `frame_bytes` bytes.
+    pub(super) fn encode(
+        &mut self,
+        frame: &[f32; FRAME_SAMPLES],
+        frame_bytes: usize,
+    ) -> Result<Bytes, AudioError> {
+        if self.frame_bytes != frame_bytes {
+            self.opus
+                .set_bitrate(Bitrate::Bits(frame_bytes as i32 * BPS_PER_BYTE))?;
+            self.frame_bytes = frame_bytes;
+        }
+        let mut bytes = vec![0; frame_bytes];
         let used = self.opus.encode_float(frame, &mut bytes)?;
-        if used < FRAME_BYTES {
+        if used < frame_bytes {
             opus::packet::pad(&mut bytes, used)?;
         }
-        Ok(Bytes::copy_from_slice(&bytes))
+        Ok(bytes.into())
     }
 }
 

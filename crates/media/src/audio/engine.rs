@@ -252,9 +252,9 @@ impl AudioEngine {
         self.tell_capture(sending::Command::Processor(processor));
     }
 
-    /// Says which share of the packets sent gets lost on the way. From 1 % on,
-    /// each frame gives up some of its quality for a coarse copy of the frame
-    /// before, so that two packets lost in a row can be healed too.
+    /// Says which share of the packets sent gets lost on the way. The more,
+    /// the more earlier frames each packet repeats, at the cost of their bit
+    /// rate: its size stays.
     pub fn expect_loss(&self, percent: u8) {
         self.tell_capture(sending::Command::ExpectLoss(percent));
     }

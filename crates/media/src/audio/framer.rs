@@ -1,10 +1,13 @@
 //! Joins blocks to frames and frames to packets.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
 use super::codec::FrameEncoder;
 use super::error::AudioError;
-use super::packet::AudioPacket;
+use super::packet::{AudioPacket, FRAMES_ROOM, FrameCopy, MOST_BACK, MOST_COPIES};
+use super::redundancy::Redundancy;
 use super::{BLOCK_SAMPLES, Block, FRAME_SAMPLES};
 
 /// The sending end of one voice: blocks in, packets out.
@@ -14,7 +17,11 @@ pub struct Framer {
     filled: usize,
     capture_us: u64,
     seq: u32,
-    previous: Option<Bytes>,
+    /// Frames already sent, the latest first.
+    sent: VecDeque<Bytes>,
+    redundancy: Redundancy,
+    /// Copies chosen by hand.
+    chosen: Option<Vec<u8>>,
 }
 
 impl Framer {
@@ -29,7 +36,9 @@ impl Framer {
             filled: 0,
             capture_us: 0,
             seq: 0,
-            previous: None,
+            sent: VecDeque::with_capacity(MOST_BACK.into()),
+            redundancy: Redundancy::default(),
+            chosen: None,
         })
     }
 
@@ -54,20 +63,53 @@ impl Framer {
             return Ok(None);
         }
         self.filled = 0;
-        let payload = self.encoder.encode(&self.frame)?;
+        let plan = self.redundancy.next();
+        let (back, frame_bytes) = match &self.chosen {
+            Some(back) => (back.as_slice(), FRAMES_ROOM / (back.len() + 1)),
+            None => (plan.back, plan.frame_bytes()),
+        };
+        let payload = self.encoder.encode(&self.frame, frame_bytes)?;
         let packet = AudioPacket {
             seq: self.seq,
             capture_us: self.capture_us,
             payload: payload.clone(),
-            redundant: self.previous.replace(payload),
+            copies: copies(&self.sent, back, FRAMES_ROOM - payload.len()),
         };
+        self.sent.truncate(usize::from(MOST_BACK) - 1);
+        self.sent.push_front(payload);
         self.seq = self.seq.wrapping_add(1);
         Ok(Some(packet))
     }
 
-    /// Says which share of packets gets lost: from 1 % on, frames carry a
-    /// coarse copy of the frame before them (RFC 6716 §2.1.7).
+    /// Says which share of packets gets lost. The more, the more earlier
+    /// frames each packet repeats, at the cost of their bit rate: its size
+    /// stays. Less loss is believed after 5 s.
     pub fn expect_loss(&mut self, percent: u8) {
-        self.encoder.expect_loss(percent);
+        self.redundancy.expect_loss(percent);
     }
+
+    /// Chooses by hand which earlier frames are repeated, by how many packets
+    /// ago they were sent, and whether Opus adds coarse copies of its own, as
+    /// for so many percent of loss. For measurements.
+    pub fn choose_copies(&mut self, back: &[u8], coarse_percent: u8) {
+        let most = back.len().min(MOST_COPIES);
+        self.chosen = Some(back[..most].to_vec());
+        self.encoder.add_coarse_copies(coarse_percent);
+    }
+}
+
+/// The frames wanted again, as far as they exist and there is room: those from
+/// before a change of plan may be longer than today's.
+fn copies(sent: &VecDeque<Bytes>, back: &[u8], mut room: usize) -> Vec<FrameCopy> {
+    let wanted = back.iter().filter_map(|back| {
+        let frame = sent.get(usize::from(*back).checked_sub(1)?)?;
+        Some((*back, frame))
+    });
+    wanted
+        .filter_map(|(back, frame)| {
+            room = room.checked_sub(frame.len())?;
+            let frame = frame.clone();
+            Some(FrameCopy { back, frame })
+        })
+        .collect()
 }

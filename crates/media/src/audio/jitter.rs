@@ -6,8 +6,8 @@
 //! while the lag is right, sound passes untouched. When it is not, one period
 //! of the voice is left out or repeated, in a pause if there is one soon.
 //!
-//! A missing frame is replaced by the best of: the redundant copy in the next
-//! packet; the coarse copy that Opus keeps inside a frame (RFC 6716 §2.1.7);
+//! A missing frame is replaced by the best of: the copy in one of the next
+//! packets; the coarse copy that Opus keeps inside a frame (RFC 6716 §2.1.7);
 //! concealment by the decoder.
 //!
 //! No clock and no thread: time comes in as microseconds of the receiver's
@@ -15,12 +15,14 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use super::codec::{FrameDecoder, holds_previous};
 use super::delay::{DelayEstimator, difference};
 use super::error::AudioError;
 use super::level::rms_dbfs;
 use super::loss::LossMemory;
-use super::packet::AudioPacket;
+use super::packet::{AudioPacket, MOST_BACK};
 use super::stats::JitterStats;
 use super::steer::{Direction, Steering};
 use super::{BLOCK_SAMPLES, BLOCK_US, Block, FRAME_SAMPLES, FRAME_US, stretch};
@@ -97,6 +99,7 @@ impl JitterBuffer {
 
     /// Takes in a packet that arrived at `now_us`.
     pub fn insert(&mut self, now_us: u64, packet: AudioPacket) {
+        self.loss.observe(&packet);
         if let State::Playing { next, starved } = self.state {
             if packet.seq.abs_diff(next) > MOST_PACKETS {
                 self.pause(next, starved);
@@ -241,7 +244,10 @@ impl JitterBuffer {
             }
             None => self.recover(next, &mut frame),
         };
-        self.loss.observe(own.is_none());
+        match &own {
+            Some(_) => self.loss.came(),
+            None => self.stats.lost_frames += 1,
+        }
         match capture_us {
             Some(capture_us) => {
                 self.stats.played_frames += 1;
@@ -271,27 +277,27 @@ impl JitterBuffer {
         true
     }
 
-    /// Decodes frame `seq` from a copy in one of the next two packets. Returns
-    /// its capture time.
+    /// Decodes frame `seq` from a copy in one of the next packets. Returns its
+    /// capture time.
     fn recover(&mut self, seq: u32, frame: &mut [f32; FRAME_SAMPLES]) -> Option<u64> {
-        let after = |n| seq.checked_add(n).and_then(|seq| self.packets.get(&seq));
-        if let Some(packet) = after(1) {
-            match &packet.redundant {
-                Some(copy) => self.decoder.decode(copy, frame),
-                None if holds_previous(&packet.payload) => {
-                    self.decoder.decode_before(&packet.payload, frame);
-                }
-                None => return None,
-            }
-            return Some(packet.capture_us.saturating_sub(FRAME_US));
+        if let Some((back, packet, copy)) = find_copy(&self.packets, seq) {
+            self.decoder.decode(copy, frame);
+            self.loss.healed(back);
+            return Some(captured_before(packet, back));
         }
-        let packet = after(2)?;
-        let following = packet
-            .redundant
-            .as_ref()
-            .filter(|copy| holds_previous(copy))?;
+        let next = seq.saturating_add(1);
+        let own = self.packets.get(&next);
+        let following = own
+            .map(|packet| (0, packet, &packet.payload))
+            .or_else(|| find_copy(&self.packets, next))
+            .filter(|(.., following)| holds_previous(following));
+        let Some((back, packet, following)) = following else {
+            self.loss.unhealed(seq);
+            return None;
+        };
         self.decoder.decode_before(following, frame);
-        Some(packet.capture_us.saturating_sub(2 * FRAME_US))
+        self.loss.healed(back + 1);
+        Some(captured_before(packet, back + 1))
     }
 
     /// Continues the sound for one block without moving on to the next frame,
@@ -387,4 +393,21 @@ impl JitterBuffer {
         self.head_us = capture_us.map(|head_us| head_us.saturating_add(BLOCK_US));
         Pulled { block, capture_us }
     }
+}
+
+/// The first copy of a frame, how many packets later it came, and in which.
+fn find_copy(
+    packets: &BTreeMap<u32, AudioPacket>,
+    seq: u32,
+) -> Option<(u32, &AudioPacket, &Bytes)> {
+    (1..=u32::from(MOST_BACK)).find_map(|back| {
+        let packet = packets.get(&seq.checked_add(back)?)?;
+        Some((back, packet, packet.copy(back)?))
+    })
+}
+
+fn captured_before(packet: &AudioPacket, frames: u32) -> u64 {
+    packet
+        .capture_us
+        .saturating_sub(u64::from(frames) * FRAME_US)
 }

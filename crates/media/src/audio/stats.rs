@@ -9,6 +9,8 @@ pub struct SourceStats {
     pub played_frames: u64,
     /// Of these, frames played from a copy because their packet was missing.
     pub recovered_frames: u64,
+    /// Frames whose own packet was missing when they were due, healed or not.
+    pub lost_frames: u64,
     /// Sound invented or left out because nothing had arrived, in milliseconds.
     pub concealed_ms: u64,
     /// Times the sound was stretched or shortened by one period of the voice.
@@ -37,6 +39,8 @@ pub struct JitterStats {
     pub played_frames: u64,
     /// Of these, frames played from a copy.
     pub recovered_frames: u64,
+    /// Frames whose own packet was missing when they were due, healed or not.
+    pub lost_frames: u64,
     /// Sound invented or missing, in blocks of 10 ms.
     pub concealed_blocks: u64,
     /// Times a period was left out or repeated.

@@ -1,0 +1,108 @@
+//! How much of a packet is copies of earlier frames.
+//!
+//! A packet has one size whatever it holds, so copies are paid for with the
+//! bit rate of the frames. What each plan is worth at which loss was measured
+//! with `./dev bench media-loss`.
+
+use super::packet::FRAMES_ROOM;
+
+/// Frames after which less loss is believed, 5 s. More loss is at once.
+const CALM_FRAMES: u32 = 250;
+
+/// Which earlier frames each packet repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// How many packets ago they were sent first, the dearest first.
+    pub(super) back: &'static [u8],
+    /// The share of lost packets in percent from which on it pays.
+    from_percent: u8,
+}
+
+/// From the least redundancy to the most.
+const PLANS: [Plan; 3] = [
+    Plan {
+        back: &[1],
+        from_percent: 0,
+    },
+    Plan {
+        back: &[1, 2],
+        from_percent: 3,
+    },
+    Plan {
+        back: &[1, 2, 4],
+        from_percent: 8,
+    },
+];
+
+impl Plan {
+    /// Bytes of one frame, so that it and its copies fill the room.
+    pub(super) fn frame_bytes(self) -> usize {
+        FRAMES_ROOM / (self.back.len() + 1)
+    }
+}
+
+/// Chooses the plan: up at once, down after a calm time.
+#[derive(Debug, Default)]
+pub(super) struct Redundancy {
+    percent: u8,
+    plan: usize,
+    calm: u32,
+}
+
+impl Redundancy {
+    /// Takes in which share of packets gets lost.
+    pub(super) fn expect_loss(&mut self, percent: u8) {
+        self.percent = percent;
+    }
+
+    /// The plan for the next frame.
+    pub(super) fn next(&mut self) -> Plan {
+        let pays = |plan: &Plan| plan.from_percent <= self.percent;
+        let wanted = PLANS.iter().rposition(pays).unwrap_or(0);
+        self.calm = match wanted < self.plan {
+            true => self.calm + 1,
+            false => 0,
+        };
+        if wanted > self.plan || self.calm >= CALM_FRAMES {
+            self.plan = wanted;
+            self.calm = 0;
+        }
+        PLANS[self.plan]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copies_after(redundancy: &mut Redundancy, frames: u32) -> usize {
+        (0..frames)
+            .map(|_| redundancy.next().back.len())
+            .last()
+            .unwrap()
+    }
+
+    #[test]
+    fn more_loss_is_answered_at_once_and_less_after_a_calm_time() {
+        let mut redundancy = Redundancy::default();
+        assert_eq!(copies_after(&mut redundancy, 1), 1);
+        redundancy.expect_loss(20);
+        assert_eq!(copies_after(&mut redundancy, 1), 3);
+        redundancy.expect_loss(0);
+        assert_eq!(copies_after(&mut redundancy, CALM_FRAMES - 1), 3);
+        redundancy.expect_loss(20);
+        assert_eq!(copies_after(&mut redundancy, 1), 3);
+        redundancy.expect_loss(0);
+        assert_eq!(copies_after(&mut redundancy, CALM_FRAMES - 1), 3);
+        assert_eq!(copies_after(&mut redundancy, 1), 1);
+    }
+
+    #[test]
+    fn frames_and_copies_never_exceed_the_room() {
+        for plan in PLANS {
+            let frames = plan.back.len() + 1;
+            assert!(plan.frame_bytes() * frames <= FRAMES_ROOM, "{plan:?}");
+            assert!(plan.frame_bytes() <= usize::from(u8::MAX), "{plan:?}");
+        }
+    }
+}
