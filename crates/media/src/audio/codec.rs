@@ -4,13 +4,17 @@
 //! timing of packets must not tell an observer who speaks.
 
 use bytes::Bytes;
-use opus::{Application, Bitrate, Channels, Decoder, Encoder, Signal};
+use opus::{Application, Bandwidth, Bitrate, Channels, Decoder, Encoder, Signal};
 
 use super::error::AudioError;
 use super::{FRAME_SAMPLES, SAMPLE_RATE_HZ};
 
 /// Bit rate for each byte of a frame of 20 ms.
 const BPS_PER_BYTE: i32 = 8 * 50;
+/// Frames shorter than this, 48 kbit/s, hold sound up to 8 kHz only. The bits
+/// that the rest would take are worth more there: at 37 kbit/s, wide-band PESQ
+/// is 4.4 instead of 3.9.
+const FULL_BAND_BYTES: usize = 120;
 
 const COMPLEXITY: i32 = 9;
 
@@ -85,6 +89,10 @@ impl FrameEncoder {
         if self.frame_bytes != frame_bytes {
             self.opus
                 .set_bitrate(Bitrate::Bits(frame_bytes as i32 * BPS_PER_BYTE))?;
+            self.opus.set_max_bandwidth(match frame_bytes {
+                ..FULL_BAND_BYTES => Bandwidth::Wideband,
+                _ => Bandwidth::Fullband,
+            })?;
             self.frame_bytes = frame_bytes;
         }
         let mut bytes = vec![0; frame_bytes];

@@ -330,12 +330,21 @@ impl JitterBuffer {
         if owed == 0 || owed > MOST_OWED_BLOCKS {
             return;
         }
-        let excess_us = difference(now_us, head_us) - self.target_us();
-        let count = (excess_us.max(0) as usize * 48 / 1000).min(owed as usize * BLOCK_SAMPLES);
+        let excess_us = self.lag_us(now_us, head_us) - self.target_us();
+        let blocks = (excess_us.max(0) as u64 / BLOCK_US).min(owed.into());
+        let count = blocks as usize * BLOCK_SAMPLES;
         while self.pcm.len() < BLOCK_SAMPLES + count && self.decode_ahead() {}
         if self.pcm.len() >= BLOCK_SAMPLES + count && stretch::cut(&mut self.pcm, count) {
             self.head_us = Some(head_us.saturating_add(count as u64 * 1000 / 48));
         }
+    }
+
+    /// Lag at the moment for which the next frame must be at hand. That is less
+    /// than the lag of what is played by the part of a block at hand: the
+    /// frame is wanted with the block that it begins within.
+    fn lag_us(&self, now_us: u64, head_us: u64) -> i64 {
+        let part = (self.pcm.len() % BLOCK_SAMPLES) as i64;
+        difference(now_us, head_us) - part * 1000 / 48
     }
 
     /// Decodes the next frame before it is due, if it is at hand.
@@ -353,7 +362,7 @@ impl JitterBuffer {
         let Some(head_us) = self.head_us else {
             return;
         };
-        let lag_us = difference(now_us, head_us);
+        let lag_us = self.lag_us(now_us, head_us);
         let pause = rms_dbfs(&self.pcm) < PAUSE_DBFS;
         let Some(correction) = self.steering.observe(lag_us, self.target_us(), pause) else {
             return;

@@ -22,6 +22,8 @@ pub(super) struct LossMemory {
     shares: [f32; MOST_BACK as usize + 1],
     wait: usize,
     unhealed: VecDeque<u32>,
+    /// The latest copy seen so far.
+    reach: u8,
 }
 
 impl LossMemory {
@@ -48,6 +50,14 @@ impl LossMemory {
     /// A packet came: what it repeats might have been healed by a longer wait.
     pub(super) fn observe(&mut self, packet: &AudioPacket) {
         self.unhealed.retain(|seq| *seq != packet.seq);
+        let reach = packet.copies.iter().map(|copy| copy.back).max();
+        let reach = reach.unwrap_or(0).min(MOST_BACK);
+        // The sender has begun to repeat frames later than before. When some
+        // were lost for good, that is for their sake.
+        if reach > self.reach && !self.unhealed.is_empty() {
+            self.count(reach.into());
+        }
+        self.reach = reach;
         for copy in &packet.copies {
             let first = packet.seq.checked_sub(copy.back.into());
             let before = self.unhealed.len();
@@ -96,6 +106,18 @@ mod tests {
 
     use super::super::packet::FrameCopy;
     use super::*;
+
+    #[test]
+    fn copies_that_come_later_than_before_are_waited_for_at_once() {
+        let mut memory = LossMemory::default();
+        memory.observe(&packet(1, 1));
+        memory.observe(&packet(2, 2));
+        assert_eq!(memory.frames_to_wait(), 0, "nothing was lost");
+        memory.observe(&packet(3, 1));
+        memory.unhealed(10);
+        memory.observe(&packet(20, 5));
+        assert_eq!(memory.frames_to_wait(), 5);
+    }
 
     fn packet(seq: u32, back: u8) -> AudioPacket {
         AudioPacket {

@@ -26,11 +26,11 @@ const PLANS: [Plan; 3] = [
     },
     Plan {
         back: &[1, 2],
-        from_percent: 3,
+        from_percent: 7,
     },
     Plan {
         back: &[1, 2, 4],
-        from_percent: 8,
+        from_percent: 14,
     },
 ];
 
