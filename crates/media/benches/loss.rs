@@ -3,15 +3,15 @@
 //!
 //! Reads 48 kHz mono 16-bit WAV and writes what a listener hears, with a line of
 //! figures. `tests/bench/media_loss.py` judges it; `./dev bench media-loss` runs
-//! both. The sender learns of the loss as in a meeting: once a second, over the
-//! last two.
+//! both. The sender learns of the loss as in a meeting: once a second, as
+//! `LossMeter` says.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use conclave_media::audio::{
-    AudioPacket, BLOCK_SAMPLES, BLOCK_US, Framer, JitterBuffer, JitterStats, WavWriter,
+    AudioPacket, BLOCK_SAMPLES, BLOCK_US, Framer, JitterBuffer, Loss, LossMeter, WavWriter,
 };
 
 const START_US: u64 = 1_000_000_000;
@@ -123,24 +123,6 @@ impl Link<'_> {
     }
 }
 
-/// What the receiver tells the sender: percent lost since two readings ago.
-#[derive(Default)]
-struct Reports(VecDeque<JitterStats>);
-
-impl Reports {
-    fn percent(&mut self, now: JitterStats) -> u8 {
-        let before = self.0.front().copied().unwrap_or_default();
-        self.0.push_back(now);
-        if self.0.len() > 2 {
-            self.0.pop_front();
-        }
-        let lost = now.lost_frames - before.lost_frames;
-        let own = |s: JitterStats| s.played_frames - s.recovered_frames;
-        let all = lost + own(now) - own(before);
-        (lost * 100).div_ceil(all.max(1)).min(100) as u8
-    }
-}
-
 fn run() -> Result<(), Fault> {
     let options = Options::read()?;
     if options.input.as_os_str().is_empty() {
@@ -161,9 +143,12 @@ fn run() -> Result<(), Fault> {
     };
     let mut buffer = JitterBuffer::new()?;
     let mut heard = WavWriter::create(&options.output)?;
-    let mut reports = Reports::default();
+    let mut meter = LossMeter::default();
     let mut delays_us = Vec::new();
-    framer.expect_loss(options.expect.unwrap_or(0));
+    if let Some(percent) = options.expect {
+        let bursts = false;
+        framer.expect_loss(Loss { percent, bursts });
+    }
     for (n, block) in (0_u64..).zip(speech.chunks_exact(BLOCK_SAMPLES)) {
         let captured_us = START_US + n * BLOCK_US;
         let now_us = captured_us + BLOCK_US;
@@ -176,8 +161,10 @@ fn run() -> Result<(), Fault> {
         heard.write(&pulled.block)?;
         delays_us.extend(pulled.capture_us.map(|at| play_us - at));
         if n % BLOCKS_PER_REPORT == 0 {
-            let percent = reports.percent(buffer.stats());
-            framer.expect_loss(options.expect.unwrap_or(percent));
+            let told = meter.read(play_us, buffer.stats().loss);
+            if let Some(loss) = told.filter(|_| options.expect.is_none()) {
+                framer.expect_loss(loss);
+            }
         }
     }
     heard.finish()?;

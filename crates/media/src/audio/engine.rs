@@ -14,6 +14,7 @@ use super::capture::Input;
 use super::error::{AudioError, AudioEvent};
 use super::framer::Framer;
 use super::jitter::JitterBuffer;
+use super::loss_meter::Loss;
 use super::packet::AudioPacket;
 use super::playout::{Sink, SpeakerSink};
 use super::processing::{EchoCancelling, Passthrough, Processing, Processor};
@@ -252,11 +253,10 @@ impl AudioEngine {
         self.tell_capture(sending::Command::Processor(processor));
     }
 
-    /// Says which share of the packets sent gets lost on the way. The more,
-    /// the more earlier frames each packet repeats, at the cost of their bit
+    /// Says what gets lost of the packets sent. The more, the more earlier frames each packet repeats, at the cost of their bit
     /// rate: its size stays.
-    pub fn expect_loss(&self, percent: u8) {
-        self.tell_capture(sending::Command::ExpectLoss(percent));
+    pub fn expect_loss(&self, loss: Loss) {
+        self.tell_capture(sending::Command::ExpectLoss(loss));
     }
 
     fn tell_capture(&self, command: sending::Command) {

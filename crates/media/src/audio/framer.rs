@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::codec::FrameEncoder;
 use super::error::AudioError;
+use super::loss_meter::Loss;
 use super::packet::{AudioPacket, FRAMES_ROOM, FrameCopy, MOST_BACK, MOST_COPIES};
 use super::redundancy::Redundancy;
 use super::{BLOCK_SAMPLES, Block, FRAME_SAMPLES};
@@ -81,11 +82,11 @@ impl Framer {
         Ok(Some(packet))
     }
 
-    /// Says which share of packets gets lost. The more, the more earlier
-    /// frames each packet repeats, at the cost of their bit rate: its size
-    /// stays. Less loss is believed after 5 s.
-    pub fn expect_loss(&mut self, percent: u8) {
-        self.redundancy.expect_loss(percent);
+    /// Says what gets lost on the way. The more, the more earlier frames each
+    /// packet repeats, at the cost of their bit rate: its size stays. Less
+    /// loss is believed after 10 s.
+    pub fn expect_loss(&mut self, loss: Loss) {
+        self.redundancy.expect_loss(loss);
     }
 
     /// Chooses by hand which earlier frames are repeated, by how many packets

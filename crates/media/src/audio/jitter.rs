@@ -39,6 +39,8 @@ const HOPELESS_US: i64 = 300_000;
 /// where it would be by now. After a longer wait it is played from its start:
 /// then the words matter more than the delay.
 const MOST_OWED_BLOCKS: u32 = 4;
+/// So many frames lost in a row, 80 ms, are a burst.
+const BURST_FRAMES: u32 = 4;
 /// Sound quieter than this is a pause.
 const PAUSE_DBFS: f32 = -50.0;
 
@@ -65,6 +67,7 @@ pub struct JitterBuffer {
     /// Blocks invented in place of the frame now at the head.
     owed: u32,
     loss: LossMemory,
+    lost_in_a_row: u32,
     stats: JitterStats,
 }
 
@@ -93,6 +96,7 @@ impl JitterBuffer {
             head_us: None,
             owed: 0,
             loss: LossMemory::default(),
+            lost_in_a_row: 0,
             stats: JitterStats::default(),
         })
     }
@@ -244,10 +248,10 @@ impl JitterBuffer {
             }
             None => self.recover(next, &mut frame),
         };
-        match &own {
-            Some(_) => self.loss.came(),
-            None => self.stats.lost_frames += 1,
+        if own.is_some() {
+            self.loss.came();
         }
+        self.count(own.is_none());
         match capture_us {
             Some(capture_us) => {
                 self.stats.played_frames += 1;
@@ -275,6 +279,21 @@ impl JitterBuffer {
             starved: 0,
         };
         true
+    }
+
+    /// Counts a frame that was due, and whether its own packet was missing.
+    fn count(&mut self, lost: bool) {
+        let counts = &mut self.stats.loss;
+        counts.due += 1;
+        self.lost_in_a_row = match lost {
+            true => self.lost_in_a_row + 1,
+            false => 0,
+        };
+        counts.lost += u64::from(lost);
+        counts.in_bursts += match self.lost_in_a_row {
+            BURST_FRAMES => u64::from(BURST_FRAMES),
+            n => u64::from(n > BURST_FRAMES),
+        };
     }
 
     /// Decodes frame `seq` from a copy in one of the next packets. Returns its

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 
 use super::packet::{AudioPacket, MOST_BACK};
 
-/// Weight of the latest frame. One loss is remembered for about 6 s.
+/// Weight of a frame, and how fast it is forgotten: one is remembered for about
+/// 30 s. A longer delay is heard less than one that comes and goes.
 const LEARNING: f32 = 0.005;
+const FORGETTING: f32 = 0.001;
 /// Shares of frames, healed by waiting one frame longer, at which that wait
 /// begins and ceases to pay off: a single one is enough, since another often
 /// follows.
@@ -75,7 +77,7 @@ impl LossMemory {
 
     fn learn(&mut self, back: Option<u32>) {
         for share in &mut self.shares {
-            *share -= LEARNING * *share;
+            *share -= FORGETTING * *share;
         }
         if let Some(back) = back {
             self.count(back);
@@ -132,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn one_loss_is_remembered_for_some_seconds_and_many_for_longer() {
+    fn one_loss_is_remembered_for_half_a_minute() {
         let mut memory = LossMemory::default();
         assert_eq!(memory.frames_to_wait(), 0);
         memory.healed(1);
         assert_eq!(memory.frames_to_wait(), 1);
-        (0..250).for_each(|_| memory.came());
+        (0..1_500).for_each(|_| memory.came());
         assert_eq!(memory.frames_to_wait(), 1);
         (0..200).for_each(|_| memory.came());
         assert_eq!(memory.frames_to_wait(), 0);

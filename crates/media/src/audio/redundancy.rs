@@ -4,10 +4,14 @@
 //! bit rate of the frames. What each plan is worth at which loss was measured
 //! with `./dev bench media-loss`.
 
+use super::loss_meter::Loss;
 use super::packet::FRAMES_ROOM;
 
-/// Frames after which less loss is believed, 5 s. More loss is at once.
-const CALM_FRAMES: u32 = 250;
+/// Frames after which less loss is believed, 10 s. More loss is at once: a
+/// change is heard, and measured loss comes and goes.
+const CALM_FRAMES: u32 = 500;
+/// Bursts are answered from this share of lost packets in percent on.
+const BURSTS_PERCENT: u8 = 2;
 
 /// Which earlier frames each packet repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,21 +22,28 @@ pub(super) struct Plan {
     from_percent: u8,
 }
 
-/// From the least redundancy to the most.
-const PLANS: [Plan; 3] = [
+/// From the least redundancy to the most. Copies further apart outlive a
+/// longer burst, and are waited for longer.
+const PLANS: [Plan; 4] = [
     Plan {
         back: &[1],
         from_percent: 0,
     },
     Plan {
         back: &[1, 2],
-        from_percent: 7,
+        from_percent: 8,
     },
     Plan {
-        back: &[1, 2, 4],
-        from_percent: 14,
+        back: &[1, 2, 3],
+        from_percent: 28,
     },
+    BURSTS,
 ];
+
+const BURSTS: Plan = Plan {
+    back: &[1, 3, 5],
+    from_percent: u8::MAX,
+};
 
 impl Plan {
     /// Bytes of one frame, so that it and its copies fill the room.
@@ -44,20 +55,24 @@ impl Plan {
 /// Chooses the plan: up at once, down after a calm time.
 #[derive(Debug, Default)]
 pub(super) struct Redundancy {
-    percent: u8,
+    expected: Loss,
     plan: usize,
     calm: u32,
 }
 
 impl Redundancy {
-    /// Takes in which share of packets gets lost.
-    pub(super) fn expect_loss(&mut self, percent: u8) {
-        self.percent = percent;
+    /// Takes in what gets lost.
+    pub(super) fn expect_loss(&mut self, loss: Loss) {
+        self.expected = loss;
     }
 
     /// The plan for the next frame.
     pub(super) fn next(&mut self) -> Plan {
-        let pays = |plan: &Plan| plan.from_percent <= self.percent;
+        let Loss { percent, bursts } = self.expected;
+        let pays = |plan: &Plan| match *plan {
+            BURSTS => bursts && percent >= BURSTS_PERCENT,
+            plan => plan.from_percent <= percent,
+        };
         let wanted = PLANS.iter().rposition(pays).unwrap_or(0);
         self.calm = match wanted < self.plan {
             true => self.calm + 1,
@@ -82,17 +97,39 @@ mod tests {
             .unwrap()
     }
 
+    fn random(percent: u8) -> Loss {
+        Loss {
+            percent,
+            bursts: false,
+        }
+    }
+
+    #[test]
+    fn bursts_are_answered_with_copies_far_apart() {
+        let mut redundancy = Redundancy::default();
+        redundancy.expect_loss(Loss {
+            percent: 1,
+            bursts: true,
+        });
+        assert_eq!(redundancy.next(), PLANS[0]);
+        redundancy.expect_loss(Loss {
+            percent: 5,
+            bursts: true,
+        });
+        assert_eq!(redundancy.next(), BURSTS);
+    }
+
     #[test]
     fn more_loss_is_answered_at_once_and_less_after_a_calm_time() {
         let mut redundancy = Redundancy::default();
         assert_eq!(copies_after(&mut redundancy, 1), 1);
-        redundancy.expect_loss(20);
+        redundancy.expect_loss(random(30));
         assert_eq!(copies_after(&mut redundancy, 1), 3);
-        redundancy.expect_loss(0);
+        redundancy.expect_loss(random(0));
         assert_eq!(copies_after(&mut redundancy, CALM_FRAMES - 1), 3);
-        redundancy.expect_loss(20);
+        redundancy.expect_loss(random(30));
         assert_eq!(copies_after(&mut redundancy, 1), 3);
-        redundancy.expect_loss(0);
+        redundancy.expect_loss(random(0));
         assert_eq!(copies_after(&mut redundancy, CALM_FRAMES - 1), 3);
         assert_eq!(copies_after(&mut redundancy, 1), 1);
     }

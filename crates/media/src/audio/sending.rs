@@ -11,6 +11,7 @@ use super::capture::{Captured, Input};
 use super::error::AudioEvent;
 use super::framer::Framer;
 use super::level::LevelMeter;
+use super::loss_meter::Loss;
 use super::packet::AudioPacket;
 use super::processing::Processor;
 use super::{BLOCK_SAMPLES, Block};
@@ -22,8 +23,8 @@ pub(super) enum Command {
     Input(Input, Box<dyn Processor>),
     /// Clean differently.
     Processor(Box<dyn Processor>),
-    /// So many percent of the packets get lost.
-    ExpectLoss(u8),
+    /// This gets lost on the way.
+    ExpectLoss(Loss),
 }
 
 /// What the engine and the capture thread both see.
@@ -99,7 +100,7 @@ impl CaptureThread {
                     self.processor = processor;
                 }
                 Ok(Command::Processor(processor)) => self.processor = processor,
-                Ok(Command::ExpectLoss(percent)) => self.framer.expect_loss(percent),
+                Ok(Command::ExpectLoss(loss)) => self.framer.expect_loss(loss),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }

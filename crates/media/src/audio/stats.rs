@@ -1,5 +1,7 @@
 //! Figures of what was received and played.
 
+use super::loss_meter::LossCounts;
+
 /// Figures of one remote voice.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SourceStats {
@@ -9,8 +11,8 @@ pub struct SourceStats {
     pub played_frames: u64,
     /// Of these, frames played from a copy because their packet was missing.
     pub recovered_frames: u64,
-    /// Frames whose own packet was missing when they were due, healed or not.
-    pub lost_frames: u64,
+    /// What was lost of the packets of this voice.
+    pub loss: LossCounts,
     /// Sound invented or left out because nothing had arrived, in milliseconds.
     pub concealed_ms: u64,
     /// Times the sound was stretched or shortened by one period of the voice.
@@ -39,8 +41,8 @@ pub struct JitterStats {
     pub played_frames: u64,
     /// Of these, frames played from a copy.
     pub recovered_frames: u64,
-    /// Frames whose own packet was missing when they were due, healed or not.
-    pub lost_frames: u64,
+    /// What was lost, healed or not.
+    pub loss: LossCounts,
     /// Sound invented or missing, in blocks of 10 ms.
     pub concealed_blocks: u64,
     /// Times a period was left out or repeated.

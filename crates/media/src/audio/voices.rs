@@ -258,7 +258,7 @@ impl Voice {
             packets: counts.packets,
             played_frames: counts.played_frames,
             recovered_frames: counts.recovered_frames,
-            lost_frames: counts.lost_frames,
+            loss: counts.loss,
             concealed_ms: counts.concealed_blocks * BLOCK_US / 1000,
             stretches: counts.stretches,
             buffer_ms: self.jitter.buffer_ms(),
