@@ -18,16 +18,10 @@ import threading
 import time
 
 import numpy
-from pesq import pesq
-from pystoi import stoi
-from scipy.signal import correlate
+
+from listening import RATE, ffmpeg, measure_sound, read_sound, speak
 
 SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "assets" / "samples"
-RATE = 16_000  # what PESQ wide-band takes
-TEXT = """The committee met on Tuesday, behind a closed door. First, the treasurer read the figures
-of the last quarter, twice. Then a question came from the back of the room: who else can hear us?
-Nobody, said the chair, for the key is with the people here, and with no one besides. They voted
-by a show of hands, thanked the treasurer, and went home in the rain, quite content."""
 
 
 class Client:
@@ -98,16 +92,6 @@ def hold_meeting(programs, folder, voice):
         server.wait(timeout=20)
 
 
-def ffmpeg(path, *arguments):
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", path, *arguments, "-"]
-    return subprocess.run(list(map(str, command)), check=True, capture_output=True).stdout
-
-
-def read_sound(path):
-    raw = ffmpeg(path, "-ac", 1, "-ar", RATE, "-f", "f32le")
-    return numpy.frombuffer(raw, dtype="<f4").astype(float)
-
-
 def read_film(path, size):
     """Brightness of every picture, as the codec has it."""
     width, height = size
@@ -121,15 +105,6 @@ def picture_size(path):
     fields = ["-select_streams", "v:0", "-show_entries", "stream=width,height", "-of", "csv=p=0"]
     out = subprocess.run(["ffprobe", "-v", "error", *fields, path], check=True, capture_output=True)
     return tuple(int(number) for number in out.stdout.decode().strip().split(","))
-
-
-def measure_sound(source, heard):
-    """PESQ and STOI over what both have in common, and how many seconds that is."""
-    lag = int(numpy.argmax(correlate(heard, source, "full"))) - (len(source) - 1)
-    start = max(lag, 0)
-    end = min(len(heard), len(source) + lag)
-    heard, source = heard[start:end], source[start - lag:end - lag]
-    return pesq(RATE, source, heard, "wb"), stoi(source, heard, RATE), len(source) / RATE
 
 
 def measure_film(source, seen):
@@ -169,7 +144,7 @@ def main():
         folder = arguments.keep or pathlib.Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         voice = folder / "voice.wav"
-        subprocess.run(["espeak-ng", "-v", "en-gb", "-s", "160", "-w", voice, TEXT], check=True)
+        speak(voice)
         of_ben, of_ana = hold_meeting(arguments.programs, folder, voice)
 
         quality, intelligibility, seconds = measure_sound(read_sound(voice), read_sound(folder / "Ben.wav"))

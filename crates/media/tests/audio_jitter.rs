@@ -6,7 +6,7 @@ mod audio_signal;
 
 use audio_likeness::likeness;
 use audio_signal::speech_like;
-use conclave_media::audio::{AudioPacket, BLOCK_SAMPLES, Framer, JitterBuffer};
+use conclave_media::audio::{AudioPacket, BLOCK_SAMPLES, Framer, JitterBuffer, Loss};
 
 const START_US: u64 = 1_000_000_000;
 
@@ -24,15 +24,20 @@ impl Rng {
 
 fn packets_of(signal: &[f32], expected_loss: u8) -> Vec<AudioPacket> {
     let mut framer = Framer::new().unwrap();
-    framer.expect_loss(expected_loss);
-    signal
-        .chunks_exact(BLOCK_SAMPLES)
-        .enumerate()
-        .filter_map(|(n, block)| {
-            let capture_us = START_US + n as u64 * 10_000;
-            framer.push(block.try_into().unwrap(), capture_us).unwrap()
-        })
-        .collect()
+    framer.expect_loss(Loss {
+        percent: expected_loss,
+        bursts: false,
+    });
+    packets_by(&mut framer, signal)
+}
+
+fn packets_by(framer: &mut Framer, signal: &[f32]) -> Vec<AudioPacket> {
+    let push = |(n, block): (usize, &[f32])| {
+        let capture_us = START_US + n as u64 * 10_000;
+        framer.push(block.try_into().unwrap(), capture_us).unwrap()
+    };
+    let blocks = signal.chunks_exact(BLOCK_SAMPLES).enumerate();
+    blocks.filter_map(push).collect()
 }
 
 /// The frame is complete 20 ms after its first sample (26.5 ms after what is
@@ -144,7 +149,7 @@ fn a_tenth_of_the_packets_lost_is_healed_from_the_copies() {
 }
 
 #[test]
-fn two_losses_in_a_row_are_healed_from_the_coarse_copy_once_loss_is_expected() {
+fn two_losses_in_a_row_are_healed_once_loss_is_expected() {
     let recovered = |expected_loss| {
         let packets = packets_of(&speech_like(10.0), expected_loss);
         let arrivals = packets
@@ -161,6 +166,38 @@ fn two_losses_in_a_row_are_healed_from_the_coarse_copy_once_loss_is_expected() {
         with.concealed_blocks < without.concealed_blocks / 2,
         "{with:?} {without:?}"
     );
+}
+
+#[test]
+fn a_burst_is_healed_from_copies_far_apart() {
+    let mut framer = Framer::new().unwrap();
+    framer.expect_loss(Loss {
+        percent: 5,
+        bursts: true,
+    });
+    let arrivals = packets_by(&mut framer, &speech_like(20.0))
+        .into_iter()
+        .filter(|packet| packet.seq % 100 < 95)
+        .map(|packet| (arrival(&packet, 1_000), packet))
+        .collect();
+    let stats = play(arrivals, 2_000).buffer.stats();
+    // The first burst teaches how long to wait.
+    assert!(stats.recovered_frames >= 8 * 5, "{stats:?}");
+    assert!(stats.concealed_blocks <= 2 * 10, "{stats:?}");
+    assert_eq!(stats.loss.in_bursts, stats.loss.lost);
+}
+
+#[test]
+fn what_is_lost_is_counted_healed_or_not() {
+    let arrivals = packets_of(&speech_like(10.0), 0)
+        .into_iter()
+        .filter(|packet| packet.seq % 10 != 4)
+        .map(|packet| (arrival(&packet, 1_000), packet))
+        .collect();
+    let loss = play(arrivals, 1_000).buffer.stats().loss;
+    assert!((48..=50).contains(&loss.lost), "{loss:?}");
+    assert!(loss.due >= 490, "{loss:?}");
+    assert_eq!(loss.in_bursts, 0);
 }
 
 #[test]

@@ -4,19 +4,34 @@ mod audio_signal;
 
 use audio_signal::speech_like;
 use conclave_media::audio::{
-    AudioPacket, BLOCK_SAMPLES, ENCODED_LEN, FRAME_BYTES, Framer, PacketError,
+    AudioPacket, BLOCK_SAMPLES, ENCODED_LEN, FRAMES_ROOM, Framer, Loss, PacketError,
 };
 
+/// Where the frames begin, and the length of the first one.
+const FRAMES_AT: usize = 20;
+const LENGTH_AT: usize = 13;
+
 fn packets_of(signal: &[f32]) -> Vec<AudioPacket> {
+    packets_with(signal, |_| Loss::default())
+}
+
+/// Before each block, the framer learns what gets lost.
+fn packets_with(signal: &[f32], loss_at: impl Fn(usize) -> Loss) -> Vec<AudioPacket> {
     let mut framer = Framer::new().unwrap();
-    signal
-        .chunks_exact(BLOCK_SAMPLES)
-        .enumerate()
-        .filter_map(|(n, block)| {
-            let capture_us = 1_700_000_000_000_000 + n as u64 * 10_000;
-            framer.push(block.try_into().unwrap(), capture_us).unwrap()
-        })
-        .collect()
+    let blocks = signal.chunks_exact(BLOCK_SAMPLES).enumerate();
+    let packets = blocks.filter_map(|(n, block)| {
+        framer.expect_loss(loss_at(n));
+        let capture_us = 1_700_000_000_000_000 + n as u64 * 10_000;
+        framer.push(block.try_into().unwrap(), capture_us).unwrap()
+    });
+    packets.collect()
+}
+
+/// From little loss to much, to bursts, and back.
+fn changing(n: usize) -> Loss {
+    let percent = [0, 10, 30, 5, 0][n / 30 % 5];
+    let bursts = n / 30 % 5 == 3;
+    Loss { percent, bursts }
 }
 
 #[test]
@@ -37,15 +52,27 @@ fn speech_silence_and_noise_have_the_same_size() {
         let packets = packets_of(&signal);
         assert_eq!(packets.len(), 50);
         for packet in packets {
-            assert_eq!(packet.payload.len(), FRAME_BYTES);
+            assert_eq!(packet.payload.len(), FRAMES_ROOM / 2);
             assert_eq!(packet.encode().len(), ENCODED_LEN);
         }
     }
 }
 
 #[test]
+fn how_much_is_repeated_does_not_change_the_size() {
+    let mut counts = std::collections::BTreeSet::new();
+    for packet in packets_with(&speech_like(16.0), changing) {
+        assert_eq!(packet.encode().len(), ENCODED_LEN);
+        counts.insert((packet.payload.len(), packet.copies.len()));
+    }
+    for plan in [(140, 1), (93, 2), (70, 3)] {
+        assert!(counts.contains(&plan), "{plan:?} in {counts:?}");
+    }
+}
+
+#[test]
 fn a_packet_survives_the_way() {
-    for packet in packets_of(&speech_like(0.2)) {
+    for packet in packets_with(&speech_like(3.0), changing) {
         assert_eq!(AudioPacket::decode(&packet.encode()), Ok(packet));
     }
 }
@@ -53,11 +80,25 @@ fn a_packet_survives_the_way() {
 #[test]
 fn each_packet_carries_the_frame_before_it_and_even_capture_times() {
     let packets = packets_of(&speech_like(0.5));
-    assert_eq!(packets[0].redundant, None);
+    assert_eq!(packets[0].copies, []);
     for pair in packets.windows(2) {
-        assert_eq!(pair[1].redundant.as_ref(), Some(&pair[0].payload));
+        let [copy] = pair[1].copies.as_slice() else {
+            panic!("{:?}", pair[1]);
+        };
+        assert_eq!((copy.back, &copy.frame), (1, &pair[0].payload));
         assert_eq!(pair[1].seq, pair[0].seq + 1);
         assert_eq!(pair[1].capture_us, pair[0].capture_us + 20_000);
+    }
+}
+
+#[test]
+fn copies_are_the_frames_they_say_while_their_number_changes() {
+    let packets = packets_with(&speech_like(16.0), changing);
+    for packet in &packets {
+        for copy in &packet.copies {
+            let first = &packets[packet.seq as usize - usize::from(copy.back)];
+            assert_eq!(copy.frame, first.payload, "{} of {}", copy.back, packet.seq);
+        }
     }
 }
 
@@ -83,18 +124,27 @@ fn garbage_is_refused() {
     // Three frames of 20 ms, then an Opus frame of 10 ms (RFC 6716 §3.1).
     for toc in [0xfb, 0x70] {
         let mut wrong = good.clone();
-        wrong[13] = toc;
-        wrong[14] = 3;
+        wrong[FRAMES_AT] = toc;
+        wrong[FRAMES_AT + 1] = 3;
         assert_eq!(
             AudioPacket::decode(&wrong),
             Err(PacketError::NotOneFrame),
             "{toc:#x}"
         );
     }
-    let mut wrong_copy = good;
-    wrong_copy[13 + FRAME_BYTES] = 0x70;
-    assert_eq!(
-        AudioPacket::decode(&wrong_copy),
-        Err(PacketError::NotOneFrame)
-    );
+    // The copy's first byte; more back than any; no back; frames beyond the room.
+    let places = [
+        (FRAMES_AT + FRAMES_ROOM / 2, 0x70),
+        (LENGTH_AT + 1, 9),
+        (LENGTH_AT + 1, 0),
+        (LENGTH_AT, 255),
+        (LENGTH_AT, 0),
+        (LENGTH_AT + 2, 141),
+    ];
+    for (at, value) in places {
+        let mut wrong = good.clone();
+        wrong[at] = value;
+        let read = AudioPacket::decode(&wrong);
+        assert_eq!(read, Err(PacketError::NotOneFrame), "{value} at {at}");
+    }
 }

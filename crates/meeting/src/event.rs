@@ -66,6 +66,15 @@ pub enum Command {
     RequestGrant,
     /// Ask a member for a key frame of one of its video tracks.
     RequestKeyFrame(DeviceId, Track),
+    /// Tell a member what is lost of its sound on the way here.
+    ReportLoss {
+        /// Who.
+        device: DeviceId,
+        /// The share of its packets in percent.
+        percent: u8,
+        /// Whether most are lost in bursts.
+        bursts: bool,
+    },
     /// Leave. The last host hands over to a successor or co-host, if there is one, and ends the
     /// meeting for all if not.
     Leave,
@@ -152,6 +161,15 @@ pub enum Event {
         device: DeviceId,
         /// How many.
         packets: u64,
+    },
+    /// A member says what it loses of our sound. It signed this.
+    LossReported {
+        /// Who.
+        device: DeviceId,
+        /// The share of our packets in percent, 0 to 100.
+        percent: u8,
+        /// Whether most are lost in bursts.
+        bursts: bool,
     },
     /// Something is wrong and goes on being looked after.
     Warning(Warning),

@@ -60,6 +60,15 @@ pub(crate) enum Signal {
         /// GroupInfo with external key and ratchet tree (RFC 9420 §12.4.3).
         group_info: Vec<u8>,
     },
+    /// What the sender loses of a member's sound. Sent to that member.
+    Loss {
+        /// Whose sound.
+        device: DeviceId,
+        /// The share of its packets in percent, before anything is healed.
+        percent: u8,
+        /// Whether most are lost in bursts.
+        bursts: bool,
+    },
 }
 
 impl Beat {

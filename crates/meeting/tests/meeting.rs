@@ -407,3 +407,31 @@ fn a_link_that_ends_with_whom_it_names_is_renewed_once() {
     world.admit_all(ana);
     world.assert_agreement(&[ana, dora, cy]);
 }
+
+#[test]
+fn a_sender_learns_what_a_receiver_loses_and_nobody_else_does() {
+    let (mut world, ana, ben) = two();
+    let link = world.people[ana].meeting.link().clone();
+    let cy = world.join("Cy", &link);
+    world.admit_all(ana);
+    let (of_ana, of_ben) = (world.device(ana), world.device(ben));
+    world.command(
+        ana,
+        Command::ReportLoss {
+            device: of_ben,
+            percent: 20,
+            bursts: true,
+        },
+    );
+    let said = Event::LossReported {
+        device: of_ana,
+        percent: 20,
+        bursts: true,
+    };
+    assert!(world.people[ben].events.contains(&said));
+    let told = |who: usize| {
+        let mut events = world.people[who].events.iter();
+        events.any(|event| matches!(event, Event::LossReported { .. }))
+    };
+    assert!(!told(ana) && !told(cy));
+}

@@ -63,6 +63,11 @@ fn command(feed: &mut Feed<'_>, table: &Table) -> Command {
         14 => Command::RequestGrant,
         15 => Command::RequestKeyFrame(device, Track::VIDEO_LOW),
         16 => Command::Leave,
+        17 => Command::ReportLoss {
+            device,
+            percent: feed.below(256) as u8,
+            bursts: feed.flag(),
+        },
         _ => Command::End,
     }
 }

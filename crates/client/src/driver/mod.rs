@@ -375,6 +375,7 @@ impl Driver {
                 .try_send(ClientEvent::Media(self.media.reports()));
             let sent = conclave_meeting::Command::SoundSent(self.media.sound_packets_sent());
             self.input(Input::Command(sent));
+            self.report_losses();
         }
     }
 

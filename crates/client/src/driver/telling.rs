@@ -2,7 +2,8 @@
 
 use std::time::{Instant, SystemTime};
 
-use conclave_meeting::{Event, Phase, Role, Snapshot, Warning};
+use conclave_media::audio::Loss;
+use conclave_meeting::{Command, Event, Input, Phase, Role, Snapshot, Warning};
 use conclave_wire::DeviceId;
 
 use super::trust::Mark;
@@ -38,6 +39,11 @@ impl Driver {
             Event::Recovering => self.warn("You were thrown out of step; getting back in.".into()),
             Event::KeyFrameWanted { track } => self.media.key_frame_wanted(track).await,
             Event::SoundSent { device, packets } => self.media.sound_sent(device, packets),
+            Event::LossReported {
+                device,
+                percent,
+                bursts,
+            } => self.media.loss_reported(device, Loss { percent, bursts }),
             Event::Warning(warning) => {
                 let text = warning.to_string();
                 if matches!(warning, Warning::NotAllowed | Warning::NotPossible) {
@@ -50,6 +56,18 @@ impl Driver {
                 let sentence = view::farewell(reason, &self.host_name);
                 self.over.get_or_insert((sentence, !view::is_wish(reason)));
             }
+        }
+    }
+
+    /// Tells those whose sound gets lost on the way here, and heeds what others have told.
+    pub(super) fn report_losses(&mut self) {
+        self.media.heed_losses();
+        for (device, Loss { percent, bursts }) in self.media.losses() {
+            self.input(Input::Command(Command::ReportLoss {
+                device,
+                percent,
+                bursts,
+            }));
         }
     }
 

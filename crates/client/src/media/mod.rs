@@ -5,7 +5,7 @@
 //! `camera` give, as far as `discretion` allows, in sizes by `padding`. Inwards: `receiving` reads
 //! and opens; `keys` gives each track of each sender its opener; `guard` tells whether the sender
 //! is who it seems, `missing` whether its key is missing, `tile` what to say of its picture;
-//! `figures` counts. `judging` answers the driver's questions about all this.
+//! `figures` counts. `losses` tells each sender what is lost of its sound. `judging` answers the driver's questions about all this.
 
 mod arriving;
 mod camera;
@@ -14,6 +14,7 @@ mod figures;
 mod guard;
 mod judging;
 mod keys;
+mod losses;
 mod missing;
 mod padding;
 mod peers;

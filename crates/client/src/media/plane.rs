@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::discretion::Discretion;
 use super::figures::{Figures, quantile_ms};
 use super::keys::Keyring;
+use super::losses::Losses;
 use super::peers::{Peer, Peers};
 use super::publishing::{Order, Publisher};
 use super::receiving::Screen;
@@ -54,7 +55,8 @@ pub(super) struct Grant {
 }
 
 pub(crate) struct MediaPlane {
-    engine: Arc<AudioEngine>,
+    pub(super) engine: Arc<AudioEngine>,
+    pub(super) losses: Losses,
     pub(super) keyring: Arc<Keyring>,
     pub(super) discretion: Arc<Discretion>,
     pub(super) relay_is_up: Arc<AtomicBool>,
@@ -127,6 +129,7 @@ impl MediaPlane {
         };
         let plane = Self {
             engine: Arc::new(engine),
+            losses: Losses::default(),
             keyring: Arc::new(Keyring::new()),
             discretion,
             relay_is_up: Arc::default(),
@@ -197,6 +200,7 @@ impl MediaPlane {
                 self.keyring.forget(old.leaf);
             }
             if now.is_none() {
+                self.losses.forget(old.device);
                 self.engine.remove_source(old.source());
                 self.screen.hub.remove(old.tile);
                 if let Some(recorder) = &self.recorder {

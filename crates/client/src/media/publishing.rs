@@ -308,6 +308,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use conclave_e2ee::{Group, LinkSecret, Pseudonym};
+    use conclave_media::audio::FrameCopy;
 
     use super::*;
 
@@ -334,6 +335,11 @@ mod tests {
         (publisher, discretion)
     }
 
+    fn copy(back: u8) -> FrameCopy {
+        let frame = vec![0xCD; 60].into();
+        FrameCopy { back, frame }
+    }
+
     /// Lengths on the wire of so many packets, each with sound of so many bytes; none for a packet
     /// that is not sent.
     fn lengths(publisher: &mut Publisher, packets: u32, sound: usize) -> Vec<Option<usize>> {
@@ -342,7 +348,7 @@ mod tests {
                 seq,
                 capture_us: 0,
                 payload: vec![0xAB; sound].into(),
-                redundant: (sound > 10).then(|| vec![0xCD; sound].into()),
+                copies: (1..sound as u8 / 20).map(copy).collect(),
             })
             .map(|packet| publisher.seal_sound(packet).map(|sealed| sealed.len()))
             .collect()

@@ -59,6 +59,18 @@ impl Active {
                 let track = track.number();
                 self.signal(context, Signal::KeyFrame { device, track });
             }
+            Command::ReportLoss {
+                device,
+                percent,
+                bursts,
+            } => {
+                let loss = Signal::Loss {
+                    device,
+                    percent,
+                    bursts,
+                };
+                self.signal_to(context, device, loss);
+            }
             Command::Leave => return self.leave_or_hand_over(context, now),
             Command::End if self.role(context.device) == Role::Host => {
                 return self.farewell(context, &Content::End);

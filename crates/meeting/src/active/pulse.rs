@@ -348,7 +348,19 @@ impl Active {
                 log_epoch,
                 group_info,
             } => self.state_came(context, heard.from, log_epoch, &group_info),
-            Signal::KeyMissing { .. } | Signal::CardWanted { .. } | Signal::StateWanted { .. } => {}
+            Signal::Loss {
+                device,
+                percent,
+                bursts,
+            } if device == context.device => context.event(Event::LossReported {
+                device: heard.from,
+                percent: percent.min(100),
+                bursts,
+            }),
+            Signal::KeyMissing { .. }
+            | Signal::CardWanted { .. }
+            | Signal::StateWanted { .. }
+            | Signal::Loss { .. } => {}
         }
     }
 
