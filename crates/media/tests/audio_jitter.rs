@@ -239,7 +239,8 @@ fn the_delay_shrinks_again_when_the_link_calms_down() {
     let outcome = play(arrivals, 4_000);
     let lags = &outcome.lags_us;
     assert!(lags[900] > 90_000, "{}", lags[900]);
-    assert!(lags[lags.len() - 1] < 65_000, "{}", lags[lags.len() - 1]);
+    // Up to a block more than the link needs: frames are taken in whole blocks.
+    assert!(lags[lags.len() - 1] < 75_000, "{}", lags[lags.len() - 1]);
 }
 
 #[test]

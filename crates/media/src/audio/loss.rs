@@ -59,7 +59,8 @@ impl LossMemory {
         if reach > self.reach && !self.unhealed.is_empty() {
             self.count(reach.into());
         }
-        self.reach = reach;
+        // Copies are fewer after a pause; that is no change of mind.
+        self.reach = self.reach.max(reach);
         for copy in &packet.copies {
             let first = packet.seq.checked_sub(copy.back.into());
             let before = self.unhealed.len();
@@ -148,6 +149,7 @@ mod tests {
     #[test]
     fn what_a_longer_wait_would_have_healed_lengthens_it() {
         let mut memory = LossMemory::default();
+        memory.observe(&packet(1, 4));
         memory.unhealed(10);
         assert_eq!(memory.frames_to_wait(), 0);
         memory.observe(&packet(14, 3));
