@@ -37,7 +37,7 @@ fn device(feed: &mut Feed<'_>, table: &Table) -> DeviceId {
 
 fn command(feed: &mut Feed<'_>, table: &Table) -> Command {
     let device = device(feed, table);
-    match feed.byte() % 18 {
+    match feed.byte() % 19 {
         0 => Command::Join,
         1 => Command::Admit(device),
         2 => Command::Refuse(device),
