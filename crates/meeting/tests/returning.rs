@@ -94,6 +94,23 @@ fn the_only_host_comes_back_although_nobody_could_let_him_in() {
 }
 
 #[test]
+fn frames_without_a_key_do_not_keep_a_member_from_coming_back() {
+    let mut world = three();
+    let (ana, ben) = (world.device(ANA), world.device(BEN));
+    lead_astray(&mut world, BEN);
+    world.command(ANA, Command::SetLocked(true));
+    // Both sides go on sending, and neither opens what the other sends.
+    for _ in 0..12 {
+        if world.people[BEN].snapshot().epoch < world.people[ANA].snapshot().epoch {
+            world.command(BEN, Command::KeyMissing(ana));
+            world.command(ANA, Command::KeyMissing(ben));
+        }
+        world.pass(Duration::from_secs(2));
+    }
+    came_back_by_itself(&world, BEN, ben);
+}
+
+#[test]
 fn those_who_stay_see_neither_a_newcomer_nor_a_fault() {
     let mut world = three();
     lead_astray(&mut world, BEN);

@@ -28,8 +28,11 @@ const MISSED: u32 = 3;
 /// The others may be ahead or behind for this long before it means anything: entries are on
 /// their way.
 const STEP_GRACE: Duration = Duration::from_secs(4);
-/// Who misses an entry or a key reads the log anew, no more often than this.
+/// Who misses an entry reads the log anew, no more often than this.
 const REREAD: Duration = Duration::from_secs(3);
+/// Who misses a key reads it anew too, but where that did not help he is astray, and the way back
+/// needs a connection that stands: a heartbeat, and then [`STEP_GRACE`] for each of its tries.
+const REREAD_FOR_KEY: Duration = Duration::from_secs(20);
 /// Cards that are asked for with one heartbeat.
 const MAX_CARDS_WANTED: usize = 4;
 
@@ -141,6 +144,16 @@ impl Pulse {
     pub(super) fn want_reread(&mut self, now: Instant) {
         let at = self.reread_at.map_or(now, |last| (last + REREAD).max(now));
         self.wants_reread_at.get_or_insert(at);
+    }
+
+    /// The same for who has all entries, as far as he knows, and yet not the keys.
+    fn want_reread_for_key(&mut self, now: Instant) {
+        if self
+            .reread_at
+            .is_none_or(|last| last + REREAD_FOR_KEY <= now)
+        {
+            self.want_reread(now);
+        }
     }
 
     /// The service counts fewer epochs than this device: nothing can be offered until it catches
@@ -399,7 +412,7 @@ impl Active {
             .and_then(|sign| sign.beat.as_ref())
             .is_none_or(|beat| beat.epoch > epoch);
         if behind {
-            self.pulse.want_reread(now);
+            self.pulse.want_reread_for_key(now);
         }
     }
 
@@ -407,7 +420,7 @@ impl Active {
     /// heartbeat tells him where we are, and he reads the log.
     fn key_wanted(&mut self, context: &mut Context, now: Instant, epoch: u64) {
         match epoch > self.group.epoch() {
-            true => self.pulse.want_reread(now),
+            true => self.pulse.want_reread_for_key(now),
             false => self.beat(context),
         }
         for track in [
