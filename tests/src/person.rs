@@ -170,10 +170,15 @@ impl Person {
 
     /// Makes all that was said so far old news for the waits that follow.
     pub fn look_up(&mut self) {
+        self.mark = self.heard().len();
+    }
+
+    /// All that was said so far, old news too.
+    pub fn heard(&mut self) -> &[Event] {
         while let Some(line) = self.process.line_now() {
             self.keep(&line);
         }
-        self.mark = self.events.len();
+        &self.events
     }
 
     /// Waits for the first event that `wanted` takes.
