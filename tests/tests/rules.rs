@@ -181,6 +181,7 @@ fn a_meeting_outlives_its_hosts_until_one_ends_it() {
     ben.has_rules("a named successor", |_| true);
     ben.orders("lock on");
     cleo.has_rules("a locked door", |rules| rules.locked);
+    cleo.look_up();
     ben.orders("lock off");
     cleo.has_rules("an open door", |rules| !rules.locked);
     cleo.look_up();
