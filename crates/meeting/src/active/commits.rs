@@ -235,10 +235,12 @@ impl Commits {
         self.retry_at.is_some()
     }
 
-    pub(super) fn is_own(&self, sealed: &[u8]) -> bool {
-        self.pending
-            .as_ref()
-            .is_some_and(|pending| pending.message.commit.as_slice() == sealed)
+    /// The log's epoch that the pending commit begins, if these are its bytes.
+    pub(super) fn own_epoch(&self, sealed: &[u8]) -> Option<u64> {
+        let message = &self.pending.as_ref()?.message;
+        (message.commit.as_slice() == sealed)
+            .then(|| message.expected_epoch.checked_add(1))
+            .flatten()
     }
 
     /// Another commit is first, or the log moved on; the wishes stay.

@@ -113,7 +113,6 @@ impl Active {
             read_until: (0, 0),
             log_epoch: 0,
             begun_at: 0,
-            counted_less: None,
             people: People::default(),
             seen: HashSet::new(),
             commits: Commits::default(),

@@ -56,6 +56,12 @@ impl Active {
         sealed: &[u8],
     ) -> Flow {
         let before = self.log_epoch;
+        // The others' commits open at their own place in the log only. Ours is known by its bytes:
+        // what the service says of its place counts for nothing.
+        let own = self.commits.own_epoch(sealed);
+        let epoch = own
+            .or_else(|| self.returning.own_epoch(sealed))
+            .unwrap_or(epoch);
         // An old commit in a new place does not count back.
         if epoch > self.begun_at || before.checked_add(1) == Some(epoch) {
             self.log_epoch = epoch;
@@ -64,10 +70,10 @@ impl Active {
             // Merged before the link broke, or before the service lost its log.
             return Flow::Stay;
         }
-        if self.commits.is_own(sealed) {
+        if own.is_some() {
             return self.own_commit_won(context, now, before);
         }
-        if self.returning.is_own(sealed) {
+        if self.returning.own_epoch(sealed).is_some() {
             return self.came_back(context, now, before);
         }
         self.returning.give_up_way();

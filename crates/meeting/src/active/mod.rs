@@ -78,8 +78,6 @@ pub(crate) struct Active {
     log_epoch: u64,
     /// The log's epoch in which the group's present epoch began; `token` proves membership there.
     begun_at: u64,
-    /// The epoch below it that the service counted when we last came.
-    counted_less: Option<u64>,
     people: People,
     /// Every device that was ever in the group as we saw it: none of them knocks again.
     seen: HashSet<DeviceId>,

@@ -45,10 +45,12 @@ impl Returning {
         self.way.is_some()
     }
 
-    pub(super) fn is_own(&self, sealed: &[u8]) -> bool {
-        self.way
-            .as_ref()
-            .is_some_and(|way| way.message.commit.as_slice() == sealed)
+    /// The log's epoch that the way back begins, if these are its bytes.
+    pub(super) fn own_epoch(&self, sealed: &[u8]) -> Option<u64> {
+        let message = &self.way.as_ref()?.message;
+        (message.commit.as_slice() == sealed)
+            .then(|| message.expected_epoch.checked_add(1))
+            .flatten()
     }
 
     /// Another commit is first, or there is no need any more.

@@ -146,18 +146,12 @@ impl Active {
         self.note_read();
         self.pulse.begin(now);
         self.commits.attached(next_seq);
-        // The log stands one step behind us: the commit that it lost is offered again.
+        // The log stands behind us: what it lost is offered again.
         if epoch < self.begun_at {
-            let steps = self.commits.last_steps(epoch);
-            if steps.is_empty() && self.counted_less.replace(epoch) == Some(epoch) {
-                // It says so again, and nothing of ours is missing: it was its log that miscounted.
-                self.begun_at = epoch;
-            } else {
-                self.pulse.look_again(now);
-            }
-            for commit in steps {
+            for commit in self.commits.last_steps(epoch) {
                 context.send(ClientMessage::Commit(commit));
             }
+            self.pulse.look_again(now);
         }
         self.publish(context, &Content::Media(context.media));
         if self.desk.is_some() {
