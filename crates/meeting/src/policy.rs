@@ -35,6 +35,17 @@ pub enum Role {
     Host,
 }
 
+impl Role {
+    /// Whether it may remove who has another: a host anybody, a co-host participants.
+    pub(crate) fn may_remove(self, whom: Self) -> bool {
+        match self {
+            Self::Host => true,
+            Self::CoHost => whom == Self::Participant,
+            Self::Participant => false,
+        }
+    }
+}
+
 /// Who may use a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Who {
@@ -151,15 +162,6 @@ impl Policy {
             Role::CoHost
         } else {
             Role::Participant
-        }
-    }
-
-    /// Whether `by` may remove `whom`: a host anybody, a co-host those without a role.
-    pub(crate) fn may_remove(&self, by: [u8; 16], whom: [u8; 16]) -> bool {
-        match self.role(Pseudonym(by)) {
-            Role::Host => true,
-            Role::CoHost => self.role(Pseudonym(whom)) == Role::Participant,
-            Role::Participant => false,
         }
     }
 

@@ -10,11 +10,9 @@ use conclave_e2ee::{Group, LinkSecret, Token32};
 use conclave_wire::{Commit, CommitBlob, DeviceId, List};
 
 use super::desk::Knocker;
-use super::pulse::Pulse;
 use super::rules::RuleWish;
 use super::standing::wire_token;
 use crate::lobby::Described;
-use crate::people::People;
 use crate::policy::Policy;
 
 /// Admissions wait so long for company: one commit lets in all who knock together.
@@ -25,8 +23,6 @@ pub(super) const MAX_BATCH: usize = 128;
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// How long the service is believed that another commit was first without showing it.
 const BLOCKED: Duration = Duration::from_secs(3);
-/// A member whose connection is gone, and of whom nothing is heard, for so long is removed.
-const ABSENCE: Duration = Duration::from_secs(60);
 /// Keys are renewed by one member's path commit after so long without one.
 const REKEY: Duration = Duration::from_secs(5 * 60);
 /// The members take turns: each waits so much longer than the one before.
@@ -177,19 +173,6 @@ impl Commits {
             let pause = Duration::from_millis(500 + random % HEAL_WITHIN_MS);
             self.rekey_at = Some(now + pause);
         }
-    }
-
-    /// Who is away by the service's word, and silent by our own ears, and when that will have been
-    /// so for long enough; without those whose removal is wished for already.
-    pub(super) fn absent<'a>(
-        &'a self,
-        people: &'a People,
-        pulse: &'a Pulse,
-    ) -> impl Iterator<Item = (DeviceId, Instant)> + 'a {
-        people
-            .away()
-            .filter(|(device, _)| !self.removals.contains(device) && pulse.is_silent(*device))
-            .map(|(device, since)| (device, since + ABSENCE))
     }
 
     /// When [`Self::ready`] may say something else than now, if nothing happens before.

@@ -11,7 +11,6 @@ use crate::card::{Card, KnockCard, SignedCard};
 use crate::context::Context;
 use crate::event::{Event, Warning};
 use crate::joining::knock_aad;
-use crate::policy::Role;
 use crate::snapshot::KnockView;
 
 /// Knocks that wait at the same time; the service has a bound of its own.
@@ -106,10 +105,11 @@ impl Active {
         let before = before.filter(|before| !self.commits.wants_removal(*before));
         // Our own key from another device of ours: one more place, not a return.
         let before = before.filter(|before| *before != context.device);
-        let returns = before.is_some();
         // A co-host cannot take a host's old place away: for him that is a newcomer, who is asked for.
-        let before = before.filter(|before| self.policy.may_remove(context.device.0, before.0));
-        let holds_role = returns && before.is_none();
+        let role = |device: DeviceId| self.policy.role(Pseudonym(device.0));
+        let mine = role(context.device);
+        let holds_role = before.is_some_and(|before| !mine.may_remove(role(before)));
+        let before = before.filter(|_| !holds_role);
         let returns = before.is_some();
         if self.policy.locked && !returns {
             context.send(ClientMessage::Refuse { device });
@@ -183,14 +183,11 @@ impl Active {
 
     /// The person wants somebody out: he does not come back by himself either.
     pub(super) fn remove(&mut self, context: &mut Context, device: DeviceId) {
-        let role = self.role(context.device);
-        let Some(desk) = &mut self.desk else {
+        // A co-host leaves those who keep the door with him to the hosts.
+        let may = self.may_remove(context, device);
+        let Some(desk) = self.desk.as_mut().filter(|_| may) else {
             return context.warn(Warning::NotAllowed);
         };
-        // A co-host leaves those who keep the door with him to the hosts.
-        if role < Role::Host && self.policy.role(Pseudonym(device.0)) > Role::Participant {
-            return context.warn(Warning::NotAllowed);
-        }
         desk.removed.extend(self.people.device_key(device));
         for back in self.commits.drop_returns_of(device) {
             context.send(ClientMessage::Refuse { device: back });

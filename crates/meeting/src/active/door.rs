@@ -22,7 +22,7 @@ use crate::warrant::{MAX_CHAIN, Warrant};
 #[derive(Default)]
 pub(super) struct Doorkeeper {
     /// Knock keys of the role-holders, as they told them.
-    pub(super) knock_keys: BTreeMap<DeviceId, Vec<u8>>,
+    knock_keys: BTreeMap<DeviceId, Vec<u8>>,
     /// Our right to speak for the host whom the link names.
     warrants: Vec<Warrant>,
     /// When the link that is in force ends.
@@ -99,8 +99,8 @@ impl Active {
     }
 
     /// The member that signs the descriptor: who did so before, as long as he keeps the door and
-    /// is heard of, and after him the first host or co-host of whom that is true. Cards are sealed to those
-    /// whom he names: if he were gone, nobody could open them.
+    /// is heard of, and after him the first host or co-host of whom that is true. Cards are sealed
+    /// to those whom he names: if he were gone, nobody could open them.
     pub(super) fn describer(&self) -> Option<DeviceId> {
         let members = self.group.members();
         let is_here = |device: &DeviceId| {

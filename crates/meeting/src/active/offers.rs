@@ -88,7 +88,7 @@ impl Active {
             .removals
             .iter()
             .copied()
-            .partition(|device| self.policy.may_remove(context.device.0, device.0));
+            .partition(|device| self.may_remove(context, *device));
         // A co-host leaves hosts to the hosts.
         for device in may_not {
             self.commits.removals.remove(&device);
@@ -142,9 +142,7 @@ impl Active {
         let mut packages: Vec<VerifiedKeyPackage> = Vec::new();
         let mut returning = Vec::new();
         for (device, admittance) in &self.commits.admissions {
-            let may_go = |old: &DeviceId| {
-                members.contains(old) && self.policy.may_remove(context.device.0, old.0)
-            };
+            let may_go = |old: &DeviceId| members.contains(old) && self.may_remove(context, *old);
             let old = admittance.replaces.filter(may_go);
             let is_new = old.is_none();
             let full =

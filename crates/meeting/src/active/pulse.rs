@@ -378,9 +378,10 @@ impl Active {
     }
 
     fn hear_beat(&mut self, context: &mut Context, now: Instant, from: DeviceId, beat: Beat) {
-        let packets = beat.sound;
-        let device = from;
-        context.event(Event::SoundSent { device, packets });
+        context.event(Event::SoundSent {
+            device: from,
+            packets: beat.sound,
+        });
         let own = self.own_beat();
         let forked = beat.epoch == own.epoch
             && (beat.authenticator != own.authenticator || beat.transcript != own.transcript);

@@ -82,6 +82,11 @@ impl Active {
         self.policy.role(Pseudonym(device.0))
     }
 
+    /// Whether this device may remove another member.
+    pub(super) fn may_remove(&self, context: &Context, device: DeviceId) -> bool {
+        self.role(context.device).may_remove(self.role(device))
+    }
+
     /// A wish of the person at this computer; refused at once where the role does not allow it.
     pub(super) fn want_rule(&mut self, context: &mut Context, wish: RuleWish) {
         let needed = match wish {
@@ -138,9 +143,6 @@ impl Active {
             let Ok(knock_key) = KnockKey::generate() else {
                 return context.warn(Warning::NotPossible);
             };
-            self.keeper
-                .knock_keys
-                .insert(context.device, knock_key.public());
             self.desk = Some(Desk::new(knock_key));
             self.is_open = true;
             if self.standing == Standing::Attached {

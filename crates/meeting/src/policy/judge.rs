@@ -139,11 +139,7 @@ fn judge_removes(
     if commit.removes.is_empty() {
         return Ok(());
     }
-    let may = |leaf: &Leaf| match role {
-        Role::Host => true,
-        Role::CoHost => role_of(*leaf, members, policy) == Role::Participant,
-        Role::Participant => false,
-    };
+    let may = |leaf: &Leaf| role.may_remove(role_of(*leaf, members, policy));
     if !commit.removes.iter().all(may) {
         return Err(Violation::RemoveByNonHost);
     }
