@@ -1,15 +1,12 @@
 //! People around a service that does anything, in virtual time, with an eye on progress.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use conclave_e2ee::DeviceKey;
-use conclave_meeting::{
-    Command, Event, HostParams, Identity, Input, InviteLink, Meeting, Output, Phase,
-};
+use conclave_meeting::{Command, Event, Input, InviteLink, Meeting, Output, Phase};
 use conclave_wire::{DeviceId, ServerMessage};
 
+use crate::sim::people::{entropy, host_params, identity};
 use crate::sim::service::{Line, Service};
 
 /// Messages that may follow from one input at most. A meeting of a few people takes some dozens.
@@ -40,18 +37,13 @@ struct Person {
 impl Table {
     /// A host with an open meeting. Ids come from `seed`.
     pub fn host(waiting_room: bool, seed: u64) -> Self {
-        let params = HostParams {
-            host: "meet.example.org".into(),
-            port: 443,
-            certificate: None,
-            title: "Merger of the two".parse().unwrap(),
-            waiting_room,
-            secrecy: Default::default(),
-            strict: false,
-            lifetime: Duration::from_secs(3600),
-        };
-        let meeting =
-            Meeting::host(params, identity("Ana"), Default::default(), entropy(seed)).unwrap();
+        let meeting = Meeting::host(
+            host_params(waiting_room),
+            identity("Ana"),
+            Default::default(),
+            entropy(seed),
+        )
+        .unwrap();
         let mut table = Self {
             service: Service::default(),
             people: Vec::new(),
@@ -288,24 +280,4 @@ impl Table {
         }
         self.heard.push(message.clone());
     }
-}
-
-fn identity(name: &str) -> Identity {
-    Identity {
-        name: name.parse().unwrap(),
-        key: Arc::new(DeviceKey::generate().unwrap()),
-    }
-}
-
-/// SplitMix64: enough for ids that must only differ.
-fn entropy(seed: u64) -> conclave_meeting::Entropy {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    Box::new(move |buffer| {
-        for byte in buffer {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            *byte = (z >> 32) as u8;
-        }
-    })
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bolero::check;
 use conclave_e2ee::Track;
 use conclave_meeting::{Command, MediaState, Role, Secrecy};
-use conclave_wire::{Blob, DeviceId, Entry, EntryBody, ErrorCode, ServerMessage};
+use conclave_wire::{Blob, DeviceId, Entry, EntryBody, ServerMessage};
+use fuzz::sim::service::CODES;
 use fuzz::{Feed, Table};
 
 const MAX_PEOPLE: usize = 4;
@@ -13,20 +14,6 @@ const MAX_PEOPLE: usize = 4;
 const MAX_STEPS: usize = 40;
 
 const TIMES_MS: [u64; 8] = [0, 100, 300, 1_000, 5_000, 16_000, 61_000, 301_000];
-
-const CODES: [ErrorCode; 11] = [
-    ErrorCode::UnsupportedVersion,
-    ErrorCode::Malformed,
-    ErrorCode::TooLarge,
-    ErrorCode::NoSuchMeeting,
-    ErrorCode::MeetingOver,
-    ErrorCode::MeetingExists,
-    ErrorCode::WrongKnockToken,
-    ErrorCode::NotAMember,
-    ErrorCode::TooFarBehind,
-    ErrorCode::Full,
-    ErrorCode::TooFast,
-];
 
 fn device(feed: &mut Feed<'_>, table: &Table) -> DeviceId {
     match feed.byte() % 8 {
@@ -121,7 +108,7 @@ fn message(feed: &mut Feed<'_>, table: &Table, who: usize) -> ServerMessage {
             message: blob(feed),
         },
         11 => ServerMessage::Error {
-            code: *feed.pick(&CODES),
+            code: *feed.pick(CODES),
         },
         12 => ServerMessage::Grant {
             path: "/r".into(),

@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use conclave_wire::{Blob, DeviceId, Entry, EntryBody, ErrorCode, ServerMessage};
+use conclave_wire::{Blob, DeviceId, Entry, EntryBody, ServerMessage};
 
 use super::network::{MS, Micros, SECOND};
 use super::rng::Rng;
-use super::service::Line;
+use super::service::{CODES, Line};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -441,17 +441,3 @@ impl Malice {
         Some((from, body))
     }
 }
-
-const CODES: &[ErrorCode] = &[
-    ErrorCode::UnsupportedVersion,
-    ErrorCode::Malformed,
-    ErrorCode::TooLarge,
-    ErrorCode::NoSuchMeeting,
-    ErrorCode::MeetingOver,
-    ErrorCode::MeetingExists,
-    ErrorCode::WrongKnockToken,
-    ErrorCode::NotAMember,
-    ErrorCode::TooFarBehind,
-    ErrorCode::Full,
-    ErrorCode::TooFast,
-];

@@ -72,18 +72,14 @@ impl World {
 
     /// The host, with his meeting open.
     pub fn host(&mut self, name: &str, waiting_room: bool) -> (usize, InviteLink) {
-        let params = HostParams {
-            host: "meet.example.org".into(),
-            port: 443,
-            certificate: None,
-            title: "Merger of the two".parse().unwrap(),
-            waiting_room,
-            secrecy: Default::default(),
-            strict: false,
-            lifetime: Duration::from_secs(3600),
-        };
         let entropy = self.entropy();
-        let meeting = Meeting::host(params, identity(name), Default::default(), entropy).unwrap();
+        let meeting = Meeting::host(
+            host_params(waiting_room),
+            identity(name),
+            Default::default(),
+            entropy,
+        )
+        .unwrap();
         let link = meeting.link().clone();
         let who = self.seat(meeting);
         (who, link)
@@ -105,16 +101,7 @@ impl World {
 
     fn entropy(&mut self) -> conclave_meeting::Entropy {
         self.seed += 1;
-        let mut state = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Box::new(move |buffer| {
-            for byte in buffer {
-                // SplitMix64: enough for ids that must only differ.
-                state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let mut z = state;
-                z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                *byte = (z >> 32) as u8;
-            }
-        })
+        entropy(self.seed)
     }
 
     fn seat(&mut self, meeting: Meeting) -> usize {
@@ -299,7 +286,35 @@ impl World {
     }
 }
 
-fn identity(name: &str) -> Identity {
+/// A meeting like any other.
+pub fn host_params(waiting_room: bool) -> HostParams {
+    HostParams {
+        host: "meet.example.org".into(),
+        port: 443,
+        certificate: None,
+        title: "Merger of the two".parse().unwrap(),
+        waiting_room,
+        secrecy: Default::default(),
+        strict: false,
+        lifetime: Duration::from_secs(3600),
+    }
+}
+
+/// SplitMix64: enough for ids that must only differ.
+pub fn entropy(seed: u64) -> conclave_meeting::Entropy {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Box::new(move |buffer| {
+        for byte in buffer {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            *byte = (z >> 32) as u8;
+        }
+    })
+}
+
+/// Somebody whom nobody has met.
+pub fn identity(name: &str) -> Identity {
     Identity {
         name: name.parse().unwrap(),
         key: Arc::new(DeviceKey::generate().unwrap()),

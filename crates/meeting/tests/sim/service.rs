@@ -13,6 +13,21 @@ use conclave_wire::{
 /// Names one connection.
 pub type Line = usize;
 
+/// Every error that a service can answer with.
+pub const CODES: &[ErrorCode] = &[
+    ErrorCode::UnsupportedVersion,
+    ErrorCode::Malformed,
+    ErrorCode::TooLarge,
+    ErrorCode::NoSuchMeeting,
+    ErrorCode::MeetingOver,
+    ErrorCode::MeetingExists,
+    ErrorCode::WrongKnockToken,
+    ErrorCode::NotAMember,
+    ErrorCode::TooFarBehind,
+    ErrorCode::Full,
+    ErrorCode::TooFast,
+];
+
 #[derive(Default, Clone)]
 pub struct Service {
     meeting: Option<Table>,
