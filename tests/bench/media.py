@@ -20,6 +20,7 @@ import time
 import numpy
 
 from listening import RATE, ffmpeg, measure_sound, read_sound, speak
+from server import start_server
 
 SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "assets" / "samples"
 
@@ -58,15 +59,6 @@ class Client:
         self.process.send_signal(signal.SIGINT)
         if self.process.wait(timeout=20) != 0:
             sys.exit(f"bench: a client left with exit code {self.process.returncode}")
-
-
-def start_server(program):
-    server = subprocess.Popen(
-        [program, "--listen", "127.0.0.1:0", "--exit-with-stdin"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )
-    said = dict(server.stdout.readline().split(maxsplit=1) for _ in range(2))
-    return server, f"{said['url'].strip().rstrip('/')}#{said['fingerprint'].strip()}"
 
 
 def hold_meeting(programs, folder, voice):

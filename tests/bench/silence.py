@@ -20,6 +20,8 @@ import sys
 import threading
 import time
 
+from server import start_server
+
 SEAT = ["--camera", "off", "--microphone", "test", "--speaker", "null", "--json"]
 PATIENCE = 40.0
 
@@ -72,15 +74,6 @@ class Client:
             self.process.send_signal(signal.SIGINT)
         self.process.wait(timeout=20)
         self.reader.join()
-
-
-def start_server(program):
-    server = subprocess.Popen(
-        [program, "--listen", "127.0.0.1:0", "--exit-with-stdin"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )
-    said = dict(server.stdout.readline().split(maxsplit=1) for _ in range(2))
-    return server, f"{said['url'].strip().rstrip('/')}#{said['fingerprint'].strip()}"
 
 
 def hears(name):

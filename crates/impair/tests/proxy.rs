@@ -226,6 +226,11 @@ async fn a_stream_arrives_whole_through_loss_a_rate_and_an_end() {
     assert_eq!(stats.connections, 1);
 }
 
+async fn next_byte(stream: &mut TcpStream) -> u8 {
+    let byte = timeout(PATIENCE, stream.read_u8()).await;
+    byte.expect("in time").expect("a byte")
+}
+
 #[tokio::test]
 async fn a_stream_stalls_in_an_outage_and_goes_on() {
     let address = echo_server().await;
@@ -233,26 +238,18 @@ async fn a_stream_stalls_in_an_outage_and_goes_on() {
     let mut stream = TcpStream::connect(proxy.local_addr())
         .await
         .expect("listens");
-    let mut byte = [0];
     stream.write_all(b"a").await.expect("sends");
-    timeout(PATIENCE, stream.read_exact(&mut byte))
-        .await
-        .expect("in time")
-        .expect("a byte");
+    assert_eq!(next_byte(&mut stream).await, b'a');
     proxy
         .set(Direction::Up, "outage=on".parse().expect("settings"))
         .expect("sense");
     stream.write_all(b"b").await.expect("sends");
-    let silence = timeout(Duration::from_millis(100), stream.read_exact(&mut byte)).await;
+    let silence = timeout(Duration::from_millis(100), stream.read_u8()).await;
     assert!(silence.is_err(), "nothing passes");
     proxy
         .set(Direction::Up, "".parse().expect("settings"))
         .expect("sense");
-    timeout(PATIENCE, stream.read_exact(&mut byte))
-        .await
-        .expect("in time")
-        .expect("a byte");
-    assert_eq!(&byte, b"b");
+    assert_eq!(next_byte(&mut stream).await, b'b');
 }
 
 #[tokio::test]
@@ -263,14 +260,10 @@ async fn a_cut_connection_breaks_and_a_new_one_comes_through() {
         let mut stream = TcpStream::connect(proxy.local_addr())
             .await
             .expect("listens");
-        let mut byte = [0];
         stream.write_all(b"a").await.expect("sends");
-        timeout(PATIENCE, stream.read_exact(&mut byte))
-            .await
-            .expect("in time")
-            .expect("a byte");
+        assert_eq!(next_byte(&mut stream).await, b'a');
         proxy.cut();
-        let end = timeout(PATIENCE, stream.read(&mut byte))
+        let end = timeout(PATIENCE, stream.read(&mut [0]))
             .await
             .expect("in time");
         assert!(end.is_err(), "a reset, no peaceful end: {end:?}");

@@ -5,7 +5,8 @@
 //! `camera` give, as far as `discretion` allows, in sizes by `padding`. Inwards: `receiving` reads
 //! and opens; `keys` gives each track of each sender its opener; `guard` tells whether the sender
 //! is who it seems, `missing` whether its key is missing, `tile` what to say of its picture;
-//! `figures` counts. `losses` tells each sender what is lost of its sound. `judging` answers the driver's questions about all this.
+//! `figures` counts. `losses` tells each sender what is lost of its sound, `arriving` whether any
+//! comes. `judging` answers the driver's questions about all this.
 
 mod arriving;
 mod camera;

@@ -253,8 +253,9 @@ impl AudioEngine {
         self.tell_capture(sending::Command::Processor(processor));
     }
 
-    /// Says what gets lost of the packets sent. The more, the more earlier frames each packet repeats, at the cost of their bit
-    /// rate: its size stays.
+    /// Says what gets lost of the packets sent. The more, the more earlier
+    /// frames each packet repeats, at the cost of their bit rate: its size
+    /// stays.
     pub fn expect_loss(&self, loss: Loss) {
         self.tell_capture(sending::Command::ExpectLoss(loss));
     }
