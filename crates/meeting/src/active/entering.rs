@@ -130,6 +130,8 @@ impl Active {
     pub(crate) fn begin(mut self, context: &mut Context, now: Instant) -> State {
         let flow = self.new_epoch(context, now, Change::Begun, false, None);
         self.publish(context, &Content::Media(context.media));
+        // Who comes back has the role that he had.
+        self.take_role(context);
         self.go(context, now, flow)
     }
 }
