@@ -57,6 +57,11 @@ impl OuterSeal {
         }
     }
 
+    /// The generation of the link that is held.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
+    }
+
     /// The link was renewed.
     pub(crate) fn renew(&mut self, generation: u32, secret: &LinkSecret) {
         let before = std::mem::replace(&mut self.key, secret.handshake_key());

@@ -81,7 +81,8 @@ impl Active {
 
     /// A link for one person was renewed by the very commit that let us in.
     fn catch_up_with_link(&mut self, context: &mut Context) -> Option<()> {
-        let known = self.described.descriptor.generation;
+        // Who knocks again after a renewal may still have the descriptor from before it.
+        let known = context.seal.generation();
         let generation = self.policy.link.generation;
         if generation == known {
             return Some(());
