@@ -8,46 +8,38 @@ use conclave_wire::{Blob, ClientMessage, ErrorCode, Knock, ServerMessage};
 use crate::active::{Active, Place};
 use crate::card::{Card, KnockCard, SignedCard};
 use crate::context::Context;
-use crate::event::{Command, Event, Input, LeftReason, Warning};
-use crate::lobby::{Described, knock_token, leave, leave_for, look, open_door};
+use crate::event::{Command, Event, Input, LeftReason, Output, Warning};
+use crate::lobby::{Described, Look, knock_token, leave, leave_for, open_door};
 use crate::machine::State;
 use crate::seal::{Purpose, aad};
 
-/// A service that restarted has lost the meeting until a member restores it: so long we ask again.
+/// Longer than in the lobby: nobody wants to begin anew.
 const RESTORE_GRACE: Duration = Duration::from_secs(20);
-const RETRY: Duration = Duration::from_millis(500);
 /// Fresh tries after a Welcome that did not open (it has consumed its KeyPackage).
 const MAX_TRIES: u32 = 4;
 
 pub(crate) struct Joining {
+    /// The door as it was last seen.
     pub(crate) described: Described,
+    /// `None` while the door is looked at, before a knock.
+    attempt: Option<Attempt>,
+    tries: u32,
+    told: bool,
+    look: Look,
+}
+
+/// What was knocked with.
+struct Attempt {
     candidate: Candidate,
     card: SignedCard,
     own: Card,
-    tries: u32,
-    told: bool,
-    /// Whether this KeyPackage was shown on a connection before.
-    knocked: bool,
-    /// Whether the door is being looked at, before a knock on this connection.
-    looks: bool,
-    /// Since when the service has not known the meeting.
-    lost_since: Option<Instant>,
-    retry_at: Option<Instant>,
+    /// The knock keys that the card is sealed to.
+    sealed_to: Vec<Vec<u8>>,
 }
 
-impl Joining {
-    /// Makes a fresh KeyPackage and card and knocks with them.
-    pub(crate) fn knock(context: &mut Context, described: Described) -> State {
-        match Self::prepare(context, described, 0) {
-            Some(mut joining) => {
-                joining.send_knock(context);
-                State::Joining(Box::new(joining))
-            }
-            None => leave(context, LeftReason::Fault),
-        }
-    }
-
-    pub(crate) fn prepare(context: &Context, described: Described, tries: u32) -> Option<Self> {
+impl Attempt {
+    /// Makes a fresh KeyPackage and card.
+    fn new(context: &Context, described: &Described) -> Option<Self> {
         let candidate = Candidate::new(Pseudonym(context.device.0), &context.link.secret).ok()?;
         let key_package = conclave_e2ee::VerifiedKeyPackage::parse(candidate.key_package()).ok()?;
         let own = Card {
@@ -62,17 +54,45 @@ impl Joining {
         let by_leaf = |domain: &str, msg: &[u8]| candidate.sign(domain, msg);
         let card = SignedCard::sign(own.clone(), &context.identity.key, by_leaf)?;
         Some(Self {
-            described,
             candidate,
             card,
             own,
-            tries,
-            told: false,
-            knocked: false,
-            looks: false,
-            lost_since: None,
-            retry_at: None,
+            sealed_to: described.descriptor.knock_keys.clone(),
         })
+    }
+
+    fn sealed_card(&self, context: &Context) -> Option<Vec<u8>> {
+        let knock = KnockCard {
+            card: self.card.clone(),
+            key_package: self.candidate.key_package().to_vec(),
+        };
+        let card = postcard::to_allocvec(&knock).ok()?;
+        let keys: Vec<_> = self.sealed_to.iter().map(Vec::as_slice).collect();
+        seal_card_for(
+            &keys,
+            &context.link.secret,
+            &knock_aad(context.link.meeting, context.device),
+            &card,
+        )
+        .ok()
+    }
+}
+
+impl Joining {
+    /// Knocks at a door that was just looked at.
+    pub(crate) fn knock(context: &mut Context, described: Described) -> State {
+        Box::new(Self::away(described)).knock_at(context)
+    }
+
+    /// Will look at the door, and knock, on the next connection.
+    pub(crate) fn away(described: Described) -> Self {
+        Self {
+            described,
+            attempt: None,
+            tries: 0,
+            told: false,
+            look: Look::new(RESTORE_GRACE),
+        }
     }
 
     pub(crate) fn handle(
@@ -83,11 +103,8 @@ impl Joining {
     ) -> State {
         match input {
             Input::LinkUp => self.look_anew(context),
-            Input::LinkDown => self.retry_at = None,
-            Input::Tick if self.retry_at.is_some_and(|at| at <= now) => {
-                self.retry_at = None;
-                self.look_anew(context);
-            }
+            Input::LinkDown => self.look.cancel(),
+            Input::Tick if self.look.is_due(now) => self.look_anew(context),
             Input::Command(Command::Leave) => {
                 context.send(ClientMessage::Leave);
                 return leave(context, LeftReason::ByChoice);
@@ -103,29 +120,14 @@ impl Joining {
     /// the old connection: the service would count this device as a member. So it is another
     /// device that knocks.
     fn look_anew(&mut self, context: &mut Context) {
-        self.looks = true;
-        look(context);
-    }
-
-    fn knock_anew(self: Box<Self>, context: &mut Context, described: Described) -> State {
-        let told = self.told;
-        let lost_since = self.lost_since;
-        if self.knocked {
+        if self.attempt.take().is_some() {
             context.renew_device();
         }
-        match Self::prepare(context, described, self.tries) {
-            Some(mut joining) => {
-                joining.told = told;
-                joining.lost_since = lost_since;
-                joining.send_knock(context);
-                State::Joining(Box::new(joining))
-            }
-            None => leave(context, LeftReason::Fault),
-        }
+        self.look.now(context);
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.retry_at
+        self.look.deadline()
     }
 
     fn receive(
@@ -136,16 +138,13 @@ impl Joining {
     ) -> State {
         match message {
             ServerMessage::Waiting => {
-                self.lost_since = None;
+                self.look.found();
                 if !std::mem::replace(&mut self.told, true) {
                     context.event(Event::Waiting);
                 }
             }
-            ServerMessage::Descriptor { descriptor } if self.looks => {
-                return match open_door(context, descriptor.into_vec()) {
-                    Ok(described) => self.knock_anew(context, described),
-                    Err(reason) => leave(context, reason),
-                };
+            ServerMessage::Descriptor { descriptor } => {
+                return self.door_shown(context, descriptor.into_vec());
             }
             ServerMessage::Refused => {
                 let reason = match self.described.descriptor.locked {
@@ -160,36 +159,41 @@ impl Joining {
                 welcome,
                 tree,
             } => {
-                return self.enter(
-                    context,
-                    now,
-                    epoch,
-                    next_seq,
-                    welcome.as_slice(),
-                    tree.as_slice(),
-                );
+                let place = Place { epoch, next_seq };
+                return self.enter(context, now, place, welcome.as_slice(), tree.as_slice());
             }
             ServerMessage::Error {
                 code: ErrorCode::NoSuchMeeting,
-            } if self.may_wait(now) => {
-                self.retry_at = Some(now + RETRY);
-            }
+            } if !self.look.lost(now) => {}
             ServerMessage::Error { code } => return leave_for(context, code, State::Joining(self)),
             _ => {}
         }
         State::Joining(self)
     }
 
-    fn may_wait(&mut self, now: Instant) -> bool {
-        now.duration_since(*self.lost_since.get_or_insert(now)) < RESTORE_GRACE
+    /// The door was looked at, or changed while this device waits at it.
+    fn door_shown(mut self: Box<Self>, context: &mut Context, sealed: Vec<u8>) -> State {
+        match open_door(context, sealed) {
+            Ok(described) => self.described = described,
+            Err(reason) => return leave(context, reason),
+        }
+        let Some(attempt) = &self.attempt else {
+            return self.knock_at(context);
+        };
+        // Its keeper's own key stands first. One who came to the door later cannot open the card.
+        let keeper = self.described.descriptor.knock_keys.first();
+        if keeper.is_some_and(|keeper| !attempt.sealed_to.contains(keeper)) {
+            context.emit(Output::Reconnect);
+        }
+        State::Joining(self)
     }
 
-    fn send_knock(&mut self, context: &mut Context) {
-        self.knocked = context.link_up;
-        let sealed = self
-            .sealed_card(context)
-            .and_then(|card| Blob::new(card).ok());
-        match sealed {
+    fn knock_at(mut self: Box<Self>, context: &mut Context) -> State {
+        let Some(attempt) = Attempt::new(context, &self.described) else {
+            return leave(context, LeftReason::Fault);
+        };
+        let sealed = attempt.sealed_card(context);
+        match sealed.and_then(|card| Blob::new(card).ok()) {
             Some(card) => {
                 let knock = Knock {
                     meeting: context.link.meeting,
@@ -203,64 +207,46 @@ impl Joining {
             // A host key that cannot be sealed to: the descriptor's maker is at fault.
             None => context.warn(Warning::BadKnock),
         }
-    }
-
-    fn sealed_card(&self, context: &Context) -> Option<Vec<u8>> {
-        let knock = KnockCard {
-            card: self.card.clone(),
-            key_package: self.candidate.key_package().to_vec(),
-        };
-        let card = postcard::to_allocvec(&knock).ok()?;
-        let keys = &self.described.descriptor.knock_keys;
-        let keys: Vec<_> = keys.iter().map(Vec::as_slice).collect();
-        seal_card_for(
-            &keys,
-            &context.link.secret,
-            &knock_aad(context.link.meeting, context.device),
-            &card,
-        )
-        .ok()
+        self.attempt = Some(attempt);
+        State::Joining(self)
     }
 
     fn enter(
-        self: Box<Self>,
+        mut self: Box<Self>,
         context: &mut Context,
         now: Instant,
-        epoch: u64,
-        next_seq: u64,
+        place: Place,
         welcome: &[u8],
         tree: &[u8],
     ) -> State {
-        let Self {
-            described,
+        // Nobody has knocked: the service makes it up.
+        let Some(attempt) = self.attempt.take() else {
+            return State::Joining(self);
+        };
+        let Attempt {
             candidate,
             card,
             own,
-            tries,
             ..
-        } = *self;
-        let joined = open_welcome(context, candidate, epoch, welcome, tree)
+        } = attempt;
+        let described = &self.described;
+        let joined = open_welcome(context, candidate, place.epoch, welcome, tree)
             .filter(|group| group.group_id() == described.descriptor.group_id);
         if let Some(active) = joined.and_then(|group| {
-            let place = Place { epoch, next_seq };
             Active::joined(context, now, group, described.clone(), (card, own), place)
         }) {
             context.event(Event::Admitted);
             return active.begin(context, now);
         }
-        if tries + 1 >= MAX_TRIES {
+        self.tries += 1;
+        if self.tries >= MAX_TRIES {
             return leave(context, LeftReason::Lost);
         }
         context.warn(Warning::WelcomeFailed);
+        // The service counts the old device as a member: the new one needs a new connection.
         context.renew_device();
-        match Self::prepare(context, described, tries + 1) {
-            Some(joining) => {
-                // The service counts the old device as a member: the new one needs a new connection.
-                context.emit(crate::event::Output::Reconnect);
-                State::Joining(Box::new(joining))
-            }
-            None => leave(context, LeftReason::Fault),
-        }
+        context.emit(Output::Reconnect);
+        State::Joining(self)
     }
 }
 

@@ -20,23 +20,79 @@ pub(crate) struct Described {
     pub(crate) sealed: Vec<u8>,
 }
 
-#[derive(Default)]
-pub(crate) struct Lobby {
-    pub(crate) described: Option<Described>,
-    /// Join was pressed before the descriptor had come.
-    wants_in: bool,
-    /// Since when the service has not known the meeting.
+/// Looks at the door, again and again while the service does not know the meeting: one that
+/// restarted has lost it until a member restores it.
+pub(crate) struct Look {
+    /// For how long a lost meeting is waited for.
+    grace: Duration,
     lost_since: Option<Instant>,
     retry_at: Option<Instant>,
 }
 
-/// A service that restarted has lost the meeting until a member restores it: so long we ask again.
-const RESTORE_GRACE: Duration = Duration::from_secs(6);
 const RETRY: Duration = Duration::from_millis(500);
 
-impl Lobby {
+impl Look {
+    pub(crate) fn new(grace: Duration) -> Self {
+        Self {
+            grace,
+            lost_since: None,
+            retry_at: None,
+        }
+    }
+
+    pub(crate) fn now(&mut self, context: &mut Context) {
+        self.retry_at = None;
+        context.send(ClientMessage::Look {
+            meeting: context.link.meeting,
+            knock_token: knock_token(&context.link.secret),
+        });
+    }
+
+    /// The service does not know the meeting. Whether that is to be believed by now.
+    pub(crate) fn lost(&mut self, now: Instant) -> bool {
+        let over = now.duration_since(*self.lost_since.get_or_insert(now)) >= self.grace;
+        self.retry_at = (!over).then(|| now + RETRY);
+        over
+    }
+
+    pub(crate) fn found(&mut self) {
+        self.lost_since = None;
+    }
+
+    pub(crate) fn cancel(&mut self) {
+        self.retry_at = None;
+    }
+
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.retry_at.is_some_and(|at| at <= now)
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.retry_at
+    }
+}
+
+pub(crate) struct Lobby {
+    pub(crate) described: Option<Described>,
+    /// Join was pressed before the descriptor had come.
+    wants_in: bool,
+    look: Look,
+}
+
+/// Somebody is looking at the screen.
+const LOBBY_GRACE: Duration = Duration::from_secs(6);
+
+impl Lobby {
+    pub(crate) fn new() -> Self {
+        Self {
+            described: None,
+            wants_in: false,
+            look: Look::new(LOBBY_GRACE),
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.look.deadline()
     }
 
     pub(crate) fn handle(
@@ -46,26 +102,25 @@ impl Lobby {
         input: Input,
     ) -> State {
         match input {
-            Input::LinkUp if self.described.is_none() => look(context),
-            Input::LinkDown => self.retry_at = None,
-            Input::Tick if self.retry_at.is_some_and(|at| at <= now) => {
-                self.retry_at = None;
-                look(context);
+            Input::LinkUp if self.described.is_none() || self.wants_in => self.look.now(context),
+            Input::LinkDown => self.look.cancel(),
+            Input::Tick if self.look.is_due(now) => self.look.now(context),
+            Input::Command(Command::Join) => {
+                self.wants_in = true;
+                // What was seen some time ago may not be true any more. Before the first answer
+                // the first look is on its way.
+                if self.described.is_some() {
+                    self.look.now(context);
+                }
             }
-            Input::Command(Command::Join) => self.wants_in = true,
             Input::Command(Command::Leave) => return leave(context, LeftReason::ByChoice),
             Input::Message(message) => match *message {
                 ServerMessage::Descriptor { descriptor } => {
-                    match open_door(context, descriptor.into_vec()) {
-                        Ok(described) => self.described = Some(described),
-                        Err(reason) => return leave(context, reason),
-                    }
+                    return self.described(context, descriptor.into_vec());
                 }
                 ServerMessage::Error {
                     code: ErrorCode::NoSuchMeeting,
-                } if now < *self.lost_since.get_or_insert(now) + RESTORE_GRACE => {
-                    self.retry_at = Some(now + RETRY);
-                }
+                } if !self.look.lost(now) => {}
                 ServerMessage::Error { code } => {
                     return leave_for(context, code, State::Lobby(self));
                 }
@@ -73,12 +128,17 @@ impl Lobby {
             },
             _ => {}
         }
-        match (self.wants_in && context.link_up, self.described.take()) {
-            (true, Some(described)) => Joining::knock(context, described),
-            (_, described) => {
-                self.described = described;
+        State::Lobby(self)
+    }
+
+    fn described(mut self: Box<Self>, context: &mut Context, sealed: Vec<u8>) -> State {
+        match open_door(context, sealed) {
+            Ok(described) if self.wants_in => Joining::knock(context, described),
+            Ok(described) => {
+                self.described = Some(described);
                 State::Lobby(self)
             }
+            Err(reason) => leave(context, reason),
         }
     }
 }
@@ -102,14 +162,6 @@ pub(crate) fn open_door(context: &mut Context, sealed: Vec<u8>) -> Result<Descri
         &context.link.secret,
     );
     Ok(Described { descriptor, sealed })
-}
-
-pub(crate) fn look(context: &mut Context) {
-    let knock_token = knock_token(&context.link.secret);
-    context.send(ClientMessage::Look {
-        meeting: context.link.meeting,
-        knock_token,
-    });
 }
 
 pub(crate) fn knock_token(secret: &LinkSecret) -> Token {

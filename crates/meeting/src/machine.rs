@@ -96,7 +96,7 @@ impl Meeting {
         let context = Context::new(identity, link, media, entropy);
         Self {
             context,
-            state: State::Lobby(Box::default()),
+            state: State::Lobby(Box::new(Lobby::new())),
         }
     }
 

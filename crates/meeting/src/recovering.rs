@@ -23,13 +23,10 @@ impl Recovering {
         context.event(Event::Recovering);
         context.renew_device();
         context.emit(Output::Reconnect);
-        match Joining::prepare(context, described, 0) {
-            Some(joining) => State::Recovering(Self {
-                joining: Box::new(joining),
-                give_up_at: now + PATIENCE,
-            }),
-            None => leave(context, LeftReason::Fault),
-        }
+        State::Recovering(Self {
+            joining: Box::new(Joining::away(described)),
+            give_up_at: now + PATIENCE,
+        })
     }
 
     pub(crate) fn handle(self, context: &mut Context, now: Instant, input: Input) -> State {

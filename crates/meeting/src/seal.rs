@@ -70,9 +70,25 @@ impl OuterSeal {
     }
 
     pub(crate) fn seal(&self, purpose: Purpose, epoch: u64, plain: &[u8]) -> Option<Vec<u8>> {
-        let generation = self.generation.to_be_bytes();
+        self.seal_under((self.generation, &self.key), purpose, epoch, plain)
+    }
+
+    /// For somebody who has not heard of the renewal: under the link before.
+    pub(crate) fn seal_before(&self, purpose: Purpose, plain: &[u8]) -> Option<Vec<u8>> {
+        let (generation, key) = self.previous.as_ref()?;
+        self.seal_under((*generation, key), purpose, 0, plain)
+    }
+
+    fn seal_under(
+        &self,
+        (generation, key): (u32, &BlobKey),
+        purpose: Purpose,
+        epoch: u64,
+        plain: &[u8],
+    ) -> Option<Vec<u8>> {
+        let generation = generation.to_be_bytes();
         let aad = self.aad(purpose, epoch, generation);
-        let sealed = self.key.seal(&aad, plain).ok()?;
+        let sealed = key.seal(&aad, plain).ok()?;
         Some([generation.as_slice(), &sealed].concat())
     }
 

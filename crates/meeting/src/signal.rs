@@ -69,6 +69,14 @@ pub(crate) enum Signal {
         /// Whether most are lost in bursts.
         bursts: bool,
     },
+    /// The commit that renewed the link, repeated for one member who has missed it. Sealed under
+    /// the link before.
+    Renewal {
+        /// The log's epoch that it began.
+        log_epoch: u64,
+        /// As it stands in the log.
+        commit: Vec<u8>,
+    },
 }
 
 impl Beat {

@@ -137,3 +137,72 @@ fn a_member_that_cannot_be_shown_the_state_knocks() {
     assert_ne!(world.device(BEN), device);
     world.assert_agreement(&[ANA, BEN]);
 }
+
+const NEW_LINK: Command = Command::RenewLink {
+    single_use: false,
+    valid_s: None,
+};
+
+fn link_of(world: &World, who: usize) -> String {
+    world.people[who].meeting.link().expose()
+}
+
+#[test]
+fn who_misses_the_renewal_of_the_link_is_shown_it_again() {
+    let mut world = three();
+    let device = world.device(BEN);
+    lead_astray(&mut world, BEN);
+    world.command(ANA, NEW_LINK);
+    // What comes after it he cannot read either.
+    world.command(ANA, Command::SetLocked(true));
+    assert_ne!(link_of(&world, BEN), link_of(&world, ANA));
+    world.pass(Duration::from_secs(30));
+    came_back_by_itself(&world, BEN, device);
+    assert_eq!(link_of(&world, BEN), link_of(&world, ANA));
+}
+
+#[test]
+fn a_host_who_misses_the_renewal_by_a_co_host_is_shown_it_again() {
+    let mut world = three();
+    let (ana, ben) = (world.device(ANA), world.device(BEN));
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    lead_astray(&mut world, ANA);
+    world.command(BEN, NEW_LINK);
+    world.pass(Duration::from_secs(30));
+    came_back_by_itself(&world, ANA, ana);
+}
+
+#[test]
+fn a_co_host_who_comes_back_keeps_the_door_again() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    world.service.swallow_direct = true;
+    lead_astray(&mut world, BEN);
+    world.command(ANA, Command::SetStrict(true));
+    world.pass(Duration::from_secs(30));
+    assert!(world.people[BEN].events.contains(&Event::Recovering));
+    world.assert_agreement(&ALL);
+    // Somebody comes while the host is away.
+    let link = world.people[ANA].meeting.link().clone();
+    world.hang_up(ANA);
+    world.pass(Duration::from_secs(50));
+    let di = world.join("Di", &link);
+    world.admit_all(BEN);
+    world.assert_agreement(&[BEN, CY, di]);
+}
+
+#[test]
+fn who_waits_while_the_keeper_of_the_door_vanishes_is_let_in_by_the_next() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    let link = world.people[ANA].meeting.link().clone();
+    let di = world.join("Di", &link);
+    // Di's card was sealed before Ben had a key for the door.
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    world.hang_up(ANA);
+    world.pass(Duration::from_secs(50));
+    assert_eq!(world.people[BEN].snapshot().knocks.len(), 1, "Ben sees Di");
+    world.admit_all(BEN);
+    world.assert_agreement(&[BEN, CY, di]);
+}

@@ -70,7 +70,8 @@ pub enum ClientMessage {
         message: Blob<MAX_DIRECT>,
     },
     /// Replaces what the door shows: after this only the new token admits `Look` and `Knock`, and
-    /// `Look` shows the new descriptor.
+    /// `Look` shows the new descriptor. Those who wait are shown it too, or refused if the token
+    /// is another.
     Describe(Door),
     /// Whether this device wants to see who knocks from now on; if so, those that wait follow.
     WantKnocks(bool),
@@ -210,7 +211,7 @@ pub enum ServerMessage {
         /// (exclusive) follow at once.
         next_seq: u64,
     },
-    /// The sealed descriptor.
+    /// The sealed descriptor: the answer to `Look`, and told to those who wait when it changes.
     Descriptor {
         /// As last given.
         descriptor: Blob<MAX_DESCRIPTOR>,

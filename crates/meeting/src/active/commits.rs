@@ -247,6 +247,12 @@ impl Commits {
             .map(|step| (step.token_epoch, step.token.clone()))
     }
 
+    /// The commit that led to the group's present epoch, with the log's epoch that it ended.
+    pub(super) fn last_commit(&self) -> Option<(u64, &[u8])> {
+        let step = self.last.as_ref()?;
+        Some((step.from_epoch, step.commit.commit.as_slice()))
+    }
+
     /// What brings a log that stands at `epoch` to where the group's present epoch began: the
     /// commit that led here, without its admission (who was let in by it and did not hear of it
     /// knocks again). It is sealed for one place in the log. Places before that one, where commits

@@ -8,7 +8,8 @@ use conclave_wire::{Blob, ClientMessage, DeviceId, Door};
 
 use super::Active;
 use super::desk::Desk;
-use super::rules::RuleWish;
+use super::renewal::Renewal;
+use super::rules::{RuleWish, SUCCESSION};
 use super::standing::Standing;
 use crate::content::Content;
 use crate::context::Context;
@@ -25,6 +26,9 @@ pub(super) struct Doorkeeper {
     knock_keys: BTreeMap<DeviceId, Vec<u8>>,
     /// Our right to speak for the host whom the link names.
     warrants: Vec<Warrant>,
+    /// The silent keeper of the door from whom this device has taken it over.
+    passed_from: Option<DeviceId>,
+    pub(super) renewal: Option<Renewal>,
     /// When the link that is in force ends.
     pub(super) link_ends_at: Option<Instant>,
 }
@@ -38,6 +42,7 @@ impl Active {
         secret: LinkSecret,
     ) -> Option<()> {
         self.hold_link(context, secret)?;
+        self.note_renewal(now);
         self.keeper.link_ends_at = self
             .policy
             .link
@@ -170,6 +175,25 @@ impl Active {
             .chain(others.map(|(_, key)| key.clone()))
             .take(MAX_ROLES)
             .collect()
+    }
+
+    /// When the door is to pass to this device, because its keeper is silent.
+    pub(super) fn door_passes_at(&self, context: &Context) -> Option<Instant> {
+        let keeper = self.described.descriptor.host_device;
+        let is_ours =
+            self.desk.is_some() && keeper != context.device && self.describer()? == context.device;
+        let since = self.pulse.silent_since(keeper)?;
+        let is_due = is_ours && self.keeper.passed_from != Some(keeper);
+        is_due.then(|| since.checked_add(SUCCESSION)).flatten()
+    }
+
+    /// Takes the door over from a keeper who is silent for long: nothing else might change that
+    /// would pass it on, and who knocks would wait for nobody.
+    pub(super) fn keep_door(&mut self, context: &mut Context, now: Instant) {
+        if self.door_passes_at(context).is_some_and(|at| at <= now) {
+            self.keeper.passed_from = Some(self.described.descriptor.host_device);
+            self.redescribe(context);
+        }
     }
 
     /// Shows at the door what the rules now say, if that is ours to do and anything changed.

@@ -97,7 +97,7 @@ impl Active {
     }
 
     /// Somebody else's commit: staged, judged, and only then merged.
-    fn foreign_commit(
+    pub(super) fn foreign_commit(
         &mut self,
         context: &mut Context,
         now: Instant,

@@ -12,8 +12,9 @@
 //! `standing` (being known to the service, also after it lost its memory), `log` (its entries),
 //! `commits` and `offers` (changing the group, one step at a time), `rules` (roles, and what goes
 //! with them), `door` (what it shows, under which link), `desk` (answers to those who knock),
-//! `absence` (who is away for too long), `pulse` (heartbeats, and what silence means), `returning`
-//! (coming back by oneself) and `echoes` (whether what was sent arrives).
+//! `absence` (who is away for too long), `signals` (what members tell each other outside the log),
+//! `pulse` (heartbeats, and what silence means), `returning` (coming back by oneself), `renewal`
+//! (for those who missed a renewed link) and `echoes` (whether what was sent arrives).
 
 mod absence;
 mod commits;
@@ -25,8 +26,10 @@ mod log;
 mod obey;
 mod offers;
 mod pulse;
+mod renewal;
 mod returning;
 mod rules;
+mod signals;
 mod standing;
 
 use std::collections::HashSet;
@@ -154,6 +157,7 @@ impl Active {
         }
         self.remove_absent(context, now);
         self.keep_rules(context, now);
+        self.keep_door(context, now);
         if self.echoes.are_missing(now) {
             context.warn(Warning::Withheld);
             context.emit(Output::Reconnect);
@@ -215,8 +219,7 @@ impl Active {
             ServerMessage::Removed => Flow::Recover,
             ServerMessage::Error { code } => self.refused_by_service(context, now, code),
             ServerMessage::Signal { message, .. } => {
-                self.hear_signal(context, now, message.as_slice());
-                Flow::Stay
+                self.hear_signal(context, now, message.as_slice())
             }
             ServerMessage::Descriptor { .. }
             | ServerMessage::Waiting
@@ -328,7 +331,10 @@ impl Active {
         let pulse = self.pulse.deadline(context.device);
         let echoes = self.echoes.deadline();
         let leave = self.leaves_by;
-        let all = [commits, absence, succession, link, pulse, echoes, leave];
+        let door = self.door_passes_at(context);
+        let all = [
+            commits, absence, succession, door, link, pulse, echoes, leave,
+        ];
         all.into_iter().flatten().min()
     }
 

@@ -8,33 +8,29 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use conclave_wire::{Blob, ClientMessage, DeviceId};
+use conclave_wire::DeviceId;
 
-use super::standing::Standing;
 use super::{Active, Flow};
 use crate::context::Context;
 use crate::event::{Event, Output, Warning};
 use crate::policy::Role;
-use crate::seal::{Purpose, SealError};
 pub(super) use crate::signal::Beat;
-use crate::signal::{Signal, read, sign};
+use crate::signal::Signal;
 
 /// Heartbeats of a small meeting.
-const BEAT: Duration = Duration::from_secs(5);
+pub(super) const BEAT: Duration = Duration::from_secs(5);
 /// Heartbeats of all members together stay under ten a second.
 const BEAT_SHARE: Duration = Duration::from_millis(100);
 /// So many missed heartbeats are silence.
 const MISSED: u32 = 3;
 /// The others may be ahead or behind for this long before it means anything: entries are on
 /// their way.
-const STEP_GRACE: Duration = Duration::from_secs(4);
+pub(super) const STEP_GRACE: Duration = Duration::from_secs(4);
 /// Who misses an entry reads the log anew, no more often than this.
 const REREAD: Duration = Duration::from_secs(3);
 /// Who misses a key reads it anew too, but where that did not help he is astray, and the way back
 /// needs a connection that stands: a heartbeat, and then [`STEP_GRACE`] for each of its tries.
 const REREAD_FOR_KEY: Duration = Duration::from_secs(20);
-/// Cards that are asked for with one heartbeat.
-const MAX_CARDS_WANTED: usize = 4;
 
 /// What is known of one member's life.
 struct Sign {
@@ -58,7 +54,7 @@ pub(super) struct Pulse {
     /// Packets of sound that this device has sent.
     pub(super) sound: u64,
     /// When our card was last shown on request.
-    shown_at: Option<Instant>,
+    pub(super) shown_at: Option<Instant>,
 }
 
 /// How often each member of a meeting of this size gives a sign of life.
@@ -113,6 +109,20 @@ impl Pulse {
         self.silent.remove(&device)
     }
 
+    /// Whether a member's signal of this number was not heard before; it is from now on.
+    pub(super) fn is_new(&mut self, from: DeviceId, number: u64) -> bool {
+        let Some(sign) = self.signs.get_mut(&from) else {
+            return false;
+        };
+        let is_new = number > sign.number;
+        sign.number = sign.number.max(number);
+        is_new
+    }
+
+    pub(super) fn beat_of(&self, device: DeviceId) -> Option<&Beat> {
+        self.signs.get(&device)?.beat.as_ref()
+    }
+
     /// The last heartbeats of the others, as far as they are heard.
     pub(super) fn beats(&self, me: DeviceId) -> Vec<(DeviceId, &Beat)> {
         self.signs
@@ -147,7 +157,7 @@ impl Pulse {
     }
 
     /// The same for who has all entries, as far as he knows, and yet not the keys.
-    fn want_reread_for_key(&mut self, now: Instant) {
+    pub(super) fn want_reread_for_key(&mut self, now: Instant) {
         if self
             .reread_at
             .is_none_or(|last| last + REREAD_FOR_KEY <= now)
@@ -162,38 +172,13 @@ impl Pulse {
         self.wants_reread_at.get_or_insert(now + REREAD);
     }
 
-    fn next_number(&mut self) -> u64 {
+    pub(super) fn next_number(&mut self) -> u64 {
         self.number += 1;
         self.number
     }
 }
 
 impl Active {
-    /// Seals and sends a signal to all who are connected.
-    pub(super) fn signal(&mut self, context: &mut Context, signal: Signal) {
-        let message = self.sealed_signal(context, signal);
-        if let Some(message) = message.and_then(|sealed| Blob::new(sealed).ok()) {
-            context.send(ClientMessage::Signal { message });
-        }
-    }
-
-    /// Seals and sends a signal, which may be a long one, to one member.
-    pub(super) fn signal_to(&mut self, context: &mut Context, to: DeviceId, signal: Signal) {
-        let message = self.sealed_signal(context, signal);
-        if let Some(message) = message.and_then(|sealed| Blob::new(sealed).ok()) {
-            context.send(ClientMessage::Direct { to, message });
-        }
-    }
-
-    fn sealed_signal(&mut self, context: &Context, signal: Signal) -> Option<Vec<u8>> {
-        if self.standing != Standing::Attached {
-            return None;
-        }
-        let number = self.pulse.next_number();
-        let bytes = sign(&self.group, context.link.meeting, number, signal)?;
-        context.seal.seal(Purpose::Signal, 0, &bytes)
-    }
-
     /// Gives a sign of life when it is time, and counts who has not given any.
     pub(super) fn keep_watch(&mut self, context: &mut Context, now: Instant) -> Flow {
         let Some(beat_at) = self.pulse.beat_at else {
@@ -231,18 +216,6 @@ impl Active {
     pub(super) fn beat(&mut self, context: &mut Context) {
         let beat = self.own_beat();
         self.signal(context, Signal::Beat(beat));
-    }
-
-    /// A member without a name has shown a card that did not arrive.
-    fn ask_for_cards(&mut self, context: &mut Context) {
-        let nameless: Vec<_> = self
-            .devices()
-            .filter(|device| self.people.name(*device).is_none())
-            .take(MAX_CARDS_WANTED)
-            .collect();
-        for device in nameless {
-            self.signal(context, Signal::CardWanted { device });
-        }
     }
 
     fn count_silent(&mut self, context: &mut Context, now: Instant, patience: Duration) {
@@ -315,73 +288,18 @@ impl Active {
             .any(|beat| beat.epoch > epoch)
     }
 
-    /// A signal came, from whomever the service says; the signature says who really sent it.
-    pub(super) fn hear_signal(&mut self, context: &mut Context, now: Instant, sealed: &[u8]) {
-        let bytes = match context.seal.open(Purpose::Signal, 0, sealed) {
-            Ok(bytes) => bytes,
-            Err(SealError::OtherLink) => return,
-            Err(SealError::Foreign) => return context.warn_once(Warning::Foreign),
-        };
-        // Somebody who came or went in an epoch that this device is not in: not a fault.
-        let Some(heard) = read(&self.group, context.link.meeting, &bytes) else {
-            return;
-        };
-        let Some(sign) = self.pulse.signs.get_mut(&heard.from) else {
-            return;
-        };
-        if heard.number <= sign.number || heard.from == context.device {
-            return;
-        }
-        sign.number = heard.number;
-        let was_silent = self.pulse.heard(heard.from, now);
-        if !self.people.is_online(heard.from) {
-            self.people.set_online(heard.from, true, now);
-            context.event(Event::Roster);
-        } else if was_silent {
-            context.event(Event::Roster);
-        }
-        match heard.signal {
-            Signal::Beat(beat) => self.hear_beat(context, now, heard.from, beat),
-            Signal::KeyFrame { device, track } if device == context.device => {
-                if let Some(track) = conclave_e2ee::Track::new(track) {
-                    context.event(Event::KeyFrameWanted { track });
-                }
-            }
-            Signal::KeyFrame { .. } => {}
-            Signal::KeyMissing { device, epoch } if device == context.device => {
-                self.key_wanted(context, now, epoch);
-            }
-            Signal::CardWanted { device } if device == context.device => {
-                self.show_card(context, now);
-            }
-            Signal::StateWanted { device } if device == context.device => {
-                self.show_state(context, now, heard.from);
-            }
-            Signal::State {
-                log_epoch,
-                group_info,
-            } => self.state_came(context, heard.from, log_epoch, &group_info),
-            Signal::Loss {
-                device,
-                percent,
-                bursts,
-            } if device == context.device => context.event(Event::LossReported {
-                device: heard.from,
-                percent: percent.min(100),
-                bursts,
-            }),
-            Signal::KeyMissing { .. }
-            | Signal::CardWanted { .. }
-            | Signal::StateWanted { .. }
-            | Signal::Loss { .. } => {}
-        }
-    }
-
-    fn hear_beat(&mut self, context: &mut Context, now: Instant, from: DeviceId, beat: Beat) {
+    pub(super) fn hear_beat(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        from: DeviceId,
+        beat: Beat,
+    ) {
         context.event(Event::SoundSent {
             device: from,
             packets: beat.sound,
         });
+        self.repeat_renewal(context, now, from, beat.epoch);
         let own = self.own_beat();
         let forked = beat.epoch == own.epoch
             && (beat.authenticator != own.authenticator || beat.transcript != own.transcript);
@@ -397,48 +315,6 @@ impl Active {
                 self.pulse.astray_since = None;
                 self.returning.is_home();
                 self.pulse.forked = forked;
-            }
-        }
-    }
-
-    /// This device lacks the key of somebody's frames: it asks him, and looks whether it has
-    /// missed a step itself.
-    pub(super) fn key_missing(&mut self, context: &mut Context, now: Instant, device: DeviceId) {
-        let epoch = self.group.epoch();
-        self.signal(context, Signal::KeyMissing { device, epoch });
-        let behind = self
-            .pulse
-            .signs
-            .get(&device)
-            .and_then(|sign| sign.beat.as_ref())
-            .is_none_or(|beat| beat.epoch > epoch);
-        if behind {
-            self.pulse.want_reread_for_key(now);
-        }
-    }
-
-    /// Somebody lacks our key. If he is ahead of us, the fault is on this side; if not, our next
-    /// heartbeat tells him where we are, and he reads the log.
-    fn key_wanted(&mut self, context: &mut Context, now: Instant, epoch: u64) {
-        match epoch > self.group.epoch() {
-            true => self.pulse.want_reread_for_key(now),
-            false => self.beat(context),
-        }
-        for track in [
-            conclave_e2ee::Track::VIDEO_LOW,
-            conclave_e2ee::Track::VIDEO_MEDIUM,
-            conclave_e2ee::Track::VIDEO_HIGH,
-        ] {
-            context.event(Event::KeyFrameWanted { track });
-        }
-    }
-
-    /// Shows our card again to all; several may have asked at the same time.
-    fn show_card(&mut self, context: &mut Context, now: Instant) {
-        if self.pulse.shown_at.is_none_or(|at| at + BEAT <= now) {
-            self.pulse.shown_at = Some(now);
-            if let Some(content) = self.people.introduction(context.device) {
-                self.publish(context, &content);
             }
         }
     }

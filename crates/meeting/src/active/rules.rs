@@ -15,7 +15,7 @@ use crate::lobby::Described;
 use crate::policy::{Policy, Role, Secrecy};
 
 /// The first successor acts when no host has been heard of for so long.
-const SUCCESSION: Duration = Duration::from_secs(30);
+pub(super) const SUCCESSION: Duration = Duration::from_secs(30);
 /// Each further one waits so much longer, so that the first comes first.
 const SUCCESSION_STEP: Duration = Duration::from_secs(15);
 
@@ -137,7 +137,7 @@ impl Active {
     }
 
     /// Sits down at the desk, or leaves it, as the rules now say.
-    fn take_role(&mut self, context: &mut Context) {
+    pub(super) fn take_role(&mut self, context: &mut Context) {
         let keeps_door = self.role(context.device) >= Role::CoHost;
         if keeps_door && self.desk.is_none() {
             let Ok(knock_key) = KnockKey::generate() else {

@@ -411,8 +411,14 @@ impl Service {
             return;
         };
         let same_link = table.door.knock_hash == door.knock_hash;
+        let descriptor = door.descriptor.clone();
         table.door = door;
         if same_link {
+            let waiting: Vec<_> = table.knocks.values().map(|(line, _)| *line).collect();
+            for line in waiting {
+                let descriptor = descriptor.clone();
+                self.say(line, ServerMessage::Descriptor { descriptor });
+            }
             return;
         }
         // Their link was revoked.

@@ -65,13 +65,18 @@ impl Meeting {
         self.replace_door(door)
     }
 
-    /// Token and descriptor change together. Whoever waits with a token that opens nothing any
-    /// more is turned down: the link was revoked.
+    /// Token and descriptor change together. Whoever waits is shown what the door shows now; with
+    /// a token that opens nothing any more he is turned down: the link was revoked.
     pub(super) fn replace_door(&mut self, door: Door) -> Result<(), ErrorCode> {
         let doorplate = Doorplate::new(door)?;
         let revoked = doorplate.knock_hash != self.doorplate.knock_hash;
         self.doorplate = doorplate;
         if !revoked {
+            let shown = &self.doorplate.descriptor;
+            for knocking in self.knocks.values() {
+                // Who cannot take it loses the connection, and knocks again.
+                knocking.line.say(Notice::Frame(shown.clone()));
+            }
             return Ok(());
         }
         let refused = frame(&ServerMessage::Refused)?;
