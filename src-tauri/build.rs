@@ -21,6 +21,7 @@ const COMMANDS: &[&str] = &[
     "set_verified",
     "set_muted",
     "set_camera",
+    "show_tiles",
     "dismiss_warning",
     "leave",
     "end_meeting",

@@ -19,6 +19,7 @@ const COMMANDS = new Set([
   "set_verified",
   "set_muted",
   "set_camera",
+  "show_tiles",
   "dismiss_warning",
   "leave",
   "end_meeting",

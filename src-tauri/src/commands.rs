@@ -2,9 +2,10 @@
 //!
 //! The list here, the one in `build.rs` and the capability file are held equal by a test.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use conclave_client::{ClientError, MeetingView, Role, SafetyView};
+use conclave_client::{ClientError, MeetingView, Role, SafetyView, Size};
 use serde::{Deserialize, Serialize, Serializer};
 use tauri::ipc::Channel;
 use tauri::{Builder, Runtime, State};
@@ -61,6 +62,25 @@ impl From<RoleName> for Role {
     }
 }
 
+/// A picture's size, as the window names it.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SizeName {
+    Low,
+    Medium,
+    High,
+}
+
+impl From<SizeName> for Size {
+    fn from(name: SizeName) -> Self {
+        match name {
+            SizeName::Low => Self::Low,
+            SizeName::Medium => Self::Medium,
+            SizeName::High => Self::High,
+        }
+    }
+}
+
 type Answer<T = ()> = Result<T, Sentence>;
 
 /// Adds every command to the app.
@@ -84,6 +104,7 @@ pub fn register<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         set_verified,
         set_muted,
         set_camera,
+        show_tiles,
         dismiss_warning,
         leave,
         end_meeting,
@@ -200,6 +221,15 @@ async fn set_muted(session: State<'_, Session>, muted: bool) -> Answer {
 #[tauri::command]
 async fn set_camera(session: State<'_, Session>, on: bool) -> Answer {
     Ok(session.set_camera(on).await?)
+}
+
+#[tauri::command]
+async fn show_tiles(session: State<'_, Session>, sizes: HashMap<String, SizeName>) -> Answer {
+    let shown = sizes
+        .into_iter()
+        .map(|(device, size)| Ok((known(&device)?, size.into())))
+        .collect::<Result<_, Sentence>>()?;
+    Ok(session.client()?.watch(shown).await?)
 }
 
 #[tauri::command]

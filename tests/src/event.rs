@@ -130,6 +130,9 @@ pub struct Sender {
     pub audio: Flow,
     /// Pictures.
     pub video: Flow,
+    /// The size of the picture that comes: `low`, `medium` or `high`.
+    #[serde(default)]
+    pub picture: Option<String>,
 }
 
 /// One track; counts are totals since the start.

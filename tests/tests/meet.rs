@@ -117,6 +117,34 @@ fn looks_like_the_sample(last: &Path, film: &Path) {
 }
 
 #[test]
+fn a_picture_comes_in_the_size_that_is_watched_and_only_while_it_is() {
+    let server = Server::start();
+    let ana = Invitation::host("Ana", &server.argument()).with_test_signals();
+    let (mut ana, mut ben, _) = meet(ana, |link| {
+        let ben = Invitation::join("Ben", link).with_test_signals();
+        ben.with(["--commands"])
+    });
+    let comes =
+        |size: &'static str| move |ana: &e2e::event::Sender| ana.picture.as_deref() == Some(size);
+    ben.receives("Ana", comes("medium"));
+    ben.orders("watch high");
+    ben.receives("Ana", comes("high"));
+    ben.orders("watch low");
+    let before = ben.receives("Ana", comes("low"));
+    // Sound goes on for the whole time.
+    ben.orders("watch off");
+    let dark = ben.receives("Ana", |ana| ana.picture.is_none());
+    assert!(dark.audio.opened > before.audio.opened + 100, "{dark:?}");
+    ben.look_up();
+    let later = ben.receives("Ana", |ana| ana.audio.opened > dark.audio.opened + 100);
+    assert_eq!(later.video.received, dark.video.received, "nobody watches");
+    ben.orders("watch high");
+    ben.receives("Ana", comes("high"));
+    ben.leave();
+    ana.leave();
+}
+
+#[test]
 fn a_host_without_a_server_brings_one_and_takes_it_away() {
     let ana = Invitation::host_alone("Ana").without_media();
     let (mut ana, mut ben, link) = meet(ana, |link| Invitation::join("Ben", link).without_media());

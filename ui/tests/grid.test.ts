@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { arrange, PAGE_SIZE } from "../src/state/grid";
+import { arrange, PAGE_SIZE, pictureSize, stripPlaces } from "../src/state/grid";
 
 describe("the stage", () => {
   it("fits every number of tiles into every window", () => {
@@ -26,5 +26,22 @@ describe("the stage", () => {
 
   it("survives a stage of no size", () => {
     expect(arrange(3, 0, 0, 10)).toEqual({ columns: 1, width: 0, height: 0 });
+  });
+});
+
+describe("the size that is asked for", () => {
+  it("is the smallest that looks right", () => {
+    expect(pictureSize(124, 1)).toBe("low");
+    expect(pictureSize(225, 1)).toBe("low");
+    expect(pictureSize(226, 1)).toBe("medium");
+    expect(pictureSize(225, 2)).toBe("medium");
+    expect(pictureSize(700, 1)).toBe("high");
+  });
+});
+
+describe("the strip beside a pinned tile", () => {
+  it("holds what fits, and never nothing", () => {
+    expect(stripPlaces(640, 10)).toBe(5);
+    expect(stripPlaces(0, 10)).toBe(1);
   });
 });

@@ -1,4 +1,4 @@
-import { cleanup, fireEvent, screen, waitFor } from "@testing-library/svelte";
+import { cleanup, fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import { afterEach, describe, expect, it } from "vitest";
 import { open } from "./opened";
 import { recorded } from "./recorded";
@@ -128,6 +128,18 @@ describe("meeting", () => {
     expect(screen.getByTestId("code").textContent?.trim()).toBe(recorded.active.code);
     expect(screen.getByTestId("code").querySelectorAll("span")).toHaveLength(6);
     expect(screen.getByTestId("code-reason").textContent).toBe("New because Ravi Shah joined.");
+  });
+
+  it("shows one person large, and asks for pictures in the sizes that are shown", async () => {
+    const view = recorded.active;
+    const backend = await open(view);
+    const ana = view.members.find((member) => !member.isMe)!;
+    expect(screen.queryByTestId("pinned")).toBeNull();
+    await fireEvent.click(screen.getByRole("button", { name: `Show ${ana.name} large` }));
+    expect(within(screen.getByTestId("pinned")).getByTestId(`tile-${ana.device}`)).toBeTruthy();
+    await fireEvent.click(screen.getByRole("button", { name: `Show ${ana.name} among the others` }));
+    expect(screen.queryByTestId("pinned")).toBeNull();
+    expect(Object.keys(backend.shownTiles)).not.toContain(view.me.device);
   });
 
   it("obeys the keyboard", async () => {

@@ -1,6 +1,7 @@
 /** A backend that shows what a test tells it to, and remembers what the UI asked for. */
 import type { Backend, Contact, Devices, Identity, SafetyNumber, Settings } from "../src/backend/backend";
 import type { MeetingView, Role } from "../src/backend/view";
+import type { PictureSize } from "../src/state/grid";
 
 export class ScriptedBackend implements Backend {
   readonly asked: string[] = [];
@@ -70,6 +71,11 @@ export class ScriptedBackend implements Backend {
   eraseIdentity = (): Promise<void> => this.#note("eraseIdentity");
   setMuted = (muted: boolean): Promise<void> => this.#note("setMuted", muted);
   setCamera = (on: boolean): Promise<void> => this.#note("setCamera", on);
+  /** Said whenever the stage changes: remembered apart. */
+  shownTiles: Record<string, PictureSize> = {};
+  showTiles = async (sizes: Record<string, PictureSize>): Promise<void> => {
+    this.shownTiles = sizes;
+  };
   dismissWarning = (id: number): Promise<void> => this.#note("dismissWarning", id);
   leave = (): Promise<void> => this.#note("leave");
   endMeeting = (): Promise<void> => this.#note("endMeeting");

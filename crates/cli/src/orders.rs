@@ -1,13 +1,14 @@
 //! What a script, or a person at a terminal, tells a running meeting: one order a line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use conclave_client::{Client, ClientError, ClientEvent, DeviceId, Role, SafetyView};
+use conclave_client::{Client, ClientError, ClientEvent, DeviceId, Role, SafetyView, Size};
 
 /// Every order, for who wrote one that is none.
 const HELP: &str = "Orders: admit D, refuse D, remove D, lock on|off, waiting-room on|off, \
 role D host|co-host|participant, successor D on|off, new-link [single-use] [expires SECONDS], \
-safety-number D, accept D, verify D on|off, mute on|off, camera on|off, end, leave. \
+safety-number D, accept D, verify D on|off, mute on|off, camera on|off, \
+watch low|medium|high|off, end, leave. \
 D is a device's id or a name that only one has.";
 
 /// Who can be meant by a name: who is in the room or at the door now.
@@ -36,6 +37,14 @@ impl Present {
             }
             _ => {}
         }
+    }
+
+    /// Everybody's picture in one size.
+    fn pictures(&self, size: Option<Size>) -> HashMap<DeviceId, Size> {
+        let everybody = self.room.keys().map(|device| (*device, size));
+        everybody
+            .filter_map(|(device, size)| Some((device, size?)))
+            .collect()
     }
 
     fn find(&self, text: &str) -> Result<DeviceId, String> {
@@ -73,6 +82,7 @@ enum Order {
     Verify(DeviceId, bool),
     Mute(bool),
     Camera(bool),
+    Watch(Option<Size>),
     End,
     Leave,
 }
@@ -118,6 +128,7 @@ pub(crate) async fn obey(
         Order::Verify(device, on) => client.set_verified(device, on).await?,
         Order::Mute(on) => client.set_muted(on).await?,
         Order::Camera(on) => client.set_camera(on).await?,
+        Order::Watch(size) => client.watch(present.pictures(size)).await?,
         Order::End => client.end().await?,
         Order::Leave => client.leave().await?,
     }
@@ -141,6 +152,7 @@ fn read(line: &str, present: &Present) -> Result<Order, String> {
         "waiting-room" => Order::WaitingRoom(switch(rest)?),
         "mute" => Order::Mute(switch(rest)?),
         "camera" => Order::Camera(switch(rest)?),
+        "watch" => Order::Watch(size_named(rest)?),
         "role" => {
             let (who, role) = with_last()?;
             Order::Role(present.find(who.trim())?, role_named(role)?)
@@ -166,6 +178,14 @@ fn switch(word: &str) -> Result<bool, String> {
         "off" => Ok(false),
         _ => Err(HELP.into()),
     }
+}
+
+fn size_named(word: &str) -> Result<Option<Size>, String> {
+    if word == "off" {
+        return Ok(None);
+    }
+    let size = Size::ALL.into_iter().find(|size| size.name() == word);
+    size.map(Some).ok_or_else(|| HELP.into())
 }
 
 fn role_named(word: &str) -> Result<Role, String> {
@@ -248,6 +268,28 @@ mod tests {
         present.note(&roster(vec![member(first)]));
         present.note(&roster(vec![member(second)]));
         assert_eq!(read("remove Ben", &present), Ok(Order::Remove(second)));
+    }
+
+    #[test]
+    fn pictures_are_watched_in_a_size_or_not_at_all() {
+        let present = Present {
+            room: present().door,
+            door: BTreeMap::new(),
+        };
+        let sizes = [
+            ("low", Some(Size::Low)),
+            ("high", Some(Size::High)),
+            ("off", None),
+        ];
+        for (word, size) in sizes {
+            assert_eq!(
+                read(&format!("watch {word}"), &present),
+                Ok(Order::Watch(size))
+            );
+            let expected = if size.is_some() { 3 } else { 0 };
+            assert_eq!(present.pictures(size).len(), expected, "{word}");
+        }
+        assert!(read("watch huge", &present).is_err());
     }
 
     #[test]

@@ -128,6 +128,7 @@ fn sender_json(sender: &SenderReport) -> Value {
         "name": sender.name,
         "audio": track_json(&sender.audio),
         "video": track_json(&sender.video),
+        "picture": sender.picture.map(conclave_client::Size::name),
     })
 }
 

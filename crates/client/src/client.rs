@@ -1,7 +1,9 @@
 //! The handle of a running client.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use conclave_media::video::Size;
 use conclave_meeting::Role;
 use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -186,6 +188,15 @@ impl Client {
     /// See [`Self::enter`].
     pub async fn set_camera(&self, on: bool) -> Result<(), ClientError> {
         self.order(Command::SetCamera(on)).await
+    }
+
+    /// Says which pictures are looked at, and how large: those of nobody else are asked for, and
+    /// each in the size that is shown. Until this is said all come in the size of the options.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn watch(&self, shown: HashMap<DeviceId, Size>) -> Result<(), ClientError> {
+        self.order(Command::Watch(shown)).await
     }
 
     /// Takes a warning off the view.

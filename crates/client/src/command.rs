@@ -1,5 +1,8 @@
 //! What the person wants of a running client.
 
+use std::collections::HashMap;
+
+use conclave_media::video::Size;
 use conclave_meeting::Role;
 use conclave_wire::DeviceId;
 use tokio::sync::oneshot;
@@ -29,6 +32,7 @@ pub(crate) enum Command {
     SetVerified(DeviceId, bool),
     SetMuted(bool),
     SetCamera(bool),
+    Watch(HashMap<DeviceId, Size>),
     DismissWarning(u64),
     Leave,
     End,

@@ -1,5 +1,6 @@
 //! What a program that drives a client gets to hear, in order.
 
+use conclave_media::video::Size;
 use conclave_wire::DeviceId;
 
 use crate::view::{PolicyView, ViewRole, ViewTrust, WarningLevel};
@@ -111,6 +112,8 @@ pub struct SenderReport {
     pub audio: TrackReport,
     /// Picture.
     pub video: TrackReport,
+    /// The size of the picture that comes, if one does.
+    pub picture: Option<Size>,
 }
 
 /// Figures of one track. Counts are totals; rates and latencies are of the last second.

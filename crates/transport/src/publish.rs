@@ -169,6 +169,11 @@ impl TrackWriter {
         }
     }
 
+    /// Whether somebody reads the track, as far as the relay has told.
+    pub fn is_read(&self) -> bool {
+        self.track.is_used()
+    }
+
     /// Writes one frame. It waits for nobody: what the link cannot carry is dropped by age.
     ///
     /// `at_us` is the frame's time, microseconds since 1970; ages are measured in it. The first

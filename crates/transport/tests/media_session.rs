@@ -80,6 +80,33 @@ async fn refusal(
     }
 }
 
+/// Waits until a track's writer knows that somebody reads it, or that nobody does.
+async fn until_read(writer: &TrackWriter, read: bool) {
+    soon(async {
+        while writer.is_read() != read {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_knows_whether_anybody_reads() {
+    let relay = TestRelay::start(Offer::QuicOnly).await;
+    let (alice, bob) = (relay.connect().await, relay.connect().await);
+    let (_broadcast, mut writer) = publish(&alice, "a/1", Delivery::Groups);
+    assert!(!writer.is_read());
+    let options = read(Delivery::Groups, Duration::from_secs(5));
+    for number in 0..2 {
+        let mut reader = soon(bob.subscribe("a/1", "t", options)).await.unwrap();
+        write(&mut writer, number, true);
+        next(&mut reader).await;
+        until_read(&writer, true).await;
+        drop(reader);
+        until_read(&writer, false).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn frames_arrive_complete_in_order_and_at_the_position_the_writer_foretold() {
     for offer in [Offer::QuicOnly, Offer::WebSocketOnly] {

@@ -4,6 +4,7 @@
  * Two rooms lie behind it: `tauri.ts`, the app itself, and `fake.ts`, simulated people in a plain
  * browser. Nothing else in the UI may know which of them it talks to.
  */
+import type { PictureSize } from "../state/grid";
 import type { MeetingView, Role, Trust } from "./view";
 
 /** What this computer remembers about its user. */
@@ -95,6 +96,8 @@ export interface Backend {
   setVerified(device: string, verified: boolean): Promise<void>;
   setMuted(muted: boolean): Promise<void>;
   setCamera(on: boolean): Promise<void>;
+  /** Says whose pictures are on the screen, and how large. Nobody else's are asked for. */
+  showTiles(sizes: Record<string, PictureSize>): Promise<void>;
   dismissWarning(id: number): Promise<void>;
   /** Leaves from any phase; the last snapshot says `left`. */
   leave(): Promise<void>;

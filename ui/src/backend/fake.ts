@@ -104,6 +104,8 @@ export class FakeBackend implements Backend {
     this.#rule({ waitingRoom: on });
   }
 
+  async showTiles(): Promise<void> {}
+
   async setRole(device: string, role: Role): Promise<void> {
     this.#member(device, { role, ...(role === "host" ? { successor: false } : {}) });
   }

@@ -1,6 +1,7 @@
 /** The real backend: commands and a snapshot channel of the Tauri shell. */
 import { Channel, convertFileSrc, invoke } from "@tauri-apps/api/core";
 import type { Backend, Contact, Devices, Entry, Identity, Introduction, SafetyNumber, Settings } from "./backend";
+import type { PictureSize } from "../state/grid";
 import type { MeetingView, Role } from "./view";
 
 export class TauriBackend implements Backend {
@@ -77,6 +78,10 @@ export class TauriBackend implements Backend {
 
   setCamera(on: boolean): Promise<void> {
     return invoke("set_camera", { on });
+  }
+
+  showTiles(sizes: Record<string, PictureSize>): Promise<void> {
+    return invoke("show_tiles", { sizes });
   }
 
   dismissWarning(id: number): Promise<void> {

@@ -172,6 +172,8 @@ export const en = {
       `It is not proven that picture and sound are ${name}'s. They are muted, as the rules of this meeting say.`,
     unverified: "not proven",
     unverifiedText: (name: string) => `It is not proven just now that picture and sound are ${name}'s`,
+    pin: (name: string) => `Show ${name} large`,
+    unpin: (name: string) => `Show ${name} among the others`,
     noWebgl: "This computer cannot draw video: WebGL is switched off. Sound works.",
   },
 

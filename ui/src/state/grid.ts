@@ -13,6 +13,27 @@ export interface Grid {
   height: number;
 }
 
+/** The sizes in which pictures are sent: 180, 360 and 720 lines. */
+export type PictureSize = "low" | "medium" | "high";
+
+/** Blurring by so much is not seen. */
+const STRETCH = 1.25;
+
+/** The smallest size that looks right on a tile of so many CSS pixels in height. */
+export function pictureSize(height: number, pixelRatio: number): PictureSize {
+  const lines = (height * pixelRatio) / STRETCH;
+  if (lines <= 180) return "low";
+  return lines <= 360 ? "medium" : "high";
+}
+
+/** Beside a pinned tile the others stand in a strip of this width. */
+export const STRIP_WIDTH = 208;
+
+/** So many tiles of the strip's width stand one above the other. */
+export function stripPlaces(height: number, gap: number): number {
+  return Math.max(1, Math.floor((height + gap) / (STRIP_WIDTH / WIDEST + gap)));
+}
+
 /** The arrangement of `count` tiles that covers most of the stage. */
 export function arrange(count: number, width: number, height: number, gap: number): Grid {
   let best: Grid = { columns: 1, width: 0, height: 0 };

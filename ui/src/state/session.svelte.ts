@@ -9,6 +9,7 @@ import type { MeetingView, Role } from "../backend/view";
 import { decodes } from "../video/decoder";
 import { FramePump } from "../video/pump";
 import { announce } from "./announcements";
+import type { PictureSize } from "./grid";
 import { Own } from "./own.svelte";
 
 export type Panel = "people" | "security";
@@ -37,6 +38,8 @@ export class Session {
   page: Page = $state("home");
   /** Where this person was before, so that the focus can return to the way there. */
   pageBefore: Page = "home";
+  /** The device whose picture takes the stage. */
+  pinned: string | null = $state(null);
   /** The device whose safety number is being compared. */
   comparing: string | null = $state(null);
   /** For live regions: what was just said. The number makes equal sentences differ. */
@@ -99,6 +102,7 @@ export class Session {
   dismissWarning = (id: number): Promise<void> => this.#try(() => this.#backend.dismissWarning(id));
   setMuted = (muted: boolean): Promise<void> => this.#try(() => this.#backend.setMuted(muted));
   setCamera = (on: boolean): Promise<void> => this.#try(() => this.#backend.setCamera(on));
+  showTiles = (sizes: Record<string, PictureSize>): Promise<void> => this.#try(() => this.#backend.showTiles(sizes));
   leave = (): Promise<void> => this.#try(() => this.#backend.leave());
   endMeeting = (): Promise<void> => this.#try(() => this.#backend.endMeeting());
   close = (): Promise<void> => this.#try(() => this.#backend.close());
@@ -139,6 +143,7 @@ export class Session {
     if (view?.phase !== "lobby") this.entering = false;
     if (view !== null) this.page = this.pageBefore = "home";
     if (!view?.members.some((member) => member.device === this.comparing)) this.comparing = null;
+    if (!view?.members.some((member) => member.device === this.pinned)) this.pinned = null;
     const live = view !== null && view.phase !== "left";
     if (!live) return this.pump.stop();
     this.pump.start();

@@ -233,6 +233,7 @@ impl Driver {
                 self.media.set_camera(on).await;
                 self.input(Input::Command(view::media_command(self.muted, self.camera)));
             }
+            Command::Watch(shown) => self.media.watch(shown),
             Command::DismissWarning(id) => self.warnings.retain(|warning| warning.id != id),
             // A server of our own goes with us, and the meeting with it.
             Command::Leave if self.sidecar.is_some() => {

@@ -78,6 +78,19 @@ impl Camera {
         }
     }
 
+    /// Makes a size no longer.
+    pub(super) fn hide(&mut self, size: Size) {
+        self.wanted.retain(|wanted| *wanted != size);
+        if let Some(capture) = &self.capture {
+            capture.video.set_active(size, false);
+        }
+    }
+
+    /// The sizes that are made while the camera is on.
+    pub(super) fn wanted(&self) -> &[Size] {
+        &self.wanted
+    }
+
     /// Begins every wanted size anew, for readers who saw nothing before.
     pub(super) fn refresh(&self) {
         for size in &self.wanted {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::OpenError;
+use conclave_media::video::Size;
 
 use super::arriving::Arriving;
 use super::guard::Voice;
@@ -13,6 +14,9 @@ use crate::event::TrackReport;
 
 /// Latencies kept between two readings.
 const MAX_LATENCIES: usize = 512;
+
+/// A picture that came within this time counts as present.
+pub(super) const PICTURE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Counters of one sender.
 #[derive(Default)]
@@ -24,6 +28,8 @@ pub(crate) struct Figures {
     pub(super) missing_key: MissingKey,
     /// How much of the sound that was sent comes.
     pub(super) arriving: Arriving,
+    /// The size of the last picture that was shown.
+    size: Mutex<Option<Size>>,
     /// Whether the relay announces anything of this sender.
     announced: AtomicBool,
 }
@@ -31,6 +37,18 @@ pub(crate) struct Figures {
 impl Figures {
     pub(super) fn set_announced(&self, announced: bool) {
         self.announced.store(announced, Relaxed);
+    }
+
+    /// Takes in that a picture was handed on to be shown.
+    pub(super) fn shown(&self, size: Size) {
+        self.video.taken();
+        *lock(&self.size) = Some(size);
+    }
+
+    /// The size of the picture that comes.
+    pub(super) fn picture(&self) -> Option<Size> {
+        let size = *lock(&self.size);
+        size.filter(|_| self.video.is_taken(PICTURE_PATIENCE))
     }
 
     pub(super) fn is_announced(&self) -> bool {
@@ -96,7 +114,7 @@ impl TrackFigures {
     }
 
     /// Takes in that a frame was handed on to be shown.
-    pub(super) fn taken(&self) {
+    fn taken(&self) {
         *lock(&self.last_taken) = Some(Instant::now());
     }
 

@@ -1,16 +1,14 @@
 //! What the driver asks about members: who speaks under their names, and why a tile is dark.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use conclave_wire::DeviceId;
 
+use super::figures::PICTURE_PATIENCE;
 use super::guard::Voice;
 use super::plane::MediaPlane;
 use super::tile::{Tile, held_back};
-
-/// A picture that came within this time counts as present.
-const PICTURE_PATIENCE: Duration = Duration::from_secs(3);
 
 impl MediaPlane {
     /// High secrecy: sound goes out at one rate, muted or not, and pictures in few sizes.
@@ -70,6 +68,7 @@ impl MediaPlane {
             relay_is_up: self.relay_is_up.load(Relaxed),
             held_back: peer.figures.arriving.is_held_back(),
             announced: peer.figures.is_announced(),
+            watched: self.screen.size(device).is_some(),
             shown: video.is_taken(PICTURE_PATIENCE),
             ever_shown: video.has_begun(),
             stuck: self.screen.hub.is_stuck(peer.tile),

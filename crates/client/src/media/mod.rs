@@ -3,7 +3,7 @@
 //! `plane` is what the driver holds. `session` keeps the connection to the relay and decides what
 //! to read. Outwards: `publishing` seals, signs and writes to `writers` what the microphone and
 //! `camera` give, as far as `discretion` allows, in sizes by `padding`. Inwards: `receiving` reads
-//! and opens; `keys` gives each track of each sender its opener; `guard` tells whether the sender
+//! and opens, `viewing` the pictures that somebody looks at; `keys` gives each track of each sender its opener; `guard` tells whether the sender
 //! is who it seems, `missing` whether its key is missing, `tile` what to say of its picture;
 //! `figures` counts. `losses` tells each sender what is lost of its sound, `arriving` whether any
 //! comes. `judging` answers the driver's questions about all this.
@@ -25,6 +25,7 @@ mod receiving;
 mod session;
 mod tile;
 mod tracks;
+mod viewing;
 mod writers;
 
 pub(crate) use figures::Figures;

@@ -1,5 +1,6 @@
 //! What the driver holds of media: devices, keys, peers and figures.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -18,9 +19,9 @@ use super::keys::Keyring;
 use super::losses::Losses;
 use super::peers::{Peer, Peers};
 use super::publishing::{Order, Publisher};
-use super::receiving::Screen;
 use super::session::Session;
 use super::tracks::{size_of, video_track};
+use super::viewing::{Screen, Sizes};
 use crate::error::ClientError;
 use crate::event::SenderReport;
 use crate::frames::FrameHub;
@@ -65,6 +66,7 @@ pub(crate) struct MediaPlane {
     grants: Option<mpsc::Sender<Grant>>,
     pub(super) peers: watch::Sender<Arc<Peers>>,
     pub(super) screen: Screen,
+    sizes: watch::Sender<Sizes>,
     recorder: Option<Arc<Recorder>>,
     /// A file that begins once somebody is there to hear it.
     held_back: Option<MicrophoneSource>,
@@ -117,8 +119,9 @@ impl MediaPlane {
         );
         let sound_sent = publisher.sound_sent();
         publisher.open_camera().await?;
+        let sizes = watch::Sender::new(Sizes::all(watch_size));
         let screen = Screen {
-            size: watch_size,
+            sizes: sizes.subscribe(),
             hub,
             recorder: recorder.clone(),
             events,
@@ -138,6 +141,7 @@ impl MediaPlane {
             grants: None,
             peers: watch::channel(Arc::new(nobody)).0,
             screen,
+            sizes,
             recorder,
             held_back,
             last_tile: 0,
@@ -248,8 +252,10 @@ impl MediaPlane {
             let tap = || self.engine.tap(peer.source());
             if recorder.begin(peer.device, name, tap, peer.figures.clone()) {
                 // A film begins at a key frame, and the last one may be gone already.
-                let wish = MediaEvent::WantKeyFrame(peer.device, video_track(self.screen.size));
-                let _ = self.screen.events.try_send(wish);
+                if let Some(size) = self.screen.size(peer.device) {
+                    let wish = MediaEvent::WantKeyFrame(peer.device, video_track(size));
+                    let _ = self.screen.events.try_send(wish);
+                }
             }
         }
     }
@@ -269,6 +275,21 @@ impl MediaPlane {
         if !on {
             self.screen.hub.remove(crate::frames::OWN_TILE);
         }
+    }
+
+    /// From now on these pictures are looked at, at these sizes, and no others.
+    pub(crate) fn watch(&self, shown: HashMap<DeviceId, Size>) {
+        let peers = self.peers.borrow();
+        for peer in &peers.others {
+            if !shown.contains_key(&peer.device) {
+                self.screen.hub.remove(peer.tile);
+            }
+        }
+        self.sizes.send_if_modified(|sizes| {
+            let before = sizes.clone();
+            sizes.show(shown);
+            *sizes != before
+        });
     }
 
     pub(crate) async fn key_frame_wanted(&self, track: Track) {
@@ -328,6 +349,7 @@ impl MediaPlane {
             name: peer.name.clone().unwrap_or_default(),
             audio,
             video: peer.figures.video.report(),
+            picture: peer.figures.picture(),
         }
     }
 

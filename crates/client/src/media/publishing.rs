@@ -25,6 +25,11 @@ use crate::wait::until;
 /// How often the frames sent since are signed.
 const SIGN_EVERY: Duration = Duration::from_millis(200);
 
+/// A size that nobody reads is made for so long; a whole picture to begin with costs more than that.
+const UNREAD_PATIENCE: Duration = Duration::from_secs(3);
+/// The size in which one's own picture is shown.
+const OWN_SIZE: Size = Size::Low;
+
 /// What the publisher is told.
 pub(super) enum Order {
     /// Keys to seal with, from the instant on.
@@ -48,6 +53,8 @@ pub(super) struct Publisher {
     camera: Camera,
     /// Sizes of which a frame was not sent, and whether a key frame has been asked for since.
     gaps: HashMap<Size, bool>,
+    /// When each size was last seen to be read, or asked for.
+    read_at: HashMap<Size, Instant>,
     sealers: Vec<Sealer>,
     attestor: Attestor,
     discretion: Arc<Discretion>,
@@ -76,7 +83,7 @@ impl Publisher {
         discretion: Arc<Discretion>,
     ) -> Self {
         let wanted = match preview {
-            Some(_) => vec![Size::Low],
+            Some(_) => vec![OWN_SIZE],
             None => Vec::new(),
         };
         let sealers = TRACKS.into_iter().map(Sealer::new).collect();
@@ -87,6 +94,7 @@ impl Publisher {
             preview,
             camera: Camera::new(source, wanted),
             gaps: HashMap::new(),
+            read_at: HashMap::new(),
             sealers,
             attestor: Attestor::new(),
             discretion,
@@ -125,7 +133,10 @@ impl Publisher {
                     None => return,
                 },
                 () = until(change) => self.change_keys(),
-                _ = signing.tick() => self.send_signatures(),
+                _ = signing.tick() => {
+                    self.send_signatures();
+                    self.follow_readers(Instant::now());
+                }
                 Some(packet) = self.sound.recv() => self.send_sound(packet),
                 given = self.camera.next() => match given {
                     Given::Picture(packet) => self.send_picture(&packet),
@@ -150,8 +161,32 @@ impl Publisher {
                 self.camera.refresh();
             }
             Order::NoRelay => self.writers = None,
-            Order::KeyFrame(size) => self.camera.show(size),
+            Order::KeyFrame(size) => {
+                self.read_at.insert(size, Instant::now());
+                self.camera.show(size);
+            }
             Order::Camera(on) => self.camera.turn(on),
+        }
+    }
+
+    /// Makes the sizes that somebody reads, and for a while those that somebody has read: readers
+    /// come back after a broken connection.
+    fn follow_readers(&mut self, now: Instant) {
+        let Some(writers) = &self.writers else { return };
+        for (size, track) in &writers.video {
+            let is_made = self.camera.wanted().contains(size);
+            if track.is_read() {
+                self.read_at.insert(*size, now);
+                if !is_made {
+                    self.camera.show(*size);
+                }
+                continue;
+            }
+            let recently = |at: &Instant| now < *at + UNREAD_PATIENCE;
+            let is_own = *size == OWN_SIZE && self.preview.is_some();
+            if is_made && !is_own && !self.read_at.get(size).is_some_and(recently) {
+                self.camera.hide(*size);
+            }
         }
     }
 
@@ -250,7 +285,9 @@ impl Publisher {
     }
 
     fn send_picture(&mut self, packet: &VideoPacket) {
-        if let (Size::Low, Some(hub)) = (packet.size, &self.preview) {
+        if let Some(hub) = &self.preview
+            && packet.size == OWN_SIZE
+        {
             hub.push(OWN_TILE, packet);
         }
         let is_whole = packet.key || !self.gaps.contains_key(&packet.size);

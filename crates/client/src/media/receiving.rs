@@ -1,11 +1,10 @@
 //! From the relay to the engine and the window: opened first, believed then.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::{FrameMeta, OpenError, Track};
 use conclave_media::audio::{AudioEngine, AudioPacket, SourceId};
-use conclave_media::video::{Size, VideoPacket};
 use conclave_transport::{Delivery, ReceivedFrame, Relay, SubscribeOptions, TrackReader};
 use tokio::sync::{mpsc, watch};
 
@@ -16,16 +15,12 @@ use super::padding;
 use super::plane::MediaEvent;
 use super::tracks;
 use crate::frames::FrameHub;
-use crate::saving::Recorder;
 
 /// Pause before a track that ended is asked for again.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// How often the absence of signatures is looked for.
 const LOOK: Duration = Duration::from_millis(200);
-
-/// How long a wish for a key frame may take before it is said again.
-const KEY_FRAME_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What the readers of one sender share.
 #[derive(Clone)]
@@ -73,52 +68,6 @@ pub(super) async fn sound(sender: Sender, opener: SharedOpener, engine: Arc<Audi
     feed.follow(&sender, play).await;
 }
 
-/// Where a sender's pictures go.
-#[derive(Clone)]
-pub(super) struct Screen {
-    pub(super) size: Size,
-    pub(super) hub: Arc<FrameHub>,
-    pub(super) recorder: Option<Arc<Recorder>>,
-    pub(super) events: mpsc::Sender<MediaEvent>,
-}
-
-/// Reads a sender's picture until the session ends.
-pub(super) async fn picture(sender: Sender, opener: SharedOpener, screen: Screen) {
-    let track = tracks::video_track(screen.size);
-    let feed = Feed {
-        name: tracks::video_name(screen.size),
-        options: SubscribeOptions {
-            delivery: Delivery::Groups,
-            priority: tracks::video_priority(screen.size),
-            max_age: tracks::VIDEO_MAX_AGE,
-        },
-        place: own_place,
-        // A sender encodes what somebody asks for, and a decoder starts at a key frame.
-        begin: Some(track),
-        is_signed: true,
-        count: &sender.figures.video,
-        opener,
-    };
-    let film = Film::default();
-    let read = |padded: &[u8]| VideoPacket::decode(padding::strip(padded)?).ok();
-    let show = |padded: &[u8]| match read(padded) {
-        Some(packet) => {
-            if film.breaks_at(&packet, screen.hub.is_stuck(sender.tile)) {
-                let wish = MediaEvent::WantKeyFrame(sender.device, track);
-                let _ = sender.events.try_send(wish);
-            }
-            if let Some(recorder) = &screen.recorder {
-                recorder.picture(sender.device, packet.clone());
-            }
-            if screen.hub.push(sender.tile, &packet) {
-                sender.figures.video.taken();
-            }
-        }
-        None => sender.figures.video.damaged(),
-    };
-    feed.follow(&sender, show).await;
-}
-
 /// Reads a sender's signatures, and looks for their absence, until the session ends.
 pub(super) async fn signatures(sender: Sender, opener: SharedOpener) {
     let feed = Feed {
@@ -163,7 +112,7 @@ impl Sender {
     }
 
     /// Never waits: whoever would make room may be waiting for what this task delivers.
-    fn tell(&self, event: MediaEvent) -> bool {
+    pub(super) fn tell(&self, event: MediaEvent) -> bool {
         self.events.try_send(event).is_ok()
     }
 
@@ -175,52 +124,22 @@ impl Sender {
     }
 }
 
-/// Finds the places where a film cannot be followed without a key frame.
-#[derive(Default)]
-struct Film(Mutex<Course>);
-
-#[derive(Default)]
-struct Course {
-    /// The only frame other than a key frame that can be followed.
-    next: Option<u32>,
-    wished_at: Option<Instant>,
-}
-
-impl Film {
-    /// Whether a key frame is to be asked for: frames are missing before this one or the decoder is
-    /// stuck, and the last wish is old enough to have been lost.
-    fn breaks_at(&self, packet: &VideoPacket, stuck: bool) -> bool {
-        let mut course = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if packet.key || (!stuck && course.next == Some(packet.seq)) {
-            course.next = Some(packet.seq.wrapping_add(1));
-            return false;
-        }
-        course.next = None;
-        let recent = |at: Instant| at.elapsed() < KEY_FRAME_PATIENCE;
-        if course.wished_at.is_some_and(recent) {
-            return false;
-        }
-        course.wished_at = Some(Instant::now());
-        true
-    }
-}
-
 /// One track of a sender: how it is asked for, opened and counted.
-struct Feed<'a> {
-    name: &'static str,
-    options: SubscribeOptions,
+pub(super) struct Feed<'a> {
+    pub(super) name: &'static str,
+    pub(super) options: SubscribeOptions,
     /// Where a frame of the track of this name was sealed to be.
-    place: fn(&'static str, &ReceivedFrame) -> FrameMeta<'static>,
+    pub(super) place: fn(&'static str, &ReceivedFrame) -> FrameMeta<'static>,
     /// A track that begins with a key frame, which is asked for.
-    begin: Option<Track>,
+    pub(super) begin: Option<Track>,
     /// Whether its sender signs for each frame.
-    is_signed: bool,
-    count: &'a TrackFigures,
-    opener: SharedOpener,
+    pub(super) is_signed: bool,
+    pub(super) count: &'a TrackFigures,
+    pub(super) opener: SharedOpener,
 }
 
 /// The place at which the relay delivered a frame.
-fn own_place(track: &'static str, frame: &ReceivedFrame) -> FrameMeta<'static> {
+pub(super) fn own_place(track: &'static str, frame: &ReceivedFrame) -> FrameMeta<'static> {
     FrameMeta {
         track,
         group: frame.group,
@@ -230,7 +149,7 @@ fn own_place(track: &'static str, frame: &ReceivedFrame) -> FrameMeta<'static> {
 
 impl Feed<'_> {
     /// Asks for the track and reads it, again and again.
-    async fn follow(&self, sender: &Sender, take: impl Fn(&[u8])) {
+    pub(super) async fn follow(&self, sender: &Sender, take: impl Fn(&[u8])) {
         loop {
             let asked = sender
                 .relay

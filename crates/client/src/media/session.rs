@@ -17,8 +17,8 @@ use super::keys::Keyring;
 use super::peers::{Peer, Peers};
 use super::plane::{Grant, MediaEvent};
 use super::publishing::Order;
-use super::receiving::{self, Screen, Sender};
-use super::tracks::video_track;
+use super::receiving::{self, Sender};
+use super::viewing::{self, Screen};
 use super::writers::Writers;
 use crate::options::ServerAddress;
 use crate::randomness;
@@ -168,11 +168,11 @@ impl Session {
         };
         let opener = |track| self.keyring.opener(peer.leaf, track);
         let (auth, audio) = (opener(Track::AUTH), opener(Track::AUDIO));
-        let video = opener(video_track(self.screen.size));
+        let (keys, screen) = (self.keyring.clone(), self.screen.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(receiving::signatures(sender.clone(), auth));
         tasks.spawn(receiving::sound(sender.clone(), audio, self.engine.clone()));
-        tasks.spawn(receiving::picture(sender, video, self.screen.clone()));
+        tasks.spawn(viewing::picture(sender, keys, peer.leaf, screen));
         Readers {
             broadcast: route.to_owned(),
             leaf: peer.leaf,

@@ -15,6 +15,8 @@ pub(super) struct Tile {
     pub(super) held_back: bool,
     /// Whether the relay announces the member's tracks.
     pub(super) announced: bool,
+    /// Whether anybody looks at it.
+    pub(super) watched: bool,
     /// A picture was handed to the window lately, or ever.
     pub(super) shown: bool,
     pub(super) ever_shown: bool,
@@ -32,7 +34,7 @@ impl Tile {
         if let Some(muted) = self.muted(name) {
             return Some(muted);
         }
-        if self.shown && !self.stuck {
+        if !self.watched || (self.shown && !self.stuck) {
             return None;
         }
         Some(if self.lacks_key {
@@ -89,6 +91,7 @@ mod tests {
         relay_is_up: true,
         held_back: false,
         announced: true,
+        watched: true,
         shown: true,
         ever_shown: true,
         stuck: false,
@@ -108,6 +111,23 @@ mod tests {
             ..FINE
         };
         assert_eq!(unverified.problem("Ana"), None);
+    }
+
+    #[test]
+    fn a_tile_that_nobody_looks_at_needs_no_words_unless_it_is_muted() {
+        let unseen = Tile {
+            watched: false,
+            shown: false,
+            opens: false,
+            ..FINE
+        };
+        assert_eq!(unseen.problem("Ana"), None);
+        let forged = Tile {
+            voice: Voice::Forged,
+            is_heard: false,
+            ..unseen
+        };
+        assert!(forged.problem("Ana").is_some());
     }
 
     #[test]
@@ -206,6 +226,7 @@ mod tests {
                 lacks_key: bit(0),
                 relay_is_up: bit(1),
                 announced: bit(2),
+                watched: true,
                 shown: bit(3),
                 ever_shown: bit(4),
                 stuck: bit(5),
