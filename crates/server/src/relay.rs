@@ -4,6 +4,7 @@
 //! and it takes certificates from files only; the one thing needed of it, the relay over a
 //! WebSocket where UDP is blocked, is in [`websocket`].
 
+mod adapter;
 mod admission;
 pub mod websocket;
 

@@ -3,23 +3,20 @@
 //! The relay's own route for this belongs to its web server, which is not used here; a session
 //! is admitted, served and drained with the relay's own parts.
 
-use std::future::ready;
-
 use axum::Router;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use axum::extract::ws::WebSocket;
 use axum::extract::{OriginalUri, State, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use bytes::Bytes;
-use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use moq_net::Versions;
 use moq_relay::auth::{Auth, Lease};
 use moq_relay::cluster::Cluster;
 use moq_relay::{Relay, shutdown, supervise};
-use qmux::ws::tungstenite;
 
 use conclave_server::limits::{HANDSHAKE, PING_EVERY, RELAY_IDLE};
+
+use super::adapter::adapt;
 
 /// The parts of the relay that a session needs.
 #[derive(Clone)]
@@ -107,52 +104,4 @@ fn subprotocols(versions: &Versions) -> Vec<String> {
     }
     names.extend(qmux::ALPNS.iter().map(|alpn| (*alpn).to_owned()));
     names
-}
-
-/// axum wraps the same WebSocket library that qmux speaks to, in types of its own.
-fn adapt(
-    socket: WebSocket,
-) -> impl Stream<Item = Result<tungstenite::Message, tungstenite::Error>>
-+ Sink<tungstenite::Message, Error = tungstenite::Error>
-+ Unpin
-+ Send
-+ 'static {
-    socket
-        .map(|message| {
-            message
-                .map(incoming)
-                .map_err(|_| tungstenite::Error::ConnectionClosed)
-        })
-        .sink_map_err(|_| tungstenite::Error::ConnectionClosed)
-        .with(|message| ready(Ok(outgoing(message))))
-}
-
-fn incoming(message: Message) -> tungstenite::Message {
-    match message {
-        Message::Binary(bytes) => tungstenite::Message::Binary(bytes),
-        Message::Ping(bytes) => tungstenite::Message::Ping(bytes),
-        Message::Pong(bytes) => tungstenite::Message::Pong(bytes),
-        Message::Text(text) => tungstenite::Message::Text(text.as_str().into()),
-        Message::Close(close) => {
-            tungstenite::Message::Close(close.map(|close| tungstenite::protocol::CloseFrame {
-                code: close.code.into(),
-                reason: close.reason.as_str().into(),
-            }))
-        }
-    }
-}
-
-fn outgoing(message: tungstenite::Message) -> Message {
-    match message {
-        tungstenite::Message::Binary(bytes) => Message::Binary(bytes),
-        tungstenite::Message::Ping(bytes) => Message::Ping(bytes),
-        tungstenite::Message::Pong(bytes) => Message::Pong(bytes),
-        tungstenite::Message::Text(text) => Message::Text(text.as_str().into()),
-        tungstenite::Message::Close(close) => Message::Close(close.map(|close| CloseFrame {
-            code: close.code.into(),
-            reason: Utf8Bytes::from(close.reason.as_str()),
-        })),
-        // Raw frames exist only below this interface.
-        tungstenite::Message::Frame(_) => Message::Ping(Bytes::new()),
-    }
 }
