@@ -3,7 +3,7 @@
 //!
 //! - [`programs`], [`process`]: find and run the project's programs, and end them again.
 //! - [`server`], [`person`], [`event`]: a server process and people at it, by the CLI.
-//! - [`hostile`], [`faults`]: a server that lies.
+//! - [`hostile`], [`faults`]: a server that lies; [`impair`]: a network that loses.
 //! - [`window`], [`webdriver`], [`display`], [`sound`]: the desktop window without a desktop.
 //! - [`picture`], [`wave`]: does what arrived resemble what was sent?
 //! - [`wiretap`], [`memory`], [`needles`], [`aes_keys`]: does a secret show where it must not?
@@ -16,6 +16,7 @@ pub mod display;
 pub mod event;
 pub mod faults;
 pub mod hostile;
+pub mod impair;
 pub mod memory;
 pub mod needles;
 pub mod person;
