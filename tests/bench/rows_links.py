@@ -1,0 +1,116 @@
+"""A link whose rate is cut for twenty seconds and comes back, and a bad link beside a good one."""
+
+import time
+
+from rows_sound import DELAY, SILENT, SPEAKS, listens, quality, quantile, say
+from stage import PICTURE, Stage
+from tape import Tape
+
+BEFORE_S, CUT_S, AFTER_S = 8, 20, 25
+WIDE, NARROW = "3Mbit/s", "300kbit/s"
+MOVING = 3  # pictures in a second: fewer is a picture that stands
+
+
+def cut(way, queue):
+    """A row: the link of who listens (down) or who speaks (up) is cut, before such a queue."""
+    def row(bench):
+        with Stage(bench.programs, bench.folder, bench.seed) as stage:
+            flags = ["--both", DELAY, f"--{way}", f"rate={WIDE},queue={queue}"]
+            network = stage.network(*flags)
+            through = {"down": (network, None), "up": (None, network)}[way]
+            ana = stage.host("Ana", *listens(bench), through=through[0])
+            ben = stage.join("Ben", ana.link(), "--camera", PICTURE, *SPEAKS, through=through[1])
+            ana.hears("Ben")
+            ana.sees("Ben")
+            tape = Tape(bench.folder / "tape.wav")
+            voice = say(bench.long_voice)
+            time.sleep(BEFORE_S)
+            network.order(f"{way} rate={NARROW},queue={queue}")
+            began = time.monotonic()
+            time.sleep(CUT_S)
+            network.order(f"{way} rate={WIDE},queue={queue}")
+            ended = time.monotonic()
+            time.sleep(AFTER_S)
+            voice.terminate()
+            voice.wait()
+            heard = tape.finish()
+            reports = ana.media("Ben", began - BEFORE_S)
+            stats = network.stats()[way]
+        return judge(heard, reports, began, ended, stats)
+    return row
+
+
+def judge(heard, reports, began, ended, stats):
+    during = heard.part(began, ended + 1)
+    after = heard.part(ended + 3, ended + 10)
+    late = [ms for at, ms in during.delays() if at < ended - 1]
+    later = [ms for _, ms in after.delays()]
+    score, _ = quality(heard.part(began, ended))
+    concealed = [report["audio"]["concealed_ms"] for at, report in reports if began <= at < ended + 1]
+    share = (concealed[-1] - concealed[0]) / 10 / (len(concealed) - 1)
+    slow, slow_after = quantile(late, 0.95), quantile(later, 0.95)
+    stands, full = picture(reports, began, ended)
+    return [
+        ("concealed during the cut", share, "%", "<= 1", share <= 1),
+        ("PESQ of the cut", score, "", ">= 3.3", score >= 3.3),
+        ("mouth to ear during, p50", quantile(late, 0.5), "ms", "", None),
+        ("mouth to ear during, p95", slow, "ms", "<= 250", slow <= 250),
+        ("mouth to ear 3 s after, p95", slow_after, "ms", "< 160", slow_after < 160),
+        ("picture stands, longest", stands, "s", "<= 2", stands <= 2),
+        ("picture is full again after", full, "s", "<= 8", full <= 8),
+        ("datagrams dropped by the queue", stats["dropped"]["queue"], "", "", None),
+    ]
+
+
+def picture(reports, began, ended):
+    """The longest time in the cut without a moving picture, and how long after it the picture has
+    its old rate again, in whole seconds of reports."""
+    steps = [(at, now["video"]["played"] - before["video"]["played"], now["video"]["bytes"] - before["video"]["bytes"])
+             for (_, before), (at, now) in zip(reports, reports[1:])]
+    old = [size for at, _, size in steps if at < began]
+    usual = sum(old) / len(old)
+    longest = run = 0
+    for at, pictures, _ in steps:
+        if began <= at < ended + 1:
+            run = run + 1 if pictures < MOVING else 0
+            longest = max(longest, run)
+    full = [at - ended for at, _, size in steps if at > ended + 0.5 and size >= 0.8 * usual]
+    return longest, full[0] if full else float("inf")
+
+
+def two_receivers(bench):
+    """Ben speaks to Ana on a good link and to Cleo on one that loses a fifth in bursts."""
+    with Stage(bench.programs, bench.folder, bench.seed) as stage:
+        good = stage.network("--both", DELAY)
+        bad = stage.network("--both", DELAY, "--down", "burst-every=2s/400ms,rate=300kbit/s,queue=32KB")
+        ana = stage.host("Ana", *listens(bench), through=good)
+        ben = stage.join("Ben", ana.link(), "--camera", PICTURE, *SPEAKS)
+        cleo = stage.join("Cleo", ana.link(), *SILENT, "--speaker", "null", through=bad)
+        for listener in (ana, cleo):
+            listener.hears("Ben")
+        tape = Tape(bench.folder / "tape.wav")
+        since = time.monotonic()
+        say(bench.voice).wait()
+        time.sleep(1)
+        heard = tape.finish().spoken()
+        lost = {}
+        for listener in (ana, cleo):
+            concealed = [report["audio"]["concealed_ms"] for _, report in listener.media("Ben", since)]
+            lost[listener] = (concealed[-1] - concealed[0]) / 10 / (len(concealed) - 1)
+    score, _ = quality(heard)
+    late = quantile([ms for _, ms in heard.delays()], 0.95)
+    return [
+        ("concealed on the bad link", lost[cleo], "%", "", None),
+        ("concealed on the good link", lost[ana], "%", "<= 0.5", lost[ana] <= 0.5),
+        ("PESQ on the good link", score, "", ">= 4.0", score >= 4.0),
+        ("mouth to ear on the good link, p95", late, "ms", "<= 150", late <= 150),
+    ]
+
+
+ROWS = {
+    "cut-bytes": cut("down", "64KB"),
+    "cut-packets": cut("down", "50pkt"),
+    "cut-up-bytes": cut("up", "64KB"),
+    "cut-up-packets": cut("up", "50pkt"),
+    "two-receivers": two_receivers,
+}

@@ -1,0 +1,106 @@
+"""Speech into a virtual microphone, over a bad network, out of a virtual loudspeaker.
+
+Ben speaks and shows his picture; Ana listens and watches with the network before her, so that one
+way from mouth to ear passes it once. Both sound devices are recorded on one clock (`tape`)."""
+
+import statistics
+import subprocess
+import time
+
+import numpy
+from pesq import pesq
+
+from listening import RATE, align, stoi_by_second
+from stage import PICTURE, Stage
+from tape import Tape
+
+DELAY = "delay=25ms"
+SPEAKS = ["--microphone", "default", "--speaker", "null"]
+SILENT = ["--microphone", "off", "--camera", "off"]
+MOST_DELAY_MS = 180
+
+
+def listens(bench):
+    """Hears by the virtual loudspeaker. A client without a window decodes what it saves."""
+    return [*SILENT, "--speaker", "default", "--save", bench.folder]
+
+
+def say(voice):
+    """Speaks a file into the microphone."""
+    return subprocess.Popen(["paplay", "--device=conclave_voice", voice])
+
+
+def quantile(values, share):
+    return float(numpy.quantile(values, share))
+
+
+def quality(heard):
+    """PESQ, and STOI second by second."""
+    mouth, ear = align(heard.mouth, heard.ear)
+    return pesq(RATE, mouth, ear, "wb"), stoi_by_second(heard.mouth, heard.ear)
+
+
+def listen(bench, down, camera=PICTURE):
+    """What Ben said and Ana heard over a link with these settings, and what Ana's client told."""
+    with Stage(bench.programs, bench.folder, bench.seed) as stage:
+        network = stage.network("--both", DELAY, *(["--down", down] if down else []))
+        ana = stage.host("Ana", *listens(bench), through=network)
+        ben = stage.join("Ben", ana.link(), "--camera", camera, *SPEAKS)
+        ana.hears("Ben")
+        if camera != "off":
+            ana.sees("Ben")
+        tape = Tape(bench.folder / "tape.wav")
+        since = time.monotonic()
+        say(bench.voice).wait()
+        time.sleep(1)
+        heard = tape.finish().spoken()
+        return heard, [report for _, report in ana.media("Ben", since)]
+
+
+def latency(bench):
+    heard, reports = listen(bench, "")
+    late = [ms for _, ms in heard.delays()]
+    p50, p95 = quantile(late, 0.5), quantile(late, 0.95)
+    pictures = [report["video"]["latency_ms"]["p50"] for report in reports if report["video"]["latency_ms"]]
+    picture = statistics.median(pictures)
+    return [
+        ("mouth to ear, p50", p50, "ms", "<= 110", p50 <= 110),
+        ("mouth to ear, p95", p95, "ms", "<= 150", p95 <= 150),
+        ("camera to decoded picture, p50", picture, "ms", "<= 100", picture <= 100),
+    ]
+
+
+def over(down, least_pesq, least_stoi=None, most_gap_ms=None):
+    """A row: speech over a downlink with these settings."""
+    def row(bench):
+        heard, reports = listen(bench, down)
+        score, stoi = quality(heard)
+        late = [ms for _, ms in heard.delays()]
+        p50, p95 = quantile(late, 0.5), quantile(late, 0.95)
+        concealed = reports[-1]["audio"]["concealed_ms"] - reports[0]["audio"]["concealed_ms"]
+        rows = [
+            ("PESQ wide-band", score, "", f">= {least_pesq}", score >= least_pesq),
+            ("STOI by second", stoi, "", f">= {least_stoi}" if least_stoi else "",
+             stoi >= least_stoi if least_stoi else None),
+            ("mouth to ear, p50", p50, "ms", "", None),
+            ("mouth to ear, p95", p95, "ms", f"<= {MOST_DELAY_MS}", p95 <= MOST_DELAY_MS),
+            ("concealed", concealed / len(heard.mouth) * RATE / 10, "%", "", None),
+        ]
+        if most_gap_ms:
+            gap = 1000 * heard.longest_silence(p50)
+            rows.append(("longest dropout", gap, "ms", f"<= {most_gap_ms}", gap <= most_gap_ms))
+        return rows
+    return row
+
+
+ROWS = {
+    "latency": latency,
+    "loss-0": over("", 4.2, 0.97),
+    "loss-1": over("loss=1%", 4.1, 0.97),
+    "loss-5": over("loss=5%", 4.05, 0.97),
+    "loss-10": over("loss=10%", 4.0, 0.97),
+    "loss-20": over("loss=20%", 3.7, 0.97),
+    "loss-30": over("loss=30%", 2.8, 0.93),
+    "bursts": over("burst-every=2s/100ms", 3.2, most_gap_ms=200),
+    "jitter": over("delay=45ms,jitter=40ms", 4.2, most_gap_ms=200),
+}
