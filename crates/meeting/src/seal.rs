@@ -1,12 +1,16 @@
 //! The outer seal: everything in the service's log is closed under a key of the link, so that
 //! the service cannot even see MLS framing. What a blob is for is authenticated with it.
 //!
-//! A link that is renewed changes the key. What was sent just before under the old one is still
-//! opened: the generation of the link stands in front of each blob, so nothing is ever tried.
+//! A link that is renewed changes the key. What is sent under the few links before is still opened: the generation of the link stands in front of each blob, so nothing is ever tried.
+
+use std::collections::VecDeque;
 
 use conclave_e2ee::{BlobKey, LinkSecret};
 use conclave_wire::MeetingId;
 
+/// Links before the present one under which blobs are still opened: somebody who missed a renewal
+/// speaks under the last one that he knows.
+const MAX_PREVIOUS: usize = 4;
 /// Bytes in front of a sealed blob: the link's generation, big endian.
 const GENERATION_LEN: usize = 4;
 
@@ -44,7 +48,8 @@ pub(crate) struct OuterSeal {
     meeting: MeetingId,
     generation: u32,
     key: BlobKey,
-    previous: Option<(u32, BlobKey)>,
+    /// The generations before, latest last.
+    previous: VecDeque<(u32, BlobKey)>,
 }
 
 impl OuterSeal {
@@ -53,7 +58,7 @@ impl OuterSeal {
             meeting,
             generation,
             key: secret.handshake_key(),
-            previous: None,
+            previous: VecDeque::new(),
         }
     }
 
@@ -65,31 +70,45 @@ impl OuterSeal {
     /// The link was renewed.
     pub(crate) fn renew(&mut self, generation: u32, secret: &LinkSecret) {
         let before = std::mem::replace(&mut self.key, secret.handshake_key());
-        self.previous = Some((self.generation, before));
+        self.previous.push_back((self.generation, before));
+        if self.previous.len() > MAX_PREVIOUS {
+            self.previous.pop_front();
+        }
         self.generation = generation;
     }
 
     pub(crate) fn seal(&self, purpose: Purpose, epoch: u64, plain: &[u8]) -> Option<Vec<u8>> {
-        self.seal_under((self.generation, &self.key), purpose, epoch, plain)
+        self.seal_under(self.generation, purpose, epoch, plain)
     }
 
-    /// For somebody who has not heard of the renewal: under the link before.
-    pub(crate) fn seal_before(&self, purpose: Purpose, plain: &[u8]) -> Option<Vec<u8>> {
-        let (generation, key) = self.previous.as_ref()?;
-        self.seal_under((*generation, key), purpose, 0, plain)
-    }
-
-    fn seal_under(
+    /// The same for somebody who may not have heard of the last renewals.
+    pub(crate) fn seal_under(
         &self,
-        (generation, key): (u32, &BlobKey),
+        generation: u32,
         purpose: Purpose,
         epoch: u64,
         plain: &[u8],
     ) -> Option<Vec<u8>> {
+        let key = self.key(generation)?;
         let generation = generation.to_be_bytes();
         let aad = self.aad(purpose, epoch, generation);
         let sealed = key.seal(&aad, plain).ok()?;
         Some([generation.as_slice(), &sealed].concat())
+    }
+
+    /// The generation that a blob was sealed under, if it is older than the present one.
+    pub(crate) fn older(&self, blob: &[u8]) -> Option<u32> {
+        let generation = u32::from_be_bytes(*blob.first_chunk::<GENERATION_LEN>()?);
+        (generation < self.generation).then_some(generation)
+    }
+
+    fn key(&self, generation: u32) -> Option<&BlobKey> {
+        if generation == self.generation {
+            return Some(&self.key);
+        }
+        let mut previous = self.previous.iter();
+        let (_, key) = previous.find(|(before, _)| *before == generation)?;
+        Some(key)
     }
 
     pub(crate) fn open(
@@ -101,14 +120,10 @@ impl OuterSeal {
         let (generation, sealed) = blob
             .split_first_chunk::<GENERATION_LEN>()
             .ok_or(SealError::Foreign)?;
-        let number = u32::from_be_bytes(*generation);
-        let key = match &self.previous {
-            _ if number == self.generation => &self.key,
-            Some((before, key)) if number == *before => key,
-            _ => return Err(SealError::OtherLink),
-        };
+        let key = self.key(u32::from_be_bytes(*generation));
         let aad = self.aad(purpose, epoch, *generation);
-        key.open(&aad, sealed).map_err(|_| SealError::Foreign)
+        let opened = key.ok_or(SealError::OtherLink)?.open(&aad, sealed);
+        opened.map_err(|_| SealError::Foreign)
     }
 
     fn aad(&self, purpose: Purpose, epoch: u64, generation: [u8; GENERATION_LEN]) -> Vec<u8> {
@@ -136,11 +151,17 @@ mod tests {
         let second = seal.seal(Purpose::Commit, 4, b"after").unwrap();
         assert_eq!(seal.open(Purpose::Commit, 3, &first).unwrap(), b"before");
         assert_eq!(seal.open(Purpose::Commit, 4, &second).unwrap(), b"after");
-        seal.renew(2, &secret(3));
+        assert_eq!((seal.older(&first), seal.older(&second)), (Some(0), None));
+        let again = seal.seal_under(0, Purpose::Commit, 5, b"late").unwrap();
+        assert_eq!(seal.open(Purpose::Commit, 5, &again).unwrap(), b"late");
+        for generation in 2..=5 {
+            seal.renew(generation, &secret(3));
+        }
         assert_eq!(
             seal.open(Purpose::Commit, 3, &first),
             Err(SealError::OtherLink)
         );
+        assert_eq!(seal.seal_under(0, Purpose::Commit, 5, b"late"), None);
     }
 
     #[test]

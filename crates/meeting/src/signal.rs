@@ -69,9 +69,9 @@ pub(crate) enum Signal {
         /// Whether most are lost in bursts.
         bursts: bool,
     },
-    /// The commit that renewed the link, repeated for one member who has missed it. Sealed under
-    /// the link before.
-    Renewal {
+    /// A commit, repeated for one member who has missed a renewed link. Sealed under the link that
+    /// he knows.
+    Missed {
         /// The log's epoch that it began.
         log_epoch: u64,
         /// As it stands in the log.

@@ -162,6 +162,37 @@ fn who_misses_the_renewal_of_the_link_is_shown_it_again() {
 }
 
 #[test]
+fn who_misses_two_renewals_and_what_lies_between_is_shown_all_of_it() {
+    let mut world = three();
+    let device = world.device(BEN);
+    for command in [NEW_LINK, Command::SetStrict(true), NEW_LINK] {
+        lead_astray(&mut world, BEN);
+        world.command(ANA, command);
+    }
+    world.pass(Duration::from_secs(30));
+    came_back_by_itself(&world, BEN, device);
+    assert_eq!(link_of(&world, BEN), link_of(&world, ANA));
+}
+
+#[test]
+fn a_commit_that_was_taken_although_the_service_denied_it_counts() {
+    let mut world = three();
+    // The service's answer comes before the entry, and is a lie.
+    world.deaf(ANA);
+    world.command(ANA, Command::SetLocked(true));
+    world.hears_again(ANA);
+    let epoch = u64::MAX;
+    world.slip(ANA, ServerMessage::CommitConflict { epoch });
+    world.hang_up(ANA);
+    world.dial(ANA);
+    world.settle();
+    world.assert_agreement(&ALL);
+    assert!(world.people[ANA].snapshot().policy.unwrap().locked);
+    let refused = |event: &Event| matches!(event, Event::Warning(Warning::Refused { .. }));
+    assert!(!world.people[ANA].events.iter().any(refused));
+}
+
+#[test]
 fn a_host_who_misses_the_renewal_by_a_co_host_is_shown_it_again() {
     let mut world = three();
     let (ana, ben) = (world.device(ANA), world.device(BEN));

@@ -22,7 +22,7 @@ pub(super) const MAX_BATCH: usize = 128;
 /// Pause before a commit is offered again that the service had no room or time for.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// How long the service is believed that another commit was first without showing it.
-const BLOCKED: Duration = Duration::from_secs(3);
+const DOUBT: Duration = Duration::from_secs(3);
 /// Keys are renewed by one member's path commit after so long without one.
 const REKEY: Duration = Duration::from_secs(5 * 60);
 /// The members take turns: each waits so much longer than the one before.
@@ -44,9 +44,6 @@ pub(super) struct Commits {
     pub(super) removals: BTreeSet<DeviceId>,
     pub(super) rules: Vec<RuleWish>,
     pub(super) pending: Option<Pending>,
-    /// After a lost race: the log's epoch that must be reached before the next try, and for how
-    /// long that is believed. The service says so, and it may lie.
-    blocked: Option<(u64, Instant)>,
     /// After a refusal for want of room: the time of the next try.
     pub(super) retry_at: Option<Instant>,
     setback_at: Option<Instant>,
@@ -176,12 +173,9 @@ impl Commits {
     }
 
     /// When [`Self::ready`] may say something else than now, if nothing happens before.
-    pub(super) fn deadline(&self, log_epoch: u64, keeps_door: bool) -> Option<Instant> {
+    pub(super) fn deadline(&self, keeps_door: bool) -> Option<Instant> {
         if let Some(pending) = &self.pending {
             return pending.resend_at;
-        }
-        if let Some((_, until)) = self.blocked.filter(|(epoch, _)| log_epoch < *epoch) {
-            return Some(until);
         }
         if self.retry_at.is_some() {
             return self.retry_at;
@@ -201,15 +195,20 @@ impl Commits {
         self.setback_at = Some(now);
     }
 
-    /// Another commit was first; the log is at `epoch` by the service's word.
-    pub(super) fn block(&mut self, now: Instant, epoch: u64) {
-        self.blocked = Some((epoch, now + BLOCKED));
+    /// Another commit was first, by the service's word. The pending one is kept until the log shows
+    /// the other: if it was taken after all, nobody but us could not read it.
+    pub(super) fn doubt(&mut self, now: Instant) {
+        self.say_again_at(now + DOUBT);
     }
 
     /// The service had no time for one of our messages, perhaps for the commit.
     pub(super) fn say_again(&mut self, now: Instant) {
+        self.say_again_at(now + RETRY);
+    }
+
+    fn say_again_at(&mut self, at: Instant) {
         if let Some(pending) = &mut self.pending {
-            pending.resend_at.get_or_insert(now + RETRY);
+            pending.resend_at.get_or_insert(at);
         }
     }
 
@@ -245,12 +244,6 @@ impl Commits {
         self.last
             .as_ref()
             .map(|step| (step.token_epoch, step.token.clone()))
-    }
-
-    /// The commit that led to the group's present epoch, with the log's epoch that it ended.
-    pub(super) fn last_commit(&self) -> Option<(u64, &[u8])> {
-        let step = self.last.as_ref()?;
-        Some((step.from_epoch, step.commit.commit.as_slice()))
     }
 
     /// What brings a log that stands at `epoch` to where the group's present epoch began: the
@@ -308,14 +301,12 @@ impl Commits {
     }
 
     /// The most urgent wish whose time has come.
-    pub(super) fn ready(&mut self, now: Instant, log_epoch: u64, keeps_door: bool) -> Option<Wish> {
-        let blocked = |(epoch, until): (u64, Instant)| log_epoch < epoch && now < until;
+    pub(super) fn ready(&mut self, now: Instant, keeps_door: bool) -> Option<Wish> {
         let early = self.retry_at.is_some_and(|at| now < at);
-        if self.pending.is_some() || self.blocked.is_some_and(blocked) || early {
+        if self.pending.is_some() || early {
             return None;
         }
         self.retry_at = None;
-        self.blocked = None;
         if keeps_door && !self.removals.is_empty() {
             return Some(Wish::Removals);
         }

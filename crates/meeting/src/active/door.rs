@@ -8,7 +8,6 @@ use conclave_wire::{Blob, ClientMessage, DeviceId, Door};
 
 use super::Active;
 use super::desk::Desk;
-use super::renewal::Renewal;
 use super::rules::{RuleWish, SUCCESSION};
 use super::standing::Standing;
 use crate::content::Content;
@@ -28,7 +27,6 @@ pub(super) struct Doorkeeper {
     warrants: Vec<Warrant>,
     /// The silent keeper of the door from whom this device has taken it over.
     passed_from: Option<DeviceId>,
-    pub(super) renewal: Option<Renewal>,
     /// When the link that is in force ends.
     pub(super) link_ends_at: Option<Instant>,
 }
@@ -42,7 +40,7 @@ impl Active {
         secret: LinkSecret,
     ) -> Option<()> {
         self.hold_link(context, secret)?;
-        self.note_renewal(now);
+        self.repeats.renewed(now);
         self.keeper.link_ends_at = self
             .policy
             .link

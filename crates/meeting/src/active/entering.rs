@@ -7,7 +7,7 @@ use conclave_e2ee::{Group, KnockKey, Leaf};
 
 use super::desk::Desk;
 use super::standing::Standing;
-use super::{Active, Commits, Doorkeeper, Echoes, Place, Pulse, Returning};
+use super::{Active, Commits, Doorkeeper, Echoes, Place, Pulse, Repeats, Returning};
 use crate::card::{Card, SignedCard};
 use crate::content::Content;
 use crate::context::Context;
@@ -120,6 +120,7 @@ impl Active {
             echoes: Echoes::default(),
             pulse: Pulse::default(),
             returning: Returning::default(),
+            repeats: Repeats::default(),
             keeper: Doorkeeper::default(),
             desk: None,
             leaves_by: None,

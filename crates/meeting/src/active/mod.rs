@@ -13,8 +13,8 @@
 //! `commits` and `offers` (changing the group, one step at a time), `rules` (roles, and what goes
 //! with them), `door` (what it shows, under which link), `desk` (answers to those who knock),
 //! `absence` (who is away for too long), `signals` (what members tell each other outside the log),
-//! `pulse` (heartbeats, and what silence means), `returning` (coming back by oneself), `renewal`
-//! (for those who missed a renewed link) and `echoes` (whether what was sent arrives).
+//! `pulse` (heartbeats, and what silence means), `returning` (coming back by oneself),
+//! `repeating` (for those who missed a renewed link) and `echoes` (whether what was sent arrives).
 
 mod absence;
 mod commits;
@@ -26,7 +26,7 @@ mod log;
 mod obey;
 mod offers;
 mod pulse;
-mod renewal;
+mod repeating;
 mod returning;
 mod rules;
 mod signals;
@@ -43,6 +43,7 @@ use self::desk::Desk;
 use self::door::Doorkeeper;
 use self::echoes::Echoes;
 use self::pulse::Pulse;
+use self::repeating::Repeats;
 use self::returning::Returning;
 use self::rules::RuleWish;
 use self::standing::Standing;
@@ -88,6 +89,7 @@ pub(crate) struct Active {
     echoes: Echoes,
     pulse: Pulse,
     returning: Returning,
+    repeats: Repeats,
     keeper: Doorkeeper,
     /// Present with hosts and co-hosts only.
     desk: Option<Desk>,
@@ -290,11 +292,14 @@ impl Active {
             let token = (self.begun_at, before);
             self.commits.merged(epoch, token, sealed, &self.token);
             self.begun_at = self.log_epoch;
+            let ended = self.group.epoch().saturating_sub(1);
+            self.repeats.keep(ended, self.begun_at, sealed);
         }
         let present: HashSet<_> = self.devices().collect();
         self.people.retain(&present);
         self.seen.extend(&present);
         self.pulse.retain(&present, now);
+        self.repeats.retain(&present);
         self.change = change;
         let senders_move_at = if at_once { now } else { now + SENDERS_WAIT };
         context.emit(Output::Keys {
@@ -320,7 +325,7 @@ impl Active {
         let keeps_door = self.desk.is_some();
         let commits = self
             .commits
-            .deadline(self.log_epoch, keeps_door)
+            .deadline(keeps_door)
             .filter(|_| self.may_offer());
         // What could not be offered is tried again when the commits say so.
         let may_wish = !self.commits.is_held();

@@ -54,7 +54,7 @@ impl Active {
             .removals
             .retain(|device| present.contains(device));
         let keeps_door = self.desk.is_some();
-        match self.commits.ready(now, self.log_epoch, keeps_door) {
+        match self.commits.ready(now, keeps_door) {
             Some(Wish::Removals) => self.offer_removals(context),
             Some(Wish::Rules) => self.offer_rules(context),
             Some(Wish::Admissions) => self.offer_admissions(context, now),
@@ -391,10 +391,10 @@ impl Active {
         if !self.commits.pending.as_ref().is_some_and(is_pending) {
             return Flow::Stay;
         }
-        self.commits.lost(&mut self.group);
         if epoch > self.log_epoch {
-            self.commits.block(now, epoch);
+            self.commits.doubt(now);
         } else {
+            self.commits.lost(&mut self.group);
             // Its log held what it does not count. It has the last word, but not again and again.
             self.log_epoch = epoch;
             self.commits.note_setback(now);

@@ -299,7 +299,6 @@ impl Active {
             device: from,
             packets: beat.sound,
         });
-        self.repeat_renewal(context, now, from, beat.epoch);
         let own = self.own_beat();
         let forked = beat.epoch == own.epoch
             && (beat.authenticator != own.authenticator || beat.transcript != own.transcript);

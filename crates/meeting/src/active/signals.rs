@@ -34,14 +34,19 @@ impl Active {
     }
 
     /// The same for a member who has not heard of the renewed link.
-    pub(super) fn signal_before_renewal(
+    pub(super) fn signal_under(
         &mut self,
         context: &mut Context,
+        generation: u32,
         to: DeviceId,
         signal: Signal,
     ) {
         let signed = self.signed_signal(context, signal);
-        let message = signed.and_then(|bytes| context.seal.seal_before(Purpose::Signal, &bytes));
+        let message = signed.and_then(|bytes| {
+            context
+                .seal
+                .seal_under(generation, Purpose::Signal, 0, &bytes)
+        });
         if let Some(message) = message.and_then(|sealed| Blob::new(sealed).ok()) {
             context.send(ClientMessage::Direct { to, message });
         }
@@ -90,6 +95,9 @@ impl Active {
         if was_silent || !was_online {
             context.event(Event::Roster);
         }
+        if let (Signal::Beat(beat), Some(older)) = (&heard.signal, context.seal.older(sealed)) {
+            self.repeat_for(context, now, heard.from, beat.epoch, older);
+        }
         self.heed(context, now, heard)
     }
 
@@ -115,8 +123,8 @@ impl Active {
                 log_epoch,
                 group_info,
             } => self.state_came(context, from, log_epoch, &group_info),
-            Signal::Renewal { log_epoch, commit } => {
-                return self.renewal_came(context, now, log_epoch, &commit);
+            Signal::Missed { log_epoch, commit } => {
+                return self.repeated(context, now, log_epoch, &commit);
             }
             Signal::Loss {
                 device,
