@@ -16,6 +16,8 @@ const COMMANDS: &[&str] = &[
     "set_waiting_room",
     "set_role",
     "set_successor",
+    "set_strict",
+    "set_high_secrecy",
     "new_link",
     "safety_number",
     "set_verified",

@@ -14,6 +14,8 @@ const COMMANDS = new Set([
   "set_waiting_room",
   "set_role",
   "set_successor",
+  "set_strict",
+  "set_high_secrecy",
   "new_link",
   "safety_number",
   "set_verified",

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use conclave_client::{ClientError, MeetingView, Role, SafetyView, Size};
+use conclave_client::{ClientError, MeetingView, Role, SafetyView, Secrecy, Size};
 use serde::{Deserialize, Serialize, Serializer};
 use tauri::ipc::Channel;
 use tauri::{Builder, Runtime, State};
@@ -99,6 +99,8 @@ pub fn register<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         set_waiting_room,
         set_role,
         set_successor,
+        set_strict,
+        set_high_secrecy,
         new_link,
         safety_number,
         set_verified,
@@ -189,6 +191,20 @@ async fn set_role(session: State<'_, Session>, device: String, role: RoleName) -
 #[tauri::command]
 async fn set_successor(session: State<'_, Session>, device: String, on: bool) -> Answer {
     Ok(session.client()?.set_successor(known(&device)?, on).await?)
+}
+
+#[tauri::command]
+async fn set_strict(session: State<'_, Session>, strict: bool) -> Answer {
+    Ok(session.client()?.set_strict(strict).await?)
+}
+
+#[tauri::command]
+async fn set_high_secrecy(session: State<'_, Session>, on: bool) -> Answer {
+    let secrecy = match on {
+        true => Secrecy::High,
+        false => Secrecy::Standard,
+    };
+    Ok(session.client()?.set_secrecy(secrecy).await?)
 }
 
 #[tauri::command]

@@ -119,6 +119,10 @@ pub struct Rules {
     pub locked: bool,
     /// Whether a host is asked before somebody comes in.
     pub waiting_room: bool,
+    /// Whether traffic has one size and rate.
+    pub high_secrecy: bool,
+    /// Whether what is not verified is muted.
+    pub strict: bool,
 }
 
 /// What arrived of one person.

@@ -52,6 +52,8 @@ export class ScriptedBackend implements Backend {
   setWaitingRoom = (on: boolean): Promise<void> => this.#note("setWaitingRoom", on);
   setRole = (device: string, role: Role): Promise<void> => this.#note("setRole", [device, role]);
   setSuccessor = (device: string, on: boolean): Promise<void> => this.#note("setSuccessor", [device, on]);
+  setStrict = (strict: boolean): Promise<void> => this.#note("setStrict", strict);
+  setHighSecrecy = (on: boolean): Promise<void> => this.#note("setHighSecrecy", on);
   newLink = (single: boolean, seconds: number | null): Promise<void> => this.#note("newLink", [single, seconds]);
   safetyNumber = async (device: string): Promise<SafetyNumber> => {
     await this.#note("safetyNumber", device);

@@ -101,8 +101,8 @@ pub(crate) struct Seat {
     #[arg(long)]
     pub(crate) json: bool,
     /// Obey orders on standard input, one a line: admit, refuse, remove, lock, waiting-room, role,
-    /// successor, new-link, safety-number, accept, verify, mute, camera, watch, end,
-    /// leave.
+    /// successor, strict, secrecy, new-link, safety-number, accept, verify, mute, camera, watch,
+    /// end, leave.
     #[arg(long)]
     pub(crate) commands: bool,
     #[command(flatten)]

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use conclave_client::{Client, ClientError, ClientEvent, DeviceId, Role, SafetyView, Size};
+use conclave_client::{
+    Client, ClientError, ClientEvent, DeviceId, Role, SafetyView, Secrecy, Size,
+};
 
 /// Every order, for who wrote one that is none.
 const HELP: &str = "Orders: admit D, refuse D, remove D, lock on|off, waiting-room on|off, \
-role D host|co-host|participant, successor D on|off, new-link [single-use] [expires SECONDS], \
-safety-number D, accept D, verify D on|off, mute on|off, camera on|off, \
-watch low|medium|high|off, end, leave. \
+role D host|co-host|participant, successor D on|off, strict on|off, secrecy standard|high, \
+new-link [single-use] [expires SECONDS], safety-number D, accept D, verify D on|off, mute on|off, \
+camera on|off, watch low|medium|high|off, end, leave. \
 D is a device's id or a name that only one has.";
 
 /// Who can be meant by a name: who is in the room or at the door now.
@@ -73,6 +75,8 @@ enum Order {
     WaitingRoom(bool),
     Role(DeviceId, Role),
     Successor(DeviceId, bool),
+    Strict(bool),
+    Secrecy(Secrecy),
     NewLink {
         single_use: bool,
         valid_s: Option<u32>,
@@ -113,6 +117,8 @@ pub(crate) async fn obey(
         Order::WaitingRoom(on) => client.set_waiting_room(on).await?,
         Order::Role(device, role) => client.set_role(device, role).await?,
         Order::Successor(device, on) => client.set_successor(device, on).await?,
+        Order::Strict(on) => client.set_strict(on).await?,
+        Order::Secrecy(secrecy) => client.set_secrecy(secrecy).await?,
         Order::NewLink {
             single_use,
             valid_s,
@@ -165,6 +171,8 @@ fn read(line: &str, present: &Present) -> Result<Order, String> {
             let (who, on) = with_last()?;
             Order::Verify(present.find(who.trim())?, switch(on)?)
         }
+        "strict" => Order::Strict(switch(rest)?),
+        "secrecy" => Order::Secrecy(secrecy_named(rest)?),
         "new-link" => new_link(rest)?,
         "end" => Order::End,
         "leave" => Order::Leave,
@@ -193,6 +201,14 @@ fn role_named(word: &str) -> Result<Role, String> {
         "host" => Ok(Role::Host),
         "co-host" => Ok(Role::CoHost),
         "participant" => Ok(Role::Participant),
+        _ => Err(HELP.into()),
+    }
+}
+
+fn secrecy_named(word: &str) -> Result<Secrecy, String> {
+    match word {
+        "standard" => Ok(Secrecy::Standard),
+        "high" => Ok(Secrecy::High),
         _ => Err(HELP.into()),
     }
 }
@@ -313,6 +329,17 @@ mod tests {
         ] {
             assert!(read(wrong, &present).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn rules_are_set_as_written() {
+        let present = Present::default();
+        assert_eq!(read("strict on", &present), Ok(Order::Strict(true)));
+        assert_eq!(
+            read("secrecy high", &present),
+            Ok(Order::Secrecy(Secrecy::High))
+        );
+        assert!(read("secrecy on", &present).is_err());
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use conclave_client::{
-    ClientEvent, DeviceId, MemberReport, SafetyView, SenderReport, TrackReport, ViewTrust,
-    WarningLevel,
+    ClientEvent, DeviceId, MemberReport, PolicyView, SafetyView, SenderReport, TrackReport,
+    ViewTrust, WarningLevel,
 };
 use serde_json::{Value, json};
 
@@ -169,10 +169,7 @@ fn to_text(event: &ClientEvent) -> Option<String> {
             format!("{name} ({mark}) asks to be let in. (y or n)")
         }
         ClientEvent::KnockGone { .. } => return None,
-        ClientEvent::Rules(rules) => match rules.locked {
-            true => "The meeting is locked.".into(),
-            false => return None,
-        },
+        ClientEvent::Rules(rules) => rules_in_words(rules)?,
         ClientEvent::Admitted { name, .. } => format!("{name} is in."),
         ClientEvent::Roster { members, .. } => {
             let names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
@@ -192,6 +189,22 @@ fn to_text(event: &ClientEvent) -> Option<String> {
         // Goes to standard error.
         ClientEvent::Left { failed: true, .. } => return None,
     })
+}
+
+/// Rules that most meetings do not have; nothing where there are none.
+fn rules_in_words(rules: &PolicyView) -> Option<String> {
+    let rules = [
+        (rules.locked, "locked"),
+        (!rules.waiting_room, "no waiting room"),
+        (rules.high_secrecy, "high secrecy"),
+        (rules.strict, "strict"),
+    ];
+    let words: Vec<_> = rules
+        .iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, word)| *word)
+        .collect();
+    (!words.is_empty()).then(|| format!("Rules of the meeting: {}.", words.join(", ")))
 }
 
 fn trust_in_words(trust: ViewTrust, known_as: Option<&str>) -> String {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use conclave_media::video::Size;
-use conclave_meeting::Role;
+use conclave_meeting::{Role, Secrecy};
 use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -105,6 +105,22 @@ impl Client {
     /// See [`Self::enter`].
     pub async fn set_successor(&self, device: DeviceId, named: bool) -> Result<(), ClientError> {
         self.order(Command::SetSuccessor(device, named)).await
+    }
+
+    /// Mutes what is not verified as its sender's own, or only marks it (host).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn set_strict(&self, strict: bool) -> Result<(), ClientError> {
+        self.order(Command::SetStrict(strict)).await
+    }
+
+    /// What everybody's traffic may tell from now on (host).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn set_secrecy(&self, secrecy: Secrecy) -> Result<(), ClientError> {
+        self.order(Command::SetSecrecy(secrecy)).await
     }
 
     /// Makes a new invite link; the one before is void (host, co-host). `single_use`: it lets in

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use conclave_media::video::Size;
-use conclave_meeting::Role;
+use conclave_meeting::{Role, Secrecy};
 use conclave_wire::DeviceId;
 use tokio::sync::oneshot;
 
@@ -23,6 +23,8 @@ pub(crate) enum Command {
     SetWaitingRoom(bool),
     SetRole(DeviceId, Role),
     SetSuccessor(DeviceId, bool),
+    SetStrict(bool),
+    SetSecrecy(Secrecy),
     RenewLink {
         single_use: bool,
         valid_s: Option<u32>,

@@ -90,6 +90,10 @@ export interface Backend {
   setWaitingRoom(on: boolean): Promise<void>;
   setRole(device: string, role: Role): Promise<void>;
   setSuccessor(device: string, on: boolean): Promise<void>;
+  /** Mutes what is not proven to be its sender's, or plays it at once (host). */
+  setStrict(strict: boolean): Promise<void>;
+  /** Sends packets of one size and rhythm, or what there is to send (host). */
+  setHighSecrecy(on: boolean): Promise<void>;
   /** Makes a new invite link. The old one opens nothing from then on. */
   newLink(singleUse: boolean, expiresInS: number | null): Promise<void>;
   safetyNumber(device: string): Promise<SafetyNumber>;

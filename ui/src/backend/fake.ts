@@ -114,6 +114,14 @@ export class FakeBackend implements Backend {
     this.#member(device, { successor: on });
   }
 
+  async setStrict(strict: boolean): Promise<void> {
+    this.#rule({ strict });
+  }
+
+  async setHighSecrecy(on: boolean): Promise<void> {
+    this.#rule({ highSecrecy: on });
+  }
+
   async newLink(singleUse: boolean, expiresInS: number | null): Promise<void> {
     this.#links += 1;
     const expiresAtMs = expiresInS === null ? null : Date.now() + expiresInS * 1000;

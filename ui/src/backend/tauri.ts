@@ -60,6 +60,14 @@ export class TauriBackend implements Backend {
     return invoke("set_successor", { device, on });
   }
 
+  setStrict(strict: boolean): Promise<void> {
+    return invoke("set_strict", { strict });
+  }
+
+  setHighSecrecy(on: boolean): Promise<void> {
+    return invoke("set_high_secrecy", { on });
+  }
+
   newLink(singleUse: boolean, expiresInS: number | null): Promise<void> {
     return invoke("new_link", { singleUse, expiresInS });
   }

@@ -295,7 +295,7 @@ export const en = {
     readAloud: "Read this aloud",
     code: "Security code",
     explain: "If everyone reads the same digits, nobody else is in this meeting and nothing was altered.",
-    changes: "The digits change whenever someone comes or goes.",
+    changes: "The digits change whenever someone comes or goes, the rules change, or the keys are renewed.",
     missing: "The code appears as soon as the meeting's keys are made.",
     verified: "Who is verified",
     verifiedCount: (verified: number, others: number) =>
@@ -362,6 +362,10 @@ export const en = {
     unlocked: "The meeting is unlocked.",
     waitingRoomOn: "The waiting room is on.",
     waitingRoomOff: "The waiting room is off.",
+    highSecrecyOn: "High secrecy is on.",
+    highSecrecyOff: "High secrecy is off.",
+    strictOn: "What is not proven is muted from now on.",
+    strictOff: "What is not proven is marked and played from now on.",
     yourRole: { host: "You are a host now.", coHost: "You are a co-host now.", participant: "You are a participant now." },
     role: {
       host: (name: string) => `${name} is a host now.`,

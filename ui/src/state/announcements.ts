@@ -64,6 +64,8 @@ function rules(before: MeetingView, now: MeetingView): string[] {
   const [was, is] = [before.policy, now.policy];
   if (was.locked !== is.locked) said.push(is.locked ? m.said.locked : m.said.unlocked);
   if (was.waitingRoom !== is.waitingRoom) said.push(is.waitingRoom ? m.said.waitingRoomOn : m.said.waitingRoomOff);
+  if (was.highSecrecy !== is.highSecrecy) said.push(is.highSecrecy ? m.said.highSecrecyOn : m.said.highSecrecyOff);
+  if (was.strict !== is.strict) said.push(is.strict ? m.said.strictOn : m.said.strictOff);
   // The first link comes with the meeting or with a role, which is said already.
   if (before.invite && now.invite && before.invite.link !== now.invite.link) said.push(m.said.newLink);
   return said;

@@ -15,6 +15,11 @@ export function mayRemove(view: MeetingView, member: Member): boolean {
   return view.me.role === "host" || (view.me.role === "coHost" && member.role === "participant");
 }
 
+/** Only a host says how strict and how secret the meeting is. */
+export function setsRules(view: MeetingView): boolean {
+  return view.me.role === "host";
+}
+
 /** Only a host gives out roles and names successors. */
 export function mayGiveRoles(view: MeetingView, member: Member): boolean {
   return !member.isMe && view.me.role === "host";

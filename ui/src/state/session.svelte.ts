@@ -99,6 +99,8 @@ export class Session {
   setWaitingRoom = (on: boolean): Promise<void> => this.#try(() => this.#backend.setWaitingRoom(on));
   setRole = (device: string, role: Role): Promise<void> => this.#try(() => this.#backend.setRole(device, role));
   setSuccessor = (device: string, on: boolean): Promise<void> => this.#try(() => this.#backend.setSuccessor(device, on));
+  setStrict = (strict: boolean): Promise<void> => this.#try(() => this.#backend.setStrict(strict));
+  setHighSecrecy = (on: boolean): Promise<void> => this.#try(() => this.#backend.setHighSecrecy(on));
   dismissWarning = (id: number): Promise<void> => this.#try(() => this.#backend.dismissWarning(id));
   setMuted = (muted: boolean): Promise<void> => this.#try(() => this.#backend.setMuted(muted));
   setCamera = (on: boolean): Promise<void> => this.#try(() => this.#backend.setCamera(on));

@@ -213,6 +213,10 @@ impl Driver {
             Command::SetSuccessor(device, named) => {
                 self.input(Input::Command(Wish::SetSuccessor(device, named)));
             }
+            Command::SetStrict(strict) => self.input(Input::Command(Wish::SetStrict(strict))),
+            Command::SetSecrecy(secrecy) => {
+                self.input(Input::Command(Wish::SetSecrecy(secrecy)));
+            }
             Command::RenewLink {
                 single_use,
                 valid_s,
