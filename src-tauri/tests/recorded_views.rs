@@ -21,6 +21,7 @@ fn base(phase: ViewPhase) -> MeetingView {
         invite: None,
         policy: PolicyView::default(),
         is_host: false,
+        own_server: false,
         epoch: 0,
         code: None,
         code_reason: None,

@@ -149,6 +149,46 @@ fn a_link_ends_when_it_is_renewed_used_up_or_over_its_time() {
 }
 
 #[test]
+fn a_host_may_name_somebody_and_go_at_once() {
+    let server = Server::start();
+    for order in ["successor Ben on", "role Ben co-host", "role Ben host"] {
+        let mut ana = host("Ana", &server).with(["--admit", "all"]).come();
+        let mut ben = guest("Ben", &ana.link()).come();
+        ben.meets(&["Ana", "Ben"]);
+        ana.meets(&["Ana", "Ben"]);
+        ana.types(order);
+        ana.types("leave");
+        assert_eq!(ana.end().code, Some(0), "{order}");
+        ben.meets(&["Ben"]);
+        ben.sees("Ben", "as host", |ben| ben.role == "host");
+        ben.leave();
+    }
+}
+
+#[test]
+fn strictness_and_secrecy_change_while_the_meeting_goes_on() {
+    let server = Server::start();
+    let mut ana = host("Ana", &server).with(["--admit", "all"]).come();
+    let mut ben = guest("Ben", &ana.link()).come();
+    ben.meets(&["Ana", "Ben"]);
+    for order in ["strict on", "secrecy high"] {
+        ben.orders(order);
+        ben.is_told_no(&["role", "not allow"]);
+    }
+    ben.look_up();
+    ana.orders("strict on");
+    ben.has_rules("strictness", |rules| rules.strict && !rules.high_secrecy);
+    ana.orders("secrecy high");
+    ben.has_rules("high secrecy", |rules| rules.strict && rules.high_secrecy);
+    ben.look_up();
+    ana.orders("secrecy standard");
+    ana.types("strict off");
+    ben.has_rules("the usual rules", |rules| {
+        !rules.strict && !rules.high_secrecy
+    });
+}
+
+#[test]
 fn a_meeting_outlives_its_hosts_until_one_ends_it() {
     let server = Server::start();
     let mut ana = host("Ana", &server).with(["--admit", "all"]).come();

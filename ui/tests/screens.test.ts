@@ -1,6 +1,7 @@
 import { cleanup, fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import { afterEach, describe, expect, it } from "vitest";
-import { open } from "./opened";
+import type { MeetingView } from "../src/backend/view";
+import { open, withOthers } from "./opened";
 import { recorded } from "./recorded";
 
 afterEach(cleanup);
@@ -176,6 +177,28 @@ describe("meeting", () => {
     const guest = await open(recorded.active);
     await fireEvent.click(screen.getByTestId("leave"));
     expect(guest.asked).toEqual(["leave"]);
+  });
+
+  it("says what becomes of the meeting when a host leaves", async () => {
+    const others = (role: "host" | "coHost" | "participant"): MeetingView["members"] =>
+      withOthers(recorded.host, { role, successor: false }).members;
+    const cases: [Partial<MeetingView>, string][] = [
+      [{ members: others("participant") }, "the meeting ends for everyone"],
+      [{ members: others("coHost") }, "Ana Costa goes on as host."],
+      [{ members: others("coHost"), ownServer: true }, "this computer's own server"],
+      // Made host by another one, or host no more on a server of one's own.
+      [{ members: others("host"), isHost: false }, "Ana Costa goes on as host."],
+      [{ members: others("host"), ownServer: true, me: { ...recorded.host.me, role: "participant" } }, "ends for everyone"],
+    ];
+    for (const [change, words] of cases) {
+      const backend = await open({ ...recorded.host, ...change });
+      await fireEvent.click(screen.getByTestId("leave"));
+      expect((await screen.findByRole("dialog")).textContent).toContain(words);
+      expect(screen.queryByTestId("confirm-other") !== null).toBe(words.includes("goes on"));
+      await fireEvent.click(screen.getByTestId("confirm"));
+      expect(backend.asked).toEqual(["leave"]);
+      cleanup();
+    }
   });
 
   it("says aloud who comes", async () => {

@@ -223,7 +223,9 @@ impl Client {
         self.order(Command::DismissWarning(id)).await
     }
 
-    /// Leaves; a host ends the meeting for all. [`ClientEvent::Left`] says when it is done.
+    /// Leaves. The last host hands over to a successor or co-host, also to one who was just named;
+    /// without one, or on a server of its own, the meeting ends for all. [`ClientEvent::Left`]
+    /// says when it is done.
     ///
     /// # Errors
     /// See [`Self::enter`].

@@ -23,6 +23,8 @@ pub struct MeetingView {
     pub policy: PolicyView,
     /// Whether this person opens the meeting, and does not join one.
     pub is_host: bool,
+    /// Whether the meeting runs on a server of this program, and so ends with it.
+    pub own_server: bool,
     /// MLS epoch.
     pub epoch: u64,
     /// Thirty digits in groups of five, the same for everybody.

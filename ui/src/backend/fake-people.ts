@@ -19,6 +19,7 @@ export function lobbyView(name: string, isHost: boolean): MeetingView {
     policy: { locked: false, waitingRoom: true, highSecrecy: false, strict: false },
     invite: null,
     isHost,
+    ownServer: false,
     epoch: 0,
     code: null,
     codeReason: null,

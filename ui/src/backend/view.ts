@@ -99,6 +99,8 @@ export interface MeetingView {
   /** How to ask others in; only for hosts and co-hosts, once the meeting is open. */
   invite: Invite | null;
   isHost: boolean;
+  /** The meeting runs on a server of this program, and ends with it. */
+  ownServer: boolean;
   epoch: number;
   /** Six groups of five digits that everybody here must read alike. */
   code: string | null;

@@ -344,10 +344,9 @@ export const en = {
   leaveDialog: {
     heading: "Leave the meeting?",
     hostText: "You are the host: when you leave, the meeting ends for everyone.",
-    heirText: (name: string) =>
-      `When you leave, ${name} goes on as host. If the meeting runs on this computer's own server, it ends for everyone.`,
+    heirText: (name: string) => `When you leave, ${name} goes on as host.`,
+    ownServerText: "The meeting runs on this computer's own server: when you leave, it ends for everyone.",
     endForAll: "End for everyone",
-    text: "You can come back with the link; the host has to let you in again.",
     stay: "Stay",
     leave: "Leave",
   },

@@ -34,6 +34,7 @@ impl Driver {
                 .map(view::policy)
                 .unwrap_or_default(),
             is_host: self.is_founder(),
+            own_server: self.sidecar.is_some(),
             epoch: snapshot.epoch,
             code: snapshot.code.as_deref().map(view::grouped),
             code_reason: snapshot
@@ -143,6 +144,7 @@ pub(super) fn empty_view() -> MeetingView {
         invite: None,
         policy: PolicyView::default(),
         is_host: false,
+        own_server: false,
         epoch: 0,
         code: None,
         code_reason: None,

@@ -1,6 +1,7 @@
 //! The loop that feeds the machine and carries out what it wants.
 
 mod drawing;
+mod leaving;
 mod telling;
 mod trust;
 
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::drawing::empty_view;
+use self::leaving::Leaving;
 use self::trust::Acquaintances;
 use crate::command::Command;
 use crate::control::{ControlLink, LinkEvent};
@@ -63,6 +65,7 @@ pub(crate) struct Driver {
     broken_at: Option<Instant>,
     release_at: Option<Instant>,
     refreshes: u32,
+    leaving: Leaving,
     over: Option<(String, bool)>,
 }
 
@@ -121,6 +124,7 @@ impl Driver {
             broken_at: None,
             release_at: None,
             refreshes: 0,
+            leaving: Leaving::default(),
             over: None,
         };
         driver.look_ahead();
@@ -175,6 +179,7 @@ impl Driver {
                 Some(event) = self.media_events.recv() => self.media_event(event),
                 () = until(deadline) => self.input(Input::Tick),
                 () = until(self.release_at) => self.release_microphone(),
+                () = until(self.leaving.at()) => self.leave_now(),
                 _ = refresh.tick() => self.refresh(),
             }
             self.carry_out().await;
@@ -208,9 +213,11 @@ impl Driver {
             Command::SetLocked(locked) => self.input(Input::Command(Wish::SetLocked(locked))),
             Command::SetWaitingRoom(on) => self.input(Input::Command(Wish::SetWaitingRoom(on))),
             Command::SetRole(device, role) => {
+                self.appoint(device, role > Role::Participant);
                 self.input(Input::Command(Wish::SetRole(device, role)));
             }
             Command::SetSuccessor(device, named) => {
+                self.appoint(device, named);
                 self.input(Input::Command(Wish::SetSuccessor(device, named)));
             }
             Command::SetStrict(strict) => self.input(Input::Command(Wish::SetStrict(strict))),
@@ -239,11 +246,7 @@ impl Driver {
             }
             Command::Watch(shown) => self.media.watch(shown),
             Command::DismissWarning(id) => self.warnings.retain(|warning| warning.id != id),
-            // A server of our own goes with us, and the meeting with it.
-            Command::Leave if self.sidecar.is_some() => {
-                self.input(Input::Command(Wish::End));
-            }
-            Command::Leave => self.input(Input::Command(Wish::Leave)),
+            Command::Leave => self.leave(),
             Command::End => self.input(Input::Command(Wish::End)),
         }
     }

@@ -131,6 +131,7 @@ impl Driver {
     async fn rules(&mut self) {
         let snapshot = self.snapshot();
         if let Some(policy) = &snapshot.policy {
+            self.settle_appointments(policy);
             let rules = view::policy(policy);
             self.media.set_secrecy(rules.high_secrecy);
             self.media.set_strict(rules.strict);
