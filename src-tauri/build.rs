@@ -20,6 +20,7 @@ const COMMANDS: &[&str] = &[
     "set_high_secrecy",
     "new_link",
     "safety_number",
+    "accept_key",
     "set_verified",
     "set_muted",
     "set_camera",

@@ -18,6 +18,7 @@ const COMMANDS = new Set([
   "set_high_secrecy",
   "new_link",
   "safety_number",
+  "accept_key",
   "set_verified",
   "set_muted",
   "set_camera",

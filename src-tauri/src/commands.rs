@@ -103,6 +103,7 @@ pub fn register<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         set_high_secrecy,
         new_link,
         safety_number,
+        accept_key,
         set_verified,
         set_muted,
         set_camera,
@@ -219,6 +220,11 @@ async fn new_link(
 #[tauri::command]
 async fn safety_number(session: State<'_, Session>, device: String) -> Answer<SafetyView> {
     Ok(session.client()?.safety_number(known(&device)?).await?)
+}
+
+#[tauri::command]
+async fn accept_key(session: State<'_, Session>, device: String) -> Answer {
+    Ok(session.client()?.accept(known(&device)?).await?)
 }
 
 #[tauri::command]

@@ -104,8 +104,7 @@ fn what_two_people_compared_holds_in_the_next_meeting_and_for_nobody_else() {
     assert_eq!(digits.chars().filter(char::is_ascii_digit).count(), 60);
     assert_eq!(number(&mut ben, "Ana"), digits);
     ana.orders("verify Ben on");
-    // Answered in order: the number comes with the mark's change behind it.
-    number(&mut ana, "Ben");
+    ana.sees("Ben", "as verified", |ben| ben.trust == "verified");
     end(ana, ben);
 
     let (ana, ben, mark) = knock(&server, &anas, &bens);
@@ -116,6 +115,12 @@ fn what_two_people_compared_holds_in_the_next_meeting_and_for_nobody_else() {
     let (mut ana, mut other, mark) = knock(&server, &anas, &others);
     assert_eq!(mark, "changed");
     ana.orders("admit Ben");
+    ana.wait_for("a warning of the changed key", |event| match event {
+        Event::Warning { text, level } => {
+            (level == "danger" && text.contains("another key")).then_some(())
+        }
+        _ => None,
+    });
     ana.sees("Ben", "as changed", |ben| ben.trust == "changed");
     other.meets(&["Ana", "Ben"]);
     assert_ne!(number(&mut ana, "Ben"), digits);

@@ -44,6 +44,21 @@ describe("announcements", () => {
     expect(announce(locked, host)).toEqual(["The meeting is unlocked.", "The waiting room is on."]);
   });
 
+  it("say how strict and secret it is from now on", () => {
+    const strict: MeetingView = { ...host, policy: { ...host.policy, strict: true, highSecrecy: true } };
+    expect(announce(host, strict)).toEqual(["High secrecy is on.", "What is not proven is muted from now on."]);
+    expect(announce(strict, host)).toEqual(["High secrecy is off.", "What is not proven is marked and played from now on."]);
+  });
+
+  it("say when a key is trusted otherwise than before", () => {
+    const as = (trust: "changed" | "known"): MeetingView => ({
+      ...active,
+      members: active.members.map((member) => (member.isMe ? member : { ...member, trust, knownAs: null })),
+    });
+    expect(announce(as("changed"), as("known"))).toEqual(["Ana Costa: Met before."]);
+    expect(announce(as("known"), as("changed"))).toEqual(["Ana Costa: Not the key you know as Ana Costa."]);
+  });
+
   it("say who gets which role, oneself too", () => {
     const changed: MeetingView = {
       ...active,

@@ -1,9 +1,9 @@
-import { cleanup, fireEvent, screen, waitFor } from "@testing-library/svelte";
+import { cleanup, fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import { afterEach, describe, expect, it } from "vitest";
 import { digits } from "../src/backend/fake-people";
 import type { MeetingView, Trust } from "../src/backend/view";
 import { readQr } from "../src/state/qr";
-import { open, withOthers } from "./opened";
+import { knocking, open, withOthers } from "./opened";
 import { recorded } from "./recorded";
 import type { ScriptedBackend } from "./scripted";
 
@@ -103,6 +103,103 @@ describe("the safety number", () => {
     const rules = [...screen.getByTestId("rules").querySelectorAll("li")].map((line) => line.textContent?.split(":")[0]);
     expect(rules).toEqual(["Locked", "No waiting room", "High secrecy", "Strict"]);
     expect(screen.getByTestId("badge-high-secrecy")).toBeTruthy();
+  });
+});
+
+describe("a changed key", () => {
+  const changed = withOthers(recorded.active, { trust: "changed", knownAs: "Ana" });
+  const accepted = withOthers(recorded.active, { trust: "known", knownAs: null });
+
+  it("is warned of for as long as somebody with it is here, with what to do", async () => {
+    const backend = await open(changed);
+    const warning = screen.getByTestId("changed-h1");
+    expect(warning.textContent).toContain("Danger: Ana Costa is here with another key than the one you know as Ana.");
+    expect(screen.getByTestId("dangers").contains(warning)).toBe(true);
+    await click("changed-compare-h1");
+    expect(backend.asked).toEqual(['safetyNumber "h1"']);
+    backend.show(accepted);
+    await waitFor(() => expect(screen.queryByTestId("changed-h1")).toBeNull());
+  });
+
+  it("is warned of no longer once that was heard, and keeps its mark", async () => {
+    await open(changed);
+    await fireEvent.click(within(screen.getByTestId("changed-h1")).getByLabelText("Dismiss"));
+    expect(screen.queryByTestId("changed-h1")).toBeNull();
+    expect(screen.getByTestId("member-h1").textContent).toContain("Not the key you know as Ana");
+  });
+
+  it("is accepted beside the warning, after saying what that means", async () => {
+    const backend = await open(changed);
+    await click("changed-accept-h1");
+    const dialog = await screen.findByRole("dialog");
+    expect(dialog.textContent).toContain("Accept this key as Ana Costa's?");
+    expect(dialog.textContent).toContain("although nothing was compared");
+    await fireEvent.click(screen.getByText("Keep the warning"));
+    expect(backend.asked).toEqual([]);
+    await click("changed-accept-h1");
+    await fireEvent.click(await screen.findByTestId("confirm"));
+    expect(backend.asked).toEqual(['acceptKey "h1"']);
+  });
+
+  it("is not accepted by letting its person in, and the list says so", async () => {
+    const backend = await open(changed);
+    await click("actions-h1");
+    expect(screen.getByTestId("member-h1").textContent).toContain("does not mean that the key was accepted");
+    await click("accept-h1");
+    await fireEvent.click(await screen.findByTestId("confirm"));
+    expect(backend.asked).toEqual(['acceptKey "h1"']);
+    backend.show(accepted);
+    await waitFor(() => expect(screen.queryByTestId("accept-h1")).toBeNull());
+  });
+
+  it("is accepted at the door too, without letting anybody in", async () => {
+    const backend = await open({ ...recorded.host, knocks: [knocking("k1", "changed", "Dora"), knocking("k2", "known")] });
+    expect(screen.queryByTestId("accept-k2")).toBeNull();
+    await click("accept-k1");
+    await fireEvent.click(await screen.findByTestId("confirm"));
+    expect(backend.asked).toEqual(['acceptKey "k1"']);
+    await click("admit-k1");
+    expect(await screen.findByText(/Letting them in does not accept the key/)).toBeTruthy();
+  });
+
+  it("is accepted where it cannot be compared, by a second step", async () => {
+    const backend = await compare("changed");
+    await click("accept-key");
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("keep-warning")));
+    expect(screen.getByRole("dialog").textContent).toContain("although nothing was compared");
+    await click("keep-warning");
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("close-safety")));
+    expect(backend.asked).toEqual(['safetyNumber "h1"']);
+    await click("accept-key");
+    await click("accept-sure");
+    expect(backend.asked[1]).toBe('acceptKey "h1"');
+    // As long as the snapshot says that it is changed, nothing is claimed.
+    expect(screen.getByTestId("safety-outcome").textContent?.trim()).toBe("");
+    backend.show(accepted);
+    await waitFor(() => expect(screen.getByTestId("safety-outcome").textContent).toContain("not as verified"));
+  });
+
+  it("is offered to be accepted only where it changed", async () => {
+    await compare("known");
+    expect(screen.queryByTestId("accept-key")).toBeNull();
+    expect(screen.queryByTestId("accept-h1")).toBeNull();
+  });
+});
+
+describe("the rules", () => {
+  it("are set by a host where they are shown, and by nobody else", async () => {
+    const backend = await open(recorded.host);
+    await click("security");
+    expect(screen.getByTestId("strict").getAttribute("aria-checked")).toBe("false");
+    await click("strict");
+    await click("high-secrecy");
+    expect(backend.asked).toEqual(["setStrict true", "setHighSecrecy true"]);
+    backend.show({ ...recorded.host, policy: { ...recorded.host.policy, strict: true, highSecrecy: true } });
+    await waitFor(() => expect(screen.getByTestId("strict").getAttribute("aria-checked")).toBe("true"));
+    expect(screen.getByText(/What is not proven to be its sender's is not played/)).toBeTruthy();
+    backend.show({ ...recorded.host, isHost: false, me: { ...recorded.host.me, role: "coHost" } });
+    await waitFor(() => expect(screen.queryByTestId("strict")).toBeNull());
+    expect(screen.queryByTestId("high-secrecy")).toBeNull();
   });
 });
 

@@ -59,6 +59,7 @@ export class ScriptedBackend implements Backend {
     await this.#note("safetyNumber", device);
     return this.number;
   };
+  acceptKey = (device: string): Promise<void> => this.#note("acceptKey", device);
   setVerified = (device: string, verified: boolean): Promise<void> => this.#note("setVerified", [device, verified]);
   // Read on their own by every window: not noted.
   contacts = async (): Promise<Contact[]> => this.people;

@@ -97,6 +97,11 @@ export interface Backend {
   /** Makes a new invite link. The old one opens nothing from then on. */
   newLink(singleUse: boolean, expiresInS: number | null): Promise<void>;
   safetyNumber(device: string): Promise<SafetyNumber>;
+  /**
+   * Remembers a changed key beside the one that is known by this name; it is not verified by that.
+   * The snapshot says what became of the mark.
+   */
+  acceptKey(device: string): Promise<void>;
   setVerified(device: string, verified: boolean): Promise<void>;
   setMuted(muted: boolean): Promise<void>;
   setCamera(on: boolean): Promise<void>;

@@ -1,7 +1,7 @@
 /** The identity and contacts of a simulated computer, kept until the page is closed. */
 import type { Contact, Identity, SafetyNumber } from "./backend";
 import { digits } from "./fake-people";
-import type { Member } from "./view";
+import type { Knock, Member } from "./view";
 
 const FINGERPRINT = "7F3A 91C0 55E2 0B4D 9A61 C8F7 12DE 4470";
 const DAY_MS = 86_400_000;
@@ -74,9 +74,9 @@ export class FakeIdentity {
   }
 }
 
-export function safetyNumber(member: Member): SafetyNumber {
-  const seed = [...member.name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 99_991, 7);
-  return { name: member.name, digits: digits(12, seed), qrSvg: picture(seed), trust: member.trust };
+export function safetyNumber(person: Member | Knock): SafetyNumber {
+  const seed = [...person.name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 99_991, 7);
+  return { name: person.name, digits: digits(12, seed), qrSvg: picture(seed), trust: person.trust };
 }
 
 /** Looks like a QR code, as the real one is written; nothing can be read from it. */

@@ -34,12 +34,7 @@ export const SCENES: Record<string, (view: MeetingView) => Partial<MeetingView>>
         level: "danger",
         text: "Somebody in this meeting sent picture and sound under Ana Costa's name. They are muted. Compare the security code, then remove whom you do not know.",
       },
-      {
-        id: 2,
-        level: "danger",
-        text: "Mara Lindt is here with another key than the one you know. Compare safety numbers before you say anything secret.",
-      },
-      { id: 3, level: "notice", text: "Ben Okafor gives no sign of life. The connection may be bad, or the server holds messages back." },
+      { id: 2, level: "notice", text: "Ben Okafor gives no sign of life. The connection may be bad, or the server holds messages back." },
     ],
   }),
 

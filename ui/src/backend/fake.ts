@@ -10,7 +10,7 @@ import { FakeCameras } from "./fake-cameras";
 import { FakeIdentity, safetyNumber } from "./fake-identity";
 import { code, invite, knock, lobbyView, other, PEOPLE } from "./fake-people";
 import { SCENES } from "./fake-scenes";
-import type { MeetingView, Member, Policy, Role } from "./view";
+import type { MeetingView, Member, Policy, Role, Trust } from "./view";
 
 export class FakeBackend implements Backend {
   #settings: Settings = { name: "Ravi Shah", camera: null, microphone: null, speaker: null };
@@ -129,11 +129,16 @@ export class FakeBackend implements Backend {
   }
 
   async safetyNumber(device: string): Promise<SafetyNumber> {
-    return safetyNumber(this.#find(device));
+    const knocks = this.#need().knocks;
+    return safetyNumber(knocks.find((knock) => knock.device === device) ?? this.#find(device));
+  }
+
+  async acceptKey(device: string): Promise<void> {
+    this.#trust(device, "known");
   }
 
   async setVerified(device: string, verified: boolean): Promise<void> {
-    this.#member(device, { trust: verified ? "verified" : "known", knownAs: null });
+    this.#trust(device, verified ? "verified" : "known");
   }
 
   async setMuted(muted: boolean): Promise<void> {
@@ -251,6 +256,13 @@ export class FakeBackend implements Backend {
     const found = this.#need().members.find((member) => member.device === device);
     if (!found) throw new Error("This person is no longer in the meeting.");
     return found;
+  }
+
+  /** Of somebody in the meeting or at the door. */
+  #trust(device: string, trust: Trust): void {
+    const knocks = this.#need().knocks;
+    if (!knocks.some((knock) => knock.device === device)) return this.#member(device, { trust, knownAs: null });
+    this.#edit({ knocks: knocks.map((knock) => (knock.device === device ? { ...knock, trust, knownAs: null } : knock)) });
   }
 
   #member(device: string, change: Partial<Member>): void {

@@ -76,6 +76,10 @@ export class TauriBackend implements Backend {
     return invoke("safety_number", { device });
   }
 
+  acceptKey(device: string): Promise<void> {
+    return invoke("accept_key", { device });
+  }
+
   setVerified(device: string, verified: boolean): Promise<void> {
     return invoke("set_verified", { device, verified });
   }

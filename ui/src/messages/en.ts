@@ -210,7 +210,7 @@ export const en = {
     admitChangedShort: "Admit…",
     changedSure: (name: string) => `${name} shows another key`,
     changedText: (name: string) =>
-      `This is not the key that you know as ${name}. It may be a new device, or somebody who took the name. Ask ${name} by another way, a call for example, before you let them in.`,
+      `This is not the key that you know as ${name}. It may be a new device, or somebody who took the name. Ask ${name} by another way, a call for example, before you let them in. Letting them in does not accept the key: the warning stays.`,
     changedAdmit: "Let in although the key changed",
     changedKeep: "Keep waiting",
     remove: "Remove",
@@ -262,11 +262,27 @@ export const en = {
     explain: {
       me: () => "This is you.",
       new: (name: string) => `You never met this key. Compare safety numbers if it matters that this is ${name}.`,
-      known: () => "The same key as when you met before. You have not compared safety numbers.",
+      known: () => "You met this key before, or accepted it. You have not compared safety numbers.",
       verified: () => "You compared safety numbers, and this is the same key.",
       changed: (name: string) =>
         `This is another key than the one you know as ${name}. It may be a new device, or somebody else. Compare safety numbers before you say anything secret.`,
     },
+  },
+
+  accept: {
+    action: "Accept key…",
+    actionName: (name: string) => `Accept key… of ${name}, which changed`,
+    here: (name: string, knownAs: string) =>
+      name === knownAs
+        ? `${name} is here with another key than the one you know. Compare safety numbers before you say anything secret.`
+        : `${name} is here with another key than the one you know as ${knownAs}. Compare safety numbers before you say anything secret.`,
+    atDoor: "Accept the key only if you learned by another way that it is theirs.",
+    still: "That this person is in does not mean that the key was accepted. The warning comes in every meeting until you compare safety numbers or accept the key.",
+    sure: (name: string) => `Accept this key as ${name}'s?`,
+    text: (name: string) =>
+      `You say that this key is ${name}'s too, although nothing was compared. This computer remembers it beside the one it knew, not as verified, and the warning ends. Accept it only if ${name} told you of a new device by another way, such as a call.`,
+    keep: "Keep the warning",
+    confirm: "Accept this key",
   },
 
   safety: {
@@ -280,6 +296,11 @@ export const en = {
     noQr: "The QR code could not be drawn. Compare the digits.",
     match: "They match",
     matchText: (name: string) => `Nobody sits between you and ${name}. This computer marks the key as verified.`,
+    matchChangedText: (name: string) =>
+      `Nobody sits between you and ${name}. This computer marks the new key as verified, beside the one it knew.`,
+    acceptText: (name: string) =>
+      `If you cannot compare now, but ${name} told you of a new device by another way, the key can be accepted without being verified.`,
+    accepted: (name: string) => `The key is remembered as ${name}'s, not as verified. Compare safety numbers when you can.`,
     matched: (name: string) => `${name} is verified. A changed key will be a loud warning from now on.`,
     differ: "They differ",
     differText: "Somebody may sit between you, or one of you reads another person's number. Nothing is verified.",
@@ -318,7 +339,14 @@ export const en = {
       strict: "Strict: what is not proven to be its sender's is not played.",
       lenient: "Picture and sound play at once and are proven a moment later.",
     },
-    rulesText: "Every member's program enforces them; the server cannot change them.",
+    rulesText: "Every member's program keeps to them; the server cannot change them.",
+    highSecrecy: "High secrecy",
+    highSecrecyOn: "Packets have one size and rhythm, whatever is said.",
+    highSecrecyOff:
+      "From sizes and times of packets the server can tell who is muted and how much a picture changes, not what is said or seen.",
+    strict: "Strict",
+    strictOn: "What is not proven to be its sender's is not played.",
+    strictOff: "Picture and sound play at once and are proven a moment later.",
     epoch: (epoch: number) => `Key generation ${epoch}`,
     server: "What the server handles",
     serverText: "Sealed packets, their sizes and times, and random numbers for each device. No name, no title, no key.",
@@ -365,6 +393,7 @@ export const en = {
     highSecrecyOff: "High secrecy is off.",
     strictOn: "What is not proven is muted from now on.",
     strictOff: "What is not proven is marked and played from now on.",
+    trust: (name: string, words: string) => `${name}: ${words}.`,
     yourRole: { host: "You are a host now.", coHost: "You are a co-host now.", participant: "You are a participant now." },
     role: {
       host: (name: string) => `${name} is a host now.`,

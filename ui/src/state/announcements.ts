@@ -1,6 +1,7 @@
 /** What a screen reader hears: the difference between two snapshots, in words. */
 import type { MeetingView, Member } from "../backend/view";
 import { m } from "../messages";
+import { trustWords } from "./trust";
 
 /** Sentences for everything that changed from `before` to `now`, oldest kind first. */
 export function announce(before: MeetingView | null, now: MeetingView | null): string[] {
@@ -41,6 +42,7 @@ function changes(earlier: Member, member: Member): string[] {
   const said: string[] = [];
   if (earlier.muted !== member.muted) said.push(muteOf(member));
   if (earlier.role !== member.role) said.push(m.said.role[member.role](member.name));
+  if (earlier.trust !== member.trust) said.push(m.said.trust(member.name, trustWords(member)));
   if (earlier.voice !== "forged" && member.voice === "forged") said.push(m.tile.forged(member.name));
   if (earlier.silent !== member.silent) said.push(member.silent ? m.tile.silent(member.name) : m.said.alive(member.name));
   return said;

@@ -5,7 +5,7 @@
  */
 import { getContext, setContext } from "svelte";
 import { sentenceOf, type Backend, type Devices, type Entry, type SafetyNumber, type Settings } from "../backend/backend";
-import type { MeetingView, Role } from "../backend/view";
+import type { Knock, MeetingView, Member, Role } from "../backend/view";
 import { decodes } from "../video/decoder";
 import { FramePump } from "../video/pump";
 import { announce } from "./announcements";
@@ -42,6 +42,8 @@ export class Session {
   pinned: string | null = $state(null);
   /** The device whose safety number is being compared. */
   comparing: string | null = $state(null);
+  /** The device whose changed key is about to be accepted. */
+  accepting: string | null = $state(null);
   /** For live regions: what was just said. The number makes equal sentences differ. */
   said: { number: number; text: string } = $state.raw({ number: 0, text: "" });
 
@@ -101,6 +103,7 @@ export class Session {
   setSuccessor = (device: string, on: boolean): Promise<void> => this.#try(() => this.#backend.setSuccessor(device, on));
   setStrict = (strict: boolean): Promise<void> => this.#try(() => this.#backend.setStrict(strict));
   setHighSecrecy = (on: boolean): Promise<void> => this.#try(() => this.#backend.setHighSecrecy(on));
+  acceptKey = (device: string): Promise<void> => this.#try(() => this.#backend.acceptKey(device));
   dismissWarning = (id: number): Promise<void> => this.#try(() => this.#backend.dismissWarning(id));
   setMuted = (muted: boolean): Promise<void> => this.#try(() => this.#backend.setMuted(muted));
   setCamera = (on: boolean): Promise<void> => this.#try(() => this.#backend.setCamera(on));
@@ -144,12 +147,19 @@ export class Session {
     this.view = view;
     if (view?.phase !== "lobby") this.entering = false;
     if (view !== null) this.page = this.pageBefore = "home";
-    if (!view?.members.some((member) => member.device === this.comparing)) this.comparing = null;
+    if (!this.person(this.comparing)) this.comparing = null;
+    if (!this.person(this.accepting)) this.accepting = null;
     if (!view?.members.some((member) => member.device === this.pinned)) this.pinned = null;
     const live = view !== null && view.phase !== "left";
     if (!live) return this.pump.stop();
     this.pump.start();
     this.pump.retain(new Set([0, ...view.members.map((member) => member.tile)]));
+  }
+
+  /** Who of this device is in the meeting or at the door. */
+  person(device: string | null): Knock | Member | undefined {
+    const people: (Knock | Member)[] = [...(this.view?.members ?? []), ...(this.view?.knocks ?? [])];
+    return people.find((person) => person.device === device);
   }
 
   async #exclusively(work: () => Promise<void>): Promise<void> {

@@ -86,6 +86,10 @@ export const OVERLAYS = {
   matched: ["meeting", "actions-p3", "compare-p3", "match"],
   "new-link": ["meeting", "new-link"],
   changed: ["door", "admit-d4"],
+  accept: ["door", "accept-d4"],
+  doubted: ["alarm", "actions-p4", "compare-p4"],
+  "accept-unseen": ["alarm", "actions-p4", "compare-p4", "accept-key"],
+  "host-rules": ["meeting", "security-control"],
   rules: ["alarm", "security-control"],
 };
 

@@ -44,6 +44,10 @@ async function oneHost(open) {
   await press(page, "admit-d4", "confirm");
   await page.getByTestId("member-d4").waitFor();
 
+  await page.getByTestId("changed-d4").getByText("another key").waitFor();
+  await press(page, "changed-accept-d4", "confirm");
+  await page.getByTestId("changed-d4").waitFor({ state: "detached" });
+
   await press(page, "actions-p3", "role-coHost-p3", "compare-p3");
   assert.match((await page.getByTestId("safety-digits").textContent()).trim(), /^\d{5}( \d{5}){11}$/);
   await page.getByTestId("qr").waitFor();

@@ -139,7 +139,8 @@ impl Driver {
         }
     }
 
-    async fn roster(&mut self) {
+    /// Tells who is here, if that or what is known of them is news.
+    pub(super) async fn roster(&mut self) {
         let snapshot = self.snapshot();
         if snapshot.phase != Phase::Active {
             return;
@@ -196,6 +197,7 @@ impl Driver {
                 continue;
             }
             self.meet(member.device);
+            self.tell_changed_key(member.device, name.as_str());
             if self.role(snapshot) >= Role::CoHost {
                 self.send(ClientEvent::Admitted {
                     device: member.device,
@@ -204,6 +206,23 @@ impl Driver {
                 .await;
             }
         }
+    }
+
+    /// For programs: a window shows it beside the mark for as long as it is so.
+    fn tell_changed_key(&self, device: DeviceId, name: &str) {
+        let Some(mark) = self.people.mark(device) else {
+            return;
+        };
+        if mark.trust != ViewTrust::Changed {
+            return;
+        }
+        let known_as = mark.known_as.as_deref().unwrap_or(name);
+        let text = format!(
+            "{name} is here with another key than the one you know as {known_as}. Compare safety \
+             numbers before you say anything secret."
+        );
+        let level = WarningLevel::Danger;
+        let _ = self.events.try_send(ClientEvent::Warning { text, level });
     }
 
     async fn tell_recovery(&mut self, snapshot: &Snapshot) {

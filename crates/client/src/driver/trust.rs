@@ -163,6 +163,9 @@ impl Driver {
             contacts.verify(key, verified, now)
         })
         .await;
+        if verified {
+            self.tell_what_stays_changed(device);
+        }
     }
 
     /// The person says that somebody with another key than the known one is right so: recorded
@@ -172,6 +175,28 @@ impl Driver {
             contacts.accept(key, name, now).map(drop)
         })
         .await;
+        self.tell_what_stays_changed(device);
+    }
+
+    /// Accepting adds a key to the book and gives nobody a second name: whoever is known and shows
+    /// another contact's name is warned of for as long as he does.
+    fn tell_what_stays_changed(&mut self, device: DeviceId) {
+        let changed = |mark: &Mark| mark.trust == ViewTrust::Changed;
+        if !self.people.mark(device).is_some_and(changed) {
+            return;
+        }
+        let Some((key, name)) = self.people.shown(device) else {
+            return;
+        };
+        let contacts = self.people.identity().contacts().list();
+        if let Some(own) = contacts.iter().find(|contact| contact.device_key == key) {
+            let text = format!(
+                "This key is in your contacts as {}. It keeps that name there, so the warning \
+                 stays for as long as it calls itself {name}.",
+                own.name
+            );
+            self.warn(text);
+        }
     }
 
     async fn note(
@@ -189,7 +214,10 @@ impl Driver {
             change(identity.contacts(), &key, &name, SystemTime::now())
         });
         match noted.await {
-            Ok(Ok(())) => self.people.look_again(&key),
+            Ok(Ok(())) => {
+                self.people.look_again(&key);
+                self.roster().await;
+            }
             Ok(Err(error)) => self.warn(error.to_string()),
             Err(_) => {}
         }
