@@ -33,6 +33,7 @@ const COMMANDS: &[&str] = &[
     "forget_contact",
     "identity",
     "unlock_identity",
+    "protect_identity",
     "export_identity",
     "import_identity",
     "erase_identity",

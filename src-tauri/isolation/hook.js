@@ -31,6 +31,7 @@ const COMMANDS = new Set([
   "forget_contact",
   "identity",
   "unlock_identity",
+  "protect_identity",
   "export_identity",
   "import_identity",
   "erase_identity",

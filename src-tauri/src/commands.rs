@@ -116,6 +116,7 @@ pub fn register<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         forget_contact,
         identity,
         unlock_identity,
+        protect_identity,
         export_identity,
         import_identity,
         erase_identity,
@@ -293,6 +294,11 @@ async fn identity(profile: State<'_, Arc<Profile>>) -> Answer<IdentityView> {
 #[tauri::command]
 async fn unlock_identity(profile: State<'_, Arc<Profile>>, passphrase: String) -> Answer {
     Ok(profile.unlock(passphrase).await?)
+}
+
+#[tauri::command]
+async fn protect_identity(profile: State<'_, Arc<Profile>>, passphrase: String) -> Answer {
+    Ok(profile.protect(passphrase).await?)
 }
 
 #[tauri::command]

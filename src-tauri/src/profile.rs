@@ -36,6 +36,9 @@ pub enum ProfileError {
     /// A meeting uses it.
     #[error("your identity is in use by a meeting; leave the meeting first")]
     InMeeting,
+    /// Only what is kept nowhere can be put under a passphrase.
+    #[error("your identity is kept already; nothing was changed")]
+    Kept,
     /// The window named a contact that is none.
     #[error("this contact is not known here; look at the list again")]
     UnknownContact,
@@ -112,17 +115,31 @@ impl Profile {
         self.on_thread(Self::view).await
     }
 
-    /// Opens it with its passphrase. Where nothing keeps it yet, it is kept under this passphrase
-    /// from now on.
+    /// Opens it with its passphrase. Where there is none yet, one is made under this passphrase;
+    /// one that is kept nowhere is no reason to: see [`Self::protect`].
     pub async fn unlock(self: &Arc<Self>, passphrase: String) -> Result<(), ProfileError> {
         self.on_thread(move |profile| {
             let passphrase = Passphrase::new(&passphrase)?;
             let mut open = profile.lock();
+            if matches!(*open, Some((_, Storage::Ephemeral))) {
+                return profile.keep(&mut open, passphrase);
+            }
             release(&mut open)?;
             let protection = Protection::Passphrase(passphrase);
             let identity = Identity::open(&profile.folder, protection)?;
             *open = Some((Arc::new(identity), Storage::Passphrase));
             Ok(())
+        })
+        .await
+    }
+
+    /// Keeps an identity that was kept nowhere under this passphrase from now on: the same key and
+    /// the same contacts.
+    pub async fn protect(self: &Arc<Self>, passphrase: String) -> Result<(), ProfileError> {
+        self.on_thread(move |profile| {
+            let passphrase = Passphrase::new(&passphrase)?;
+            let mut open = profile.lock();
+            profile.keep(&mut open, passphrase)
         })
         .await
     }
@@ -257,6 +274,24 @@ impl Profile {
         Ok((Arc::clone(&opened.0), storage))
     }
 
+    /// If it fails, the one that lasts as long as the window goes on.
+    fn keep(
+        &self,
+        open: &mut Option<(Arc<Identity>, Storage)>,
+        passphrase: Passphrase,
+    ) -> Result<(), ProfileError> {
+        let Some((identity, Storage::Ephemeral)) = open.as_ref() else {
+            return Err(ProfileError::Kept);
+        };
+        // What a running meeting would learn of people would go to the one that ends.
+        if Arc::strong_count(identity) > 1 {
+            return Err(ProfileError::InMeeting);
+        }
+        let kept = identity.keep(&self.folder, Protection::Passphrase(passphrase))?;
+        *open = Some((Arc::new(kept), Storage::Passphrase));
+        Ok(())
+    }
+
     fn view(&self) -> Result<IdentityView, ProfileError> {
         let kept = || Some(self.folder.display().to_string());
         match self.opened() {
@@ -346,6 +381,58 @@ mod tests {
         assert_eq!(same.fingerprint, shown.fingerprint);
         run(there.erase()).expect("erased");
         assert!(!folder.path().join("there/vault").exists());
+    }
+
+    /// A profile on a computer without a key store, whose identity is open.
+    fn fleeting(folder: PathBuf) -> Arc<Profile> {
+        let identity = Identity::open(&folder, Protection::Ephemeral).expect("made");
+        let profile = Profile::new(folder);
+        *profile.lock() = Some((Arc::new(identity), Storage::Ephemeral));
+        profile
+    }
+
+    #[test]
+    fn what_is_kept_nowhere_is_put_under_a_passphrase_and_stays_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for by_unlocking in [false, true] {
+            let place = folder.path().join(format!("{by_unlocking}"));
+            let profile = fleeting(place.clone());
+            let before = run(profile.show()).expect("shown");
+            assert_eq!((before.storage, before.path), (Storage::Ephemeral, None));
+            match by_unlocking {
+                true => run(profile.unlock(PASSPHRASE.into())).expect("kept"),
+                false => run(profile.protect(PASSPHRASE.into())).expect("kept"),
+            }
+            let after = run(profile.show()).expect("shown");
+            assert_eq!(after.fingerprint, before.fingerprint);
+            assert_eq!(after.storage, Storage::Passphrase);
+            assert!(matches!(
+                run(profile.protect(PASSPHRASE.into())),
+                Err(ProfileError::Kept)
+            ));
+            drop(profile);
+            let later = Profile::new(place);
+            run(later.unlock(PASSPHRASE.into())).expect("opened");
+            let later = run(later.show()).expect("shown");
+            assert_eq!(later.fingerprint, before.fingerprint);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_kept_goes_on_as_it_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let blocked = folder.path().join("file");
+        fs::write(&blocked, "").expect("written");
+        let profile = fleeting(blocked);
+        let before = run(profile.show()).expect("shown");
+        assert!(run(profile.protect(PASSPHRASE.into())).is_err());
+        assert_eq!(run(profile.show()).expect("shown"), before);
+        let used = run(profile.identity()).expect("open");
+        assert!(matches!(
+            run(profile.protect(PASSPHRASE.into())),
+            Err(ProfileError::InMeeting)
+        ));
+        drop(used);
     }
 
     #[test]

@@ -11,6 +11,7 @@ const click = (testid: string): Promise<boolean> => fireEvent.click(screen.getBy
 const write = (testid: string, value: string): Promise<boolean> =>
   fireEvent.input(screen.getByTestId(testid), { target: { value } });
 const valueOf = (testid: string): string => (screen.getByTestId(testid) as HTMLInputElement).value;
+const EPHEMERAL: Identity = { fingerprint: "7F3A", storage: "ephemeral", path: null };
 const LOCKED: Identity = { fingerprint: "", storage: "locked", path: "/media/ravi/identity" };
 
 async function identityPage(own?: Identity): Promise<ScriptedBackend> {
@@ -68,6 +69,37 @@ describe("the identity", () => {
     cleanup();
     await identityPage({ fingerprint: "7F3A", storage: "ephemeral", path: null });
     expect(screen.getByTestId("storage").textContent).toContain("gone when Conclave closes");
+  });
+
+  it("says on the first screen that it is kept nowhere, and where to change that", async () => {
+    await open(null);
+    expect(screen.queryByTestId("ephemeral")).toBeNull();
+    cleanup();
+    await open(null, (backend) => (backend.own = EPHEMERAL));
+    await screen.findByTestId("ephemeral");
+    await click("ephemeral-keep");
+    expect(await screen.findByTestId("protect-form")).toBeTruthy();
+  });
+
+  it("is kept under a passphrase from now on, as it is", async () => {
+    const backend = await identityPage(EPHEMERAL);
+    await write("protect-passphrase", "long enough one");
+    await write("protect-again", "another one");
+    await click("protect");
+    expect(screen.getByText(/The two passphrases differ/)).toBeTruthy();
+    expect(backend.asked).toEqual([]);
+    await write("protect-again", "long enough one");
+    backend.failure = "the disk is full";
+    await click("protect");
+    expect(await screen.findByText("The disk is full.")).toBeTruthy();
+    backend.failure = null;
+    backend.own = { ...EPHEMERAL, storage: "passphrase", path: "/media/ravi/identity" };
+    await click("protect");
+    await waitFor(() => expect(screen.getByTestId("protected").textContent).toContain("is kept on this computer now"));
+    expect(backend.asked.at(-1)).toBe('protectIdentity "long enough one"');
+    expect(screen.queryByTestId("protect-form")).toBeNull();
+    expect(document.activeElement).toBe(screen.getByTestId("protected"));
+    expect(screen.getByTestId("storage").textContent).toContain("only your passphrase opens");
   });
 
   it("is copied under a passphrase that was written twice alike and is long enough", async () => {

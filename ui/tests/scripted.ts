@@ -66,6 +66,7 @@ export class ScriptedBackend implements Backend {
   identity = async (): Promise<Identity> => this.own;
   forgetContact = (id: string): Promise<void> => this.#note("forgetContact", id);
   unlockIdentity = (passphrase: string): Promise<void> => this.#note("unlockIdentity", passphrase);
+  protectIdentity = (passphrase: string): Promise<void> => this.#note("protectIdentity", passphrase);
   exportIdentity = async (passphrase: string): Promise<string> => {
     await this.#note("exportIdentity", passphrase);
     return "/media/ravi/copy";

@@ -119,6 +119,8 @@ export interface Backend {
   forgetContact(id: string): Promise<void>;
   identity(): Promise<Identity>;
   unlockIdentity(passphrase: string): Promise<void>;
+  /** Keeps an ephemeral identity under this passphrase from now on: the same key and contacts. */
+  protectIdentity(passphrase: string): Promise<void>;
   /** Writes key and contacts to one encrypted file and returns its path. */
   exportIdentity(passphrase: string): Promise<string>;
   /** Puts the identity of such a file in the place of this one. */

@@ -51,6 +51,12 @@ export class FakeIdentity {
     this.#storage = "passphrase";
   }
 
+  protect(passphrase: string): void {
+    if (this.#storage !== "ephemeral") throw new Error("Your identity is kept already. Nothing was changed.");
+    if (passphrase === "") throw new Error("The passphrase is empty.");
+    this.#storage = "passphrase";
+  }
+
   export(passphrase: string): string {
     this.#mustBeOpen();
     if (passphrase === "") throw new Error("A copy needs a passphrase.");

@@ -183,6 +183,10 @@ export class FakeBackend implements Backend {
     this.#identity.unlock(passphrase);
   }
 
+  async protectIdentity(passphrase: string): Promise<void> {
+    this.#identity.protect(passphrase);
+  }
+
   async exportIdentity(passphrase: string): Promise<string> {
     return this.#identity.export(passphrase);
   }

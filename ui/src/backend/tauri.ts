@@ -128,6 +128,10 @@ export class TauriBackend implements Backend {
     return invoke("unlock_identity", { passphrase });
   }
 
+  protectIdentity(passphrase: string): Promise<void> {
+    return invoke("protect_identity", { passphrase });
+  }
+
   exportIdentity(passphrase: string): Promise<string> {
     return invoke("export_identity", { passphrase });
   }

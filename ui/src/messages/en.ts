@@ -32,6 +32,9 @@ export const en = {
     unlock: "Unlock",
     unlocking: "Opening the key…",
     passphraseMissing: "Write the passphrase first.",
+    ephemeralHeading: "Your identity ends with this window",
+    ephemeralText: "Conclave found no key store on this computer. The next time, people you met will see you as new, and you them.",
+    ephemeralAction: "Keep it under a passphrase",
   },
 
   identity: {
@@ -48,6 +51,11 @@ export const en = {
       locked: "In a file that is still closed. Unlock it with your passphrase.",
     },
     path: (path: string) => `File: ${path}`,
+    protectHeading: "Keep this identity",
+    protectText: "Key and contacts go into a file on this computer that only your passphrase opens. They stay the same; Conclave asks for the passphrase each time it starts.",
+    protectAction: "Keep it under this passphrase",
+    protecting: "Writing…",
+    protected: "Your identity is kept on this computer now, under your passphrase.",
     exportHeading: "Take a copy",
     exportText: "One encrypted file with your key and your contacts. Keep file and passphrase apart.",
     passphrase: "Passphrase",

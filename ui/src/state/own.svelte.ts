@@ -33,6 +33,11 @@ export class Own {
     await this.readIdentity();
   }
 
+  async protect(passphrase: string): Promise<void> {
+    await this.#backend.protectIdentity(passphrase);
+    await this.readIdentity();
+  }
+
   /** Returns the path of the copy. */
   export(passphrase: string): Promise<string> {
     return this.#backend.exportIdentity(passphrase);

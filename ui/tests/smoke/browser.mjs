@@ -64,6 +64,7 @@ export async function press(page, ...testids) {
 export const SCREENS = {
   home: "",
   locked: "?identity=locked",
+  ephemeral: "?identity=ephemeral",
   lobby: "?scene=lobby",
   waiting: "?scene=waiting",
   meeting: "?scene=meeting&people=4",
@@ -79,6 +80,7 @@ export const SCREENS = {
 /** What is opened by pressing: the screen to begin at, and the way from there. */
 export const OVERLAYS = {
   identity: ["home", "identity-page"],
+  protect: ["ephemeral", "ephemeral-keep"],
   contacts: ["home", "contacts-page"],
   forget: ["home", "contacts-page", "forget-c1"],
   actions: ["meeting", "actions-p1"],

@@ -76,6 +76,14 @@ async function holdsFocus(page, selector, complaint) {
 
 /** A key under a passphrase: opened, copied, erased. */
 async function oneIdentity(open) {
+  const fleeting = await open(SCREENS.ephemeral);
+  await press(fleeting, "ephemeral-keep");
+  await fleeting.getByTestId("protect-passphrase").fill("another long passphrase");
+  await fleeting.getByTestId("protect-again").fill("another long passphrase");
+  await press(fleeting, "protect");
+  await fleeting.getByText("is kept on this computer now").waitFor();
+  await fleeting.context().close();
+
   const page = await open(SCREENS.locked);
   await page.getByTestId("unlock-passphrase").fill("five words picked by chance");
   await press(page, "unlock");

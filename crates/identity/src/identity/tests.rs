@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::*;
 use crate::contacts::MARK;
-use crate::{ContactsError, MemoryVault, Trust, Vault};
+use crate::{ContactsError, MemoryVault, Passphrase, Trust, Vault};
 
 const ANA: [u8; 32] = [1; 32];
 const BEN: [u8; 32] = [2; 32];
@@ -98,6 +98,23 @@ fn a_device_is_the_same_the_next_time() {
     let second = computer.open().unwrap();
     assert_eq!(second.key().public(), key);
     assert!(knows_ana(&second));
+}
+
+#[test]
+fn what_was_kept_nowhere_is_kept_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("profile");
+    let protection = || Protection::Passphrase(Passphrase::new("correct horse battery").unwrap());
+    let fleeting = Identity::open(&place, Protection::Ephemeral).unwrap();
+    fleeting.contacts().meet(&ANA, "Ana", now()).unwrap();
+    let kept = fleeting.keep(&place, protection()).unwrap();
+    assert_eq!(kept.key().public(), fleeting.key().public());
+    let again = fleeting.keep(&place, protection()).unwrap_err();
+    assert_eq!(again, IdentityError::AlreadyThere);
+    drop(kept);
+    let opened = Identity::open(&place, protection()).unwrap();
+    assert_eq!(opened.key().public(), fleeting.key().public());
+    assert!(knows_ana(&opened));
 }
 
 #[test]

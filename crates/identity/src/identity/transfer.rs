@@ -94,6 +94,25 @@ impl Identity {
         Self::settle(folder, kind, &make_vault, device, book)
     }
 
+    /// Keeps an identity that was kept nowhere, or elsewhere, in a folder of its own from now on:
+    /// the same key, and the contacts as they are now. What this one learns later is not in it.
+    ///
+    /// # Errors
+    /// [`IdentityError::AlreadyThere`] when somebody lives in the folder, and those of
+    /// [`Identity::open`]; this one stays as it is.
+    pub fn keep(&self, folder: &Path, protection: Protection) -> Result<Self, IdentityError> {
+        let device = DeviceKey::from_seed(Zeroizing::new(*self.key.expose_seed()))?;
+        let book = self.contacts.snapshot();
+        let Some(kind) = home::kept_by(&protection) else {
+            return Self::ephemeral(device, book);
+        };
+        if Home::is_taken(folder)? {
+            return Err(IdentityError::AlreadyThere);
+        }
+        let make_vault = |id: &str, file: &Path| home::make_vault(&protection, id, file);
+        Self::settle(folder, kind, &make_vault, device, book)
+    }
+
     /// The contacts first: a profile that has them and no key is known to be in part.
     pub(super) fn settle(
         folder: &Path,
