@@ -1,5 +1,6 @@
 //! A screen without a screen.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,23 @@ impl Display {
         Self {
             _process: process,
             name: format!(":{}", number.trim()),
+        }
+    }
+
+    /// Saves what is on the screen as PNG.
+    ///
+    /// # Errors
+    /// What the program that does it says.
+    pub fn picture(&self, path: &Path) -> Result<(), String> {
+        let ffmpeg = Command::new("ffmpeg")
+            .args(["-v", "error", "-y", "-f", "x11grab", "-i", &self.name])
+            .args(["-frames:v", "1"])
+            .arg(path)
+            .output()
+            .map_err(|e| e.to_string())?;
+        match ffmpeg.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&ffmpeg.stderr).into_owned()),
         }
     }
 

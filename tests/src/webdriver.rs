@@ -11,6 +11,11 @@ use std::path::Path;
 /// The key under which a reference to an element is passed (WebDriver §12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// The key that presses a button (WebDriver §17.4.2).
+pub const ENTER: &str = "\u{E007}";
+/// The key that moves the focus on.
+pub const TAB: &str = "\u{E004}";
+
 /// One open window.
 pub struct Session {
     agent: ureq::Agent,
@@ -133,6 +138,21 @@ impl Session {
         typed.unwrap_or_else(|e| panic!("type: {e}"));
     }
 
+    /// Presses keys while the element has the focus, such as [`ENTER`].
+    pub fn keys(&self, element: &Element, keys: &str) {
+        let pressed = self.post(
+            &format!("/element/{}/value", element.0),
+            &json!({ "text": keys }),
+        );
+        pressed.unwrap_or_else(|e| panic!("keys: {e}"));
+    }
+
+    /// The element that has the focus.
+    pub fn focused(&self) -> Option<Element> {
+        let element = self.get("/element/active").ok()?;
+        Some(Element(element[ELEMENT].as_str()?.to_owned()))
+    }
+
     /// The text that a person sees on it; `None` when it has gone meanwhile.
     pub fn text(&self, element: &Element) -> Option<String> {
         let text = self.get(&format!("/element/{}/text", element.0)).ok()?;
@@ -161,11 +181,6 @@ impl Session {
             &self.get(&format!("/element/{}/screenshot", element.0))?,
             path,
         )
-    }
-
-    /// Saves what the whole window looks like as PNG.
-    pub fn picture(&self, path: &Path) -> Result<(), String> {
-        save(&self.get("/screenshot")?, path)
     }
 
     /// Runs a script in the page and gives what it returns.

@@ -21,6 +21,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// An open window. The fields go in this order: first the window, last what it stands on.
 pub struct Window {
     session: Session,
+    driver: String,
+    arguments: Vec<String>,
     _driver: Process,
     sound: Sound,
     display: Display,
@@ -44,6 +46,12 @@ impl Window {
         command
             .env("DISPLAY", display.name())
             .envs(sound.environment().iter().cloned());
+        // Nobody's key store is touched: this computer has none.
+        let no_bus = folder.path().join("no-bus");
+        command.env(
+            "DBUS_SESSION_BUS_ADDRESS",
+            format!("unix:path={}", no_bus.display()),
+        );
         command
             .env_remove("WAYLAND_DISPLAY")
             .env("GDK_BACKEND", "x11")
@@ -64,17 +72,51 @@ impl Window {
         wait_for_port(port);
         // WebKit's own driver, to which every word is passed on, is up after that.
         wait_for_port(native_port);
-        let session = Session::open(
-            &format!("http://127.0.0.1:{port}"),
-            &program("conclave-app"),
-            arguments,
-        );
+        let address = format!("http://127.0.0.1:{port}");
+        let session = Session::open(&address, &program("conclave-app"), arguments);
         Self {
             session,
+            driver: address,
+            arguments: arguments.iter().map(|&one| one.to_owned()).collect(),
             _driver: driver,
             sound,
             display,
             folder,
+        }
+    }
+
+    /// Closes the app and opens it again, for the same person on the same computer.
+    pub fn restart(&mut self) {
+        self.session.close();
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        self.session = Session::open(&self.driver, &program("conclave-app"), &arguments);
+    }
+
+    /// From the first screen into a meeting of one's own; gives its link.
+    pub fn hosts_as(&self, name: &str) -> String {
+        self.press("new-meeting");
+        // The first screen has a name field too: the preview tells the lobby.
+        self.part("preview");
+        self.fill(&self.part("name-input"), name);
+        self.press("join");
+        self.link()
+    }
+
+    /// The link in the panel.
+    pub fn link(&self) -> String {
+        self.reads("link-text", |text| {
+            text.starts_with("conclave://").then(|| text.to_owned())
+        })
+    }
+
+    /// Keeps a picture of the window for people to look at, in the folder that
+    /// `CONCLAVE_PICTURES` names; does nothing without one.
+    pub fn show(&self, name: &str) {
+        if let Some(folder) = env::var_os("CONCLAVE_PICTURES") {
+            let file = Path::new(&folder).join(format!("{name}.png"));
+            self.display
+                .picture(&file)
+                .expect("a picture of the screen");
         }
     }
 
@@ -116,6 +158,15 @@ impl Window {
         (element, id.trim_start_matches(prefix).to_owned())
     }
 
+    /// Waits until nothing in the window has this test id.
+    pub fn lacks(&self, id: &str) {
+        let selector = format!("[data-testid='{id}']");
+        self.session
+            .wait_until(&format!("end of {id}"), PATIENCE, || {
+                self.session.all(&selector).is_empty().then_some(())
+            });
+    }
+
     /// Clicks the element with this test id.
     pub fn press(&self, id: &str) {
         let part = self.part(id);
@@ -147,7 +198,7 @@ impl Drop for Window {
     fn drop(&mut self) {
         if thread::panicking() {
             let picture = env::temp_dir().join("conclave-window-at-failure.png");
-            match self.session.picture(&picture) {
+            match self.display.picture(&picture) {
                 Ok(()) => eprintln!("--- the window at the failure: {}", picture.display()),
                 Err(e) => eprintln!("--- no picture of the window: {e}"),
             }
