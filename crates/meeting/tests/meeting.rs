@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use conclave_e2ee::{FrameMeta, OpenError, Opener, Sealer, Track};
 use conclave_meeting::{Command, Event, LeftReason, MediaState, Phase, Role, Warning};
 use conclave_wire::{Blob, DeviceId, Entry, EntryBody, ServerMessage};
-use sim::people::World;
+use sim::people::{World, identity};
 
 fn two() -> (World, usize, usize) {
     let mut world = World::new();
@@ -233,6 +233,33 @@ fn a_broken_link_loses_nothing() {
     world.settle();
     world.assert_agreement(&[ana, ben, cy]);
     assert_eq!(world.people[ben].names(), ["Ana", "Ben", "Cy"]);
+}
+
+#[test]
+fn who_is_removed_waits_at_every_door_and_who_left_at_none() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", false);
+    let (ben, cy) = (world.join("Ben", &link), identity("Cy"));
+    let dan = identity("Dan");
+    let (first, second) = (
+        world.join_as(cy.clone(), &link),
+        world.join_as(dan.clone(), &link),
+    );
+    world.pass(Duration::from_secs(1));
+    let device = world.device(ben);
+    world.command(ana, Command::SetRole(device, Role::CoHost));
+    let gone = world.device(first);
+    world.command(ana, Command::Remove(gone));
+    world.command(second, Command::Leave);
+    world.pass(Duration::from_secs(1));
+    // Ana, who removed Cy, does not see who knocks; Ben, who removed nobody, keeps the door.
+    world.hang_up(ana);
+    let again = world.join_as(cy, &link);
+    let back = world.join_as(dan, &link);
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.people[back].snapshot().phase, Phase::Active);
+    assert_eq!(world.people[again].snapshot().phase, Phase::Joining);
+    assert_eq!(world.people[ben].snapshot().knocks.len(), 1);
 }
 
 #[test]

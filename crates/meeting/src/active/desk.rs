@@ -1,6 +1,6 @@
 //! The host's desk: who knocks, and what becomes of them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use conclave_e2ee::{KnockKey, Pseudonym, VerifiedKeyPackage};
@@ -25,9 +25,6 @@ pub(super) struct Knocker {
 
 pub(super) struct Desk {
     knock_key: KnockKey,
-    /// Keys of those whom the person at this computer removed: they are asked for again, whatever
-    /// the rules say.
-    removed: HashSet<[u8; 32]>,
     knocks: BTreeMap<u64, (DeviceId, Knocker)>,
     arrivals: u64,
 }
@@ -36,7 +33,6 @@ impl Desk {
     pub(super) fn new(knock_key: KnockKey) -> Self {
         Self {
             knock_key,
-            removed: HashSet::new(),
             knocks: BTreeMap::new(),
             arrivals: 0,
         }
@@ -116,7 +112,8 @@ impl Active {
             return;
         }
         let own = knocker.card.device_key == context.identity.key.public();
-        let was_removed = desk.removed.contains(&knocker.card.device_key);
+        // Who was sent away is asked for again, whatever the rules say.
+        let was_removed = self.removed.has(&knocker.card.device_key);
         if !was_removed && (returns || (!self.policy.waiting_room && !own && !holds_role)) {
             self.commits.want_admission(now, knocker, before);
             return;
@@ -185,10 +182,10 @@ impl Active {
     pub(super) fn remove(&mut self, context: &mut Context, device: DeviceId) {
         // A co-host leaves those who keep the door with him to the hosts.
         let may = self.may_remove(context, device);
-        let Some(desk) = self.desk.as_mut().filter(|_| may) else {
+        if self.desk.is_none() || !may {
             return context.warn(Warning::NotAllowed);
-        };
-        desk.removed.extend(self.people.device_key(device));
+        }
+        self.send_away(device);
         for back in self.commits.drop_returns_of(device) {
             context.send(ClientMessage::Refuse { device: back });
         }

@@ -7,7 +7,7 @@ use conclave_e2ee::{Group, KnockKey, Leaf};
 
 use super::desk::Desk;
 use super::standing::Standing;
-use super::{Active, Commits, Doorkeeper, Echoes, Place, Pulse, Repeats, Returning};
+use super::{Active, Commits, Doorkeeper, Echoes, Place, Pulse, Removed, Repeats, Returning};
 use crate::card::{Card, SignedCard};
 use crate::content::Content;
 use crate::context::Context;
@@ -121,6 +121,7 @@ impl Active {
             pulse: Pulse::default(),
             returning: Returning::default(),
             repeats: Repeats::default(),
+            removed: Removed::default(),
             keeper: Doorkeeper::default(),
             desk: None,
             leaves_by: None,

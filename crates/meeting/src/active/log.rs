@@ -126,6 +126,7 @@ impl Active {
             .map(|(pseudonym, _)| DeviceId(pseudonym.0))
             .collect();
         let removal = !summary.removes.is_empty();
+        self.note_sent_away(summary);
         let policy = summary.changes_policy.as_deref().and_then(Policy::decode);
         self.commits.lost(&mut self.group);
         if self.group.merge(staged).is_err() {
@@ -173,7 +174,7 @@ impl Active {
         }
     }
 
-    fn device_at(&self, leaf: Leaf) -> Option<DeviceId> {
+    pub(super) fn device_at(&self, leaf: Leaf) -> Option<DeviceId> {
         let members = self.group.members();
         members
             .iter()
@@ -223,6 +224,7 @@ impl Active {
                 context.event(Event::Roster);
             }
             Content::Leave => {
+                self.removed.said_goodbye(device);
                 self.people.set_online(device, false, now);
                 if self.desk.is_some() {
                     self.commits.want_removal(device);

@@ -12,7 +12,7 @@
 //! `standing` (being known to the service, also after it lost its memory), `log` (its entries),
 //! `commits` and `offers` (changing the group, one step at a time), `rules` (roles, and what goes
 //! with them), `door` (what it shows, under which link), `desk` (answers to those who knock),
-//! `absence` (who is away for too long), `signals` (what members tell each other outside the log),
+//! `absence` (who is away for too long), `removed` (who was sent away), `signals` (what members tell each other outside the log),
 //! `pulse` (heartbeats, and what silence means), `returning` (coming back by oneself),
 //! `repeating` (for those who missed a renewed link) and `echoes` (whether what was sent arrives).
 
@@ -26,6 +26,7 @@ mod log;
 mod obey;
 mod offers;
 mod pulse;
+mod removed;
 mod repeating;
 mod returning;
 mod rules;
@@ -43,6 +44,7 @@ use self::desk::Desk;
 use self::door::Doorkeeper;
 use self::echoes::Echoes;
 use self::pulse::Pulse;
+use self::removed::Removed;
 use self::repeating::Repeats;
 use self::returning::Returning;
 use self::rules::RuleWish;
@@ -90,6 +92,7 @@ pub(crate) struct Active {
     pulse: Pulse,
     returning: Returning,
     repeats: Repeats,
+    removed: Removed,
     keeper: Doorkeeper,
     /// Present with hosts and co-hosts only.
     desk: Option<Desk>,
@@ -300,6 +303,7 @@ impl Active {
         self.seen.extend(&present);
         self.pulse.retain(&present, now);
         self.repeats.retain(&present);
+        self.removed.retain(&present);
         self.change = change;
         let senders_move_at = if at_once { now } else { now + SENDERS_WAIT };
         context.emit(Output::Keys {
