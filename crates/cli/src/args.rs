@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conclave_client::{
-    CameraSource, Devices, DisplayName, InviteLink, MicrophoneSource, Processing, ServerAddress,
+    CameraSource, Cleaning, Devices, DisplayName, InviteLink, MicrophoneSource, ServerAddress,
     SpeakerSink, Title,
 };
 
@@ -30,8 +30,17 @@ pub(crate) enum Task {
     /// Whom an identity has met.
     #[command(subcommand)]
     Contacts(ContactsTask),
+    /// List cameras, microphones and loudspeakers with their ids.
+    Devices(Listing),
     /// Let two people meet on this computer for a while and tell what came of it.
     Demo(Demo),
+}
+
+#[derive(Args)]
+pub(crate) struct Listing {
+    /// Print one JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]
@@ -91,6 +100,10 @@ pub(crate) struct Seat {
     /// default, null, or a device's id.
     #[arg(long, default_value = "default")]
     pub(crate) speaker: SpeakerSink,
+    /// What is done to a microphone's sound, separated by commas: echo, noise, gain; or none. Sound
+    /// of a file or a test signal stays as it is.
+    #[arg(long, value_name = "WHAT", default_value = "echo,noise,gain", value_parser = cleaning)]
+    pub(crate) clean: Cleaning,
     /// Leave after so many seconds in the meeting.
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<u64>,
@@ -102,7 +115,7 @@ pub(crate) struct Seat {
     pub(crate) json: bool,
     /// Obey orders on standard input, one a line: admit, refuse, remove, lock, waiting-room, role,
     /// successor, strict, secrecy, new-link, safety-number, accept, verify, mute, camera, watch,
-    /// end, leave.
+    /// microphone, speaker, clean, tone, end, leave.
     #[arg(long)]
     pub(crate) commands: bool,
     #[command(flatten)]
@@ -115,9 +128,28 @@ impl Seat {
             camera: self.camera.clone(),
             microphone: self.microphone.clone(),
             speaker: self.speaker.clone(),
-            processing: Processing::default(),
+            cleaning: self.clean,
+            ..Devices::default()
         }
     }
+}
+
+/// Reads what cleaning shall do.
+fn cleaning(text: &str) -> Result<Cleaning, String> {
+    let mut cleaning = Cleaning {
+        echo: false,
+        noise: false,
+        gain: false,
+    };
+    for word in text.split(',').filter(|_| text != "none") {
+        match word {
+            "echo" => cleaning.echo = true,
+            "noise" => cleaning.noise = true,
+            "gain" => cleaning.gain = true,
+            _ => return Err("write echo, noise and gain, separated by commas, or none".into()),
+        }
+    }
+    Ok(cleaning)
 }
 
 #[derive(Args)]
@@ -128,4 +160,21 @@ pub(crate) struct Demo {
     /// Where what arrived is kept.
     #[arg(long, value_name = "DIR")]
     pub(crate) save: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cleaning_is_read_as_written() {
+        let all = Cleaning::default();
+        assert_eq!(cleaning("gain,echo,noise"), Ok(all));
+        let noise = cleaning("noise").unwrap();
+        assert!(noise.noise && !noise.echo && !noise.gain);
+        assert!(!cleaning("none").unwrap().noise);
+        for wrong in ["", "none,echo", "reverb"] {
+            assert!(cleaning(wrong).is_err(), "{wrong}");
+        }
+    }
 }

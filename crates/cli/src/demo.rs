@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use conclave_client::sidecar::Sidecar;
 use conclave_client::{
     CameraSource, Client, ClientEvent, Devices, Entry, Identity, Introduction, InviteLink,
-    MEETING_LIFETIME, MemberReport, MicrophoneSource, Options, Processing, Protection, Secrecy,
-    SenderReport, Server, Size, SpeakerSink, TrackReport,
+    MEETING_LIFETIME, MemberReport, MicrophoneSource, Options, Protection, Secrecy, SenderReport,
+    Server, Size, SpeakerSink, TrackReport,
 };
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout_at};
@@ -66,7 +66,7 @@ impl Guest {
                 camera: CameraSource::Test,
                 microphone: MicrophoneSource::Test,
                 speaker: SpeakerSink::Null,
-                processing: Processing::default(),
+                ..Devices::default()
             },
             waiting_room: false,
             secrecy: Secrecy::default(),

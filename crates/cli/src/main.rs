@@ -5,6 +5,7 @@
 
 mod args;
 mod demo;
+mod devices;
 mod meet;
 mod orders;
 mod report;
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
     match begin_log().and_then(|()| run(arguments.task)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{}", devices::with_flags(&error));
             ExitCode::from(FAILURE)
         }
     }
@@ -50,6 +51,7 @@ fn run(task: Task) -> anyhow::Result<()> {
             Task::Host(host) => meet::host(host).await,
             Task::Join(join) => meet::join(join).await,
             Task::Demo(demo) => demo::run(demo).await,
+            Task::Devices(listing) => devices::list(listing.json),
             Task::Identity(task) => who::identity(task),
             Task::Contacts(task) => who::contacts(task),
         }

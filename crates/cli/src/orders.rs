@@ -1,17 +1,21 @@
 //! What a script, or a person at a terminal, tells a running meeting: one order a line.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::str::FromStr;
 
 use conclave_client::{
-    Client, ClientError, ClientEvent, DeviceId, Role, SafetyView, Secrecy, Size,
+    CleaningPart, Client, ClientError, ClientEvent, DeviceId, MicrophoneSource, Role, SafetyView,
+    Secrecy, Size, SpeakerSink,
 };
 
 /// Every order, for who wrote one that is none.
 const HELP: &str = "Orders: admit D, refuse D, remove D, lock on|off, waiting-room on|off, \
 role D host|co-host|participant, successor D on|off, strict on|off, secrecy standard|high, \
 new-link [single-use] [expires SECONDS], safety-number D, accept D, verify D on|off, mute on|off, \
-camera on|off, watch low|medium|high|off, end, leave. \
-D is a device's id or a name that only one has.";
+camera on|off, watch low|medium|high|off, microphone M, speaker S, clean echo|noise|gain on|off, \
+tone, end, leave. \
+D is a device's id or a name that only one has; M and S are as the flags have them.";
 
 /// Who can be meant by a name: who is in the room or at the door now.
 #[derive(Default)]
@@ -87,6 +91,10 @@ enum Order {
     Mute(bool),
     Camera(bool),
     Watch(Option<Size>),
+    Microphone(MicrophoneSource),
+    Speaker(SpeakerSink),
+    Clean(CleaningPart, bool),
+    Tone,
     End,
     Leave,
 }
@@ -135,10 +143,23 @@ pub(crate) async fn obey(
         Order::Mute(on) => client.set_muted(on).await?,
         Order::Camera(on) => client.set_camera(on).await?,
         Order::Watch(size) => client.watch(present.pictures(size)).await?,
+        Order::Microphone(microphone) => return chosen(client.use_microphone(microphone).await),
+        Order::Speaker(speaker) => return chosen(client.use_speaker(speaker).await),
+        Order::Clean(part, on) => client.clean(part, on).await?,
+        Order::Tone => client.play_tone().await?,
         Order::End => client.end().await?,
         Order::Leave => client.leave().await?,
     }
     Ok(Done::Quietly)
+}
+
+/// A device that does not open leaves the one before in use.
+fn chosen(result: Result<(), ClientError>) -> Result<Done, ClientError> {
+    match result {
+        Ok(()) => Ok(Done::Quietly),
+        Err(ClientError::Over) => Err(ClientError::Over),
+        Err(error) => Ok(Done::Not(error.to_string())),
+    }
 }
 
 fn read(line: &str, present: &Present) -> Result<Order, String> {
@@ -159,6 +180,13 @@ fn read(line: &str, present: &Present) -> Result<Order, String> {
         "mute" => Order::Mute(switch(rest)?),
         "camera" => Order::Camera(switch(rest)?),
         "watch" => Order::Watch(size_named(rest)?),
+        "microphone" if !rest.is_empty() => Order::Microphone(source(rest)),
+        "speaker" if !rest.is_empty() => Order::Speaker(source(rest)),
+        "tone" => Order::Tone,
+        "clean" => {
+            let (part, on) = with_last()?;
+            Order::Clean(part_named(part.trim())?, switch(on)?)
+        }
         "role" => {
             let (who, role) = with_last()?;
             Order::Role(present.find(who.trim())?, role_named(role)?)
@@ -194,6 +222,23 @@ fn size_named(word: &str) -> Result<Option<Size>, String> {
     }
     let size = Size::ALL.into_iter().find(|size| size.name() == word);
     size.map(Some).ok_or_else(|| HELP.into())
+}
+
+/// As the flag has it: every text names something.
+fn source<T: FromStr<Err = Infallible>>(text: &str) -> T {
+    match text.parse() {
+        Ok(source) => source,
+        Err(impossible) => match impossible {},
+    }
+}
+
+fn part_named(word: &str) -> Result<CleaningPart, String> {
+    match word {
+        "echo" => Ok(CleaningPart::Echo),
+        "noise" => Ok(CleaningPart::Noise),
+        "gain" => Ok(CleaningPart::Gain),
+        _ => Err(HELP.into()),
+    }
 }
 
 fn role_named(word: &str) -> Result<Role, String> {
@@ -340,6 +385,26 @@ mod tests {
             Ok(Order::Secrecy(Secrecy::High))
         );
         assert!(read("secrecy on", &present).is_err());
+    }
+
+    #[test]
+    fn devices_are_chosen_as_the_flags_have_it() {
+        let present = Present::default();
+        let order = |line: &str| read(line, &present);
+        let usb = MicrophoneSource::Device("pipewire:usb mic".into());
+        assert_eq!(
+            order("microphone pipewire:usb mic"),
+            Ok(Order::Microphone(usb))
+        );
+        assert_eq!(order("speaker null"), Ok(Order::Speaker(SpeakerSink::Null)));
+        assert_eq!(
+            order("clean noise off"),
+            Ok(Order::Clean(CleaningPart::Noise, false))
+        );
+        assert_eq!(order("tone"), Ok(Order::Tone));
+        for wrong in ["microphone", "speaker ", "clean noise", "clean reverb on"] {
+            assert!(order(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

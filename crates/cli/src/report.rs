@@ -101,6 +101,10 @@ fn to_json(event: &ClientEvent) -> Option<Value> {
             json!({"event": "media", "senders": senders})
         }
         ClientEvent::Rules(rules) => json!({"event": "rules", "rules": rules}),
+        ClientEvent::Devices {
+            microphone,
+            speaker,
+        } => json!({"event": "devices", "microphone": microphone, "speaker": speaker}),
         ClientEvent::Warning { text, level } => {
             json!({"event": "warning", "text": text, "level": level})
         }
@@ -177,6 +181,13 @@ fn to_text(event: &ClientEvent) -> Option<String> {
         }
         ClientEvent::Code { digits, reason, .. } => format!("Security code: {digits}. {reason}"),
         ClientEvent::Media(_) => return None,
+        ClientEvent::Devices {
+            microphone,
+            speaker,
+        } => format!(
+            "Microphone: {}. Loudspeaker: {}.",
+            microphone.name, speaker.name
+        ),
         ClientEvent::Warning { text, level } => match level {
             WarningLevel::Notice => format!("Note: {text}"),
             WarningLevel::Danger => format!("WARNING: {text}"),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use conclave_media::audio::{CleaningPart, MicrophoneSource, SpeakerSink};
 use conclave_media::video::Size;
 use conclave_meeting::{Role, Secrecy};
 use conclave_wire::DeviceId;
@@ -213,6 +214,44 @@ impl Client {
     /// See [`Self::enter`].
     pub async fn watch(&self, shown: HashMap<DeviceId, Size>) -> Result<(), ClientError> {
         self.order(Command::Watch(shown)).await
+    }
+
+    /// Uses another microphone from now on, without a gap; the old one stays on failure. `Default`
+    /// follows the system's choice, and stands in for a chosen one while that is unplugged.
+    ///
+    /// # Errors
+    /// [`ClientError::Audio`] if it does not open; [`ClientError::Over`].
+    pub async fn use_microphone(&self, microphone: MicrophoneSource) -> Result<(), ClientError> {
+        let (answer, opened) = oneshot::channel();
+        self.order(Command::UseMicrophone(microphone, answer))
+            .await?;
+        opened.await.map_err(|_| ClientError::Over)?
+    }
+
+    /// Uses another loudspeaker, likewise.
+    ///
+    /// # Errors
+    /// See [`Self::use_microphone`].
+    pub async fn use_speaker(&self, speaker: SpeakerSink) -> Result<(), ClientError> {
+        let (answer, opened) = oneshot::channel();
+        self.order(Command::UseSpeaker(speaker, answer)).await?;
+        opened.await.map_err(|_| ClientError::Over)?
+    }
+
+    /// Does one part of cleaning the microphone's sound, or leaves it.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn clean(&self, part: CleaningPart, on: bool) -> Result<(), ClientError> {
+        self.order(Command::Clean(part, on)).await
+    }
+
+    /// Plays a short melody on the loudspeaker, which nobody else hears.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn play_tone(&self) -> Result<(), ClientError> {
+        self.order(Command::PlayTone).await
     }
 
     /// Takes a warning off the view.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use conclave_media::audio::{CleaningPart, MicrophoneSource, SpeakerSink};
 use conclave_media::video::Size;
 use conclave_meeting::{Role, Secrecy};
 use conclave_wire::DeviceId;
@@ -35,6 +36,10 @@ pub(crate) enum Command {
     SetMuted(bool),
     SetCamera(bool),
     Watch(HashMap<DeviceId, Size>),
+    UseMicrophone(MicrophoneSource, oneshot::Sender<Result<(), ClientError>>),
+    UseSpeaker(SpeakerSink, oneshot::Sender<Result<(), ClientError>>),
+    Clean(CleaningPart, bool),
+    PlayTone,
     DismissWarning(u64),
     Leave,
     End,

@@ -3,7 +3,7 @@
 use conclave_media::video::Size;
 use conclave_wire::DeviceId;
 
-use crate::view::{PolicyView, ViewRole, ViewTrust, WarningLevel};
+use crate::view::{DeviceView, PolicyView, ViewRole, ViewTrust, WarningLevel};
 
 /// Events that wait for a slow reader. Figures are dropped when it is full, everything else waits.
 pub(crate) const EVENT_QUEUE: usize = 256;
@@ -63,6 +63,13 @@ pub enum ClientEvent {
     Rules(PolicyView),
     /// Once a second while in the meeting.
     Media(Vec<SenderReport>),
+    /// Which microphone and loudspeaker are in use now, at the beginning and at each change.
+    Devices {
+        /// What hears this person.
+        microphone: DeviceView,
+        /// What plays the others.
+        speaker: DeviceView,
+    },
     /// Something to know although the meeting goes on.
     Warning {
         /// A sentence.

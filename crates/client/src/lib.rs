@@ -39,8 +39,8 @@ pub use options::{
     ServerAddressError,
 };
 pub use view::{
-    InviteView, KnockView, LeftView, MeView, MeetingView, MemberView, PolicyView, SafetyView,
-    ViewPhase, ViewRole, ViewTrust, ViewVoice, WarningLevel, WarningView,
+    CleaningView, DeviceView, InviteView, KnockView, LeftView, MeView, MeetingView, MemberView,
+    PolicyView, SafetyView, ViewPhase, ViewRole, ViewTrust, ViewVoice, WarningLevel, WarningView,
 };
 
 pub use conclave_identity::{
@@ -50,7 +50,8 @@ pub use conclave_identity::{
 };
 pub use conclave_media::DeviceInfo;
 pub use conclave_media::audio::{
-    MicrophoneSource, Processing, SpeakerSink, list_microphones, list_speakers,
+    Cleaning, CleaningPart, MicrophoneSource, Processing, SpeakerSink, list_microphones,
+    list_speakers,
 };
 pub use conclave_media::video::{CameraSource, Size, cameras};
 pub use conclave_meeting::{DisplayName, InviteLink, LinkError, NameError, Role, Secrecy, Title};

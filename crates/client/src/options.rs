@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conclave_identity::Identity;
-use conclave_media::audio::{MicrophoneSource, Processing, SpeakerSink};
+use conclave_media::audio::{Cleaning, MicrophoneSource, Processing, SpeakerSink};
 use conclave_media::video::{CameraSource, Size};
 use conclave_meeting::{DisplayName, InviteLink, Secrecy, Title};
 use conclave_transport::{Endpoint, Fingerprint, Trust};
@@ -66,8 +66,12 @@ pub struct Devices {
     pub microphone: MicrophoneSource,
     /// Sound sink.
     pub speaker: SpeakerSink,
-    /// Echo cancellation, noise suppression and gain.
+    /// In which cases the microphone's sound is cleaned.
     pub processing: Processing,
+    /// What cleaning does: echo cancellation, noise suppression and gain.
+    pub cleaning: Cleaning,
+    /// Go on without a microphone or loudspeaker that does not open, and try it again and again.
+    pub patient: bool,
 }
 
 impl Default for Devices {
@@ -77,6 +81,8 @@ impl Default for Devices {
             microphone: MicrophoneSource::default(),
             speaker: SpeakerSink::default(),
             processing: Processing::default(),
+            cleaning: Cleaning::default(),
+            patient: false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The meeting as a window draws it: one snapshot, made new on every change.
 
+use conclave_media::DeviceInUse;
+use conclave_media::audio::Cleaning;
 use conclave_meeting::{
     Change, Command, DisplayName, LeftReason, Phase, Policy, Role, Secrecy, Snapshot, Warning,
 };
@@ -172,8 +174,38 @@ pub struct MeView {
     pub muted: bool,
     /// Whether the camera is on.
     pub camera: bool,
-    /// Loudness of the microphone, 0 to 1.
+    /// Loudness of the microphone, 0 to 1; 0 while it is muted.
     pub level: f32,
+    /// Whether this person talks although the microphone is muted. Only this computer knows.
+    pub talks_while_muted: bool,
+    /// The microphone in use.
+    pub microphone: DeviceView,
+    /// The loudspeaker in use.
+    pub speaker: DeviceView,
+    /// What is done to the microphone's sound.
+    pub cleaning: CleaningView,
+}
+
+/// A microphone or loudspeaker as it is now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceView {
+    /// The name of the device that is truly in use, or of the one that is looked for.
+    pub name: String,
+    /// Why that is not the chosen one, or none: a sentence.
+    pub problem: Option<String>,
+}
+
+/// What is done to the microphone's sound before it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CleaningView {
+    /// What the loudspeaker plays is taken out.
+    pub echo: bool,
+    /// Steady noise is taken out.
+    pub noise: bool,
+    /// Speech is brought to an even loudness.
+    pub gain: bool,
 }
 
 /// Somebody in the meeting.
@@ -328,6 +360,18 @@ pub(crate) fn voice(voice: Voice) -> ViewVoice {
         Voice::Unverified => ViewVoice::Unverified,
         Voice::Forged => ViewVoice::Forged,
     }
+}
+
+pub(crate) fn device(device: DeviceInUse) -> DeviceView {
+    DeviceView {
+        name: device.name,
+        problem: device.problem,
+    }
+}
+
+pub(crate) fn cleaning(cleaning: Cleaning) -> CleaningView {
+    let Cleaning { echo, noise, gain } = cleaning;
+    CleaningView { echo, noise, gain }
 }
 
 /// The rules, as far as a window shows them.

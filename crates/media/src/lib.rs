@@ -9,4 +9,4 @@ pub mod clock;
 mod device;
 pub mod video;
 
-pub use device::DeviceInfo;
+pub use device::{DeviceInUse, DeviceInfo, DeviceKind};

@@ -1,5 +1,7 @@
 //! Drawing the view: everything that a window shows, from the machine and from media.
 
+use conclave_media::DeviceKind;
+use conclave_media::audio::Cleaning;
 use conclave_meeting::{Role, Snapshot};
 use conclave_wire::DeviceId;
 
@@ -7,8 +9,8 @@ use super::Driver;
 use super::trust::Mark;
 use crate::frames::OWN_TILE;
 use crate::view::{
-    self, InviteView, KnockView, LeftView, MeView, MeetingView, MemberView, PolicyView, ViewPhase,
-    ViewRole, ViewTrust,
+    self, DeviceView, InviteView, KnockView, LeftView, MeView, MeetingView, MemberView, PolicyView,
+    ViewPhase, ViewRole, ViewTrust,
 };
 
 impl Driver {
@@ -48,6 +50,10 @@ impl Driver {
                 muted: self.muted,
                 camera: self.camera,
                 level: self.media.microphone_level(),
+                talks_while_muted: self.media.talks_while_muted(),
+                microphone: view::device(self.media.in_use(DeviceKind::Microphone)),
+                speaker: view::device(self.media.in_use(DeviceKind::Speaker)),
+                cleaning: view::cleaning(self.cleaning),
             },
             members: snapshot
                 .members
@@ -155,6 +161,10 @@ pub(super) fn empty_view() -> MeetingView {
             muted: false,
             camera: false,
             level: 0.0,
+            talks_while_muted: false,
+            microphone: DeviceView::default(),
+            speaker: DeviceView::default(),
+            cleaning: view::cleaning(Cleaning::default()),
         },
         members: Vec::new(),
         knocks: Vec::new(),

@@ -1,5 +1,6 @@
 //! The loop that feeds the machine and carries out what it wants.
 
+mod devices;
 mod drawing;
 mod leaving;
 mod telling;
@@ -9,6 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use conclave_media::audio::Cleaning;
 use conclave_meeting::{
     HostParams, Identity, Input, LeftReason, MediaState, Meeting, Output, Phase, Role, Secrecy,
     Snapshot,
@@ -29,7 +31,7 @@ use crate::media::{MediaEvent, MediaPlane};
 use crate::options::{Entry, Introduction, Options, Server, ServerAddress};
 use crate::randomness::fill_random;
 use crate::sidecar::Sidecar;
-use crate::view::{self, MeetingView, WarningView};
+use crate::view::{self, DeviceView, MeetingView, WarningView};
 use crate::wait::until;
 
 /// How often levels and speakers are drawn anew.
@@ -53,6 +55,10 @@ pub(crate) struct Driver {
     view: watch::Sender<MeetingView>,
     muted: bool,
     camera: bool,
+    cleaning: Cleaning,
+    /// What was told last of each device.
+    device_warnings: [Option<String>; 2],
+    last_devices: Option<(DeviceView, DeviceView)>,
     /// The service knows the meeting.
     is_open: bool,
     /// When the link in force ends, by the wall clock.
@@ -86,6 +92,7 @@ impl Driver {
         events: mpsc::Sender<ClientEvent>,
     ) -> Result<Self, ClientError> {
         let camera = options.devices.camera != conclave_media::video::CameraSource::Off;
+        let cleaning = options.devices.cleaning;
         let (media, media_events) = MediaPlane::start(
             options.devices,
             frames,
@@ -114,6 +121,9 @@ impl Driver {
             view: watch::channel(empty_view()).0,
             muted: false,
             camera,
+            cleaning,
+            device_warnings: [None, None],
+            last_devices: None,
             is_open: false,
             link_ends_ms: None,
             people: Acquaintances::new(options.identity),
@@ -245,6 +255,15 @@ impl Driver {
                 self.input(Input::Command(view::media_command(self.muted, self.camera)));
             }
             Command::Watch(shown) => self.media.watch(shown),
+            Command::UseMicrophone(microphone, answer) => {
+                self.media.use_microphone(microphone, answer);
+            }
+            Command::UseSpeaker(speaker, answer) => self.media.use_speaker(speaker, answer),
+            Command::Clean(part, on) => {
+                self.cleaning.set(part, on);
+                self.media.set_cleaning(self.cleaning);
+            }
+            Command::PlayTone => self.media.play_tone(),
             Command::DismissWarning(id) => self.warnings.retain(|warning| warning.id != id),
             Command::Leave => self.leave(),
             Command::End => self.input(Input::Command(Wish::End)),
@@ -333,6 +352,7 @@ impl Driver {
             }
             MediaEvent::Forged(device) => self.warn_of_forgery(device),
             MediaEvent::Warning(text) => self.warn(text),
+            MediaEvent::Sound(event) => self.tell_sound(&event),
             MediaEvent::SavingFailed => self.input(Input::Command(Wish::Leave)),
         }
     }
@@ -374,6 +394,7 @@ impl Driver {
 
     fn refresh(&mut self) {
         self.refreshes += 1;
+        self.tell_devices();
         if self.refreshes.is_multiple_of(REFRESHES_PER_REPORT)
             && self.snapshot().phase == Phase::Active
         {

@@ -6,7 +6,7 @@
 //! and opens, `viewing` the pictures that somebody looks at; `keys` gives each track of each sender its opener; `guard` tells whether the sender
 //! is who it seems, `missing` whether its key is missing, `tile` what to say of its picture;
 //! `figures` counts. `losses` tells each sender what is lost of its sound, `arriving` whether any
-//! comes. `judging` answers the driver's questions about all this.
+//! comes. `sound` steers microphone and loudspeaker. `judging` answers the driver's questions about all this.
 
 mod arriving;
 mod camera;
@@ -23,6 +23,7 @@ mod plane;
 mod publishing;
 mod receiving;
 mod session;
+mod sound;
 mod tile;
 mod tracks;
 mod viewing;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use conclave_e2ee::{Leaf, MediaEpoch, Track};
-use conclave_media::audio::{AudioEngine, AudioOptions, MicrophoneSource, SourceId};
+use conclave_media::audio::{AudioEngine, AudioEvent, AudioOptions, MicrophoneSource, SourceId};
 use conclave_media::video::Size;
 use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, watch};
@@ -20,6 +20,7 @@ use super::losses::Losses;
 use super::peers::{Peer, Peers};
 use super::publishing::{Order, Publisher};
 use super::session::Session;
+use super::sound;
 use super::tracks::{size_of, video_track};
 use super::viewing::{Screen, Sizes};
 use crate::error::ClientError;
@@ -39,6 +40,8 @@ pub(crate) enum MediaEvent {
     Up,
     Down(String),
     Warning(String),
+    /// Something happened to the microphone or the loudspeaker.
+    Sound(AudioEvent),
     /// Somebody else's frames came under this member's name, and both its tracks are muted. Told
     /// once until ten seconds have passed without another.
     Forged(DeviceId),
@@ -69,7 +72,7 @@ pub(crate) struct MediaPlane {
     sizes: watch::Sender<Sizes>,
     recorder: Option<Arc<Recorder>>,
     /// A file that begins once somebody is there to hear it.
-    held_back: Option<MicrophoneSource>,
+    pub(super) held_back: Option<MicrophoneSource>,
     last_tile: u32,
     publisher: JoinHandle<()>,
     session: Option<JoinHandle<()>>,
@@ -101,7 +104,8 @@ impl MediaPlane {
             MicrophoneSource::File(_) => Some(devices.microphone.clone()),
             _ => None,
         };
-        let (engine, sound) = start_engine(&devices).await?;
+        let (mut engine, packets) = start_engine(&devices).await?;
+        sound::pass_on(&mut engine, events.clone());
         if held_back.is_some() {
             // It was opened to see that it can be; it is played from its beginning later.
             engine.switch_microphone(MicrophoneSource::Off)?;
@@ -111,7 +115,7 @@ impl MediaPlane {
         let discretion = Arc::<Discretion>::default();
         let mut publisher = Publisher::new(
             orders_in,
-            sound,
+            packets,
             events.clone(),
             own,
             devices.camera,
@@ -315,10 +319,6 @@ impl MediaPlane {
         self.sound_sent.load(Relaxed)
     }
 
-    pub(crate) fn microphone_level(&self) -> f32 {
-        self.engine.microphone_level()
-    }
-
     pub(crate) fn is_speaking(&self, device: DeviceId) -> bool {
         let source = SourceId(self.tile(device).into());
         self.engine
@@ -381,6 +381,8 @@ async fn start_engine(
         microphone: devices.microphone.clone(),
         speaker: devices.speaker.clone(),
         processing: devices.processing,
+        cleaning: devices.cleaning,
+        patient: devices.patient,
     };
     let started = tokio::task::spawn_blocking(move || AudioEngine::start(options)).await;
     match started {

@@ -1,6 +1,5 @@
 //! Turns a microphone, file or test signal into packets.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -9,19 +8,22 @@ use cpal::traits::DeviceTrait;
 use cpal::{FromSample, InputCallbackInfo, SampleFormat, SizedSample, Stream};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::devices::{self, Direction, Format};
+use super::devices::{self, Format, Trouble, let_go};
 use super::error::AudioError;
 use super::resample::{RateConverter, step_len};
 use super::source::{FileDecoder, Generator, MicrophoneSource, TestTones};
 use super::{BLOCK_US, Block};
+use crate::DeviceKind;
 use crate::clock::{Ticker, now_us};
 
 /// Captured sound that may wait for the capture thread, 500 ms at 48 kHz.
 const RING_SAMPLES: usize = 24_000;
 /// Callbacks whose times may wait for the capture thread.
 const RING_MARKS: usize = 256;
-/// A microphone that delivers nothing for so long is lost.
-const LOST_AFTER: Duration = Duration::from_secs(3);
+/// A microphone that has delivered and delivers nothing for so long is lost.
+const LOST_AFTER: Duration = Duration::from_secs(1);
+/// A microphone may take so long to deliver at all; some headsets change their profile first.
+const BEGIN_LIMIT: Duration = Duration::from_secs(3);
 /// Longest sleep of the capture thread, so that it notices commands.
 const NAP: Duration = Duration::from_millis(20);
 /// Share by which the sample clock is corrected towards each callback's time;
@@ -80,6 +82,34 @@ impl Input {
         }
     }
 
+    /// Id of the device that the stream is bound to, if to one.
+    pub(super) fn id(&self) -> Option<String> {
+        match self {
+            Self::Device(device) => device.id.clone(),
+            Self::Paced(..) => None,
+        }
+    }
+
+    /// Whether the sound comes from a microphone in a room.
+    pub(super) fn is_real(&self) -> bool {
+        matches!(self, Self::Device(_))
+    }
+
+    /// Whether the system has moved the stream to another device since last asked.
+    pub(super) fn take_moved(&self) -> bool {
+        match self {
+            Self::Device(device) => device.signal.trouble.take_moved(),
+            Self::Paced(..) => false,
+        }
+    }
+
+    /// Ends it without waiting for the sound system.
+    pub(super) fn let_go(self) {
+        if let Self::Device(device) = self {
+            let_go(device._stream);
+        }
+    }
+
     /// Waits a little for the next block.
     pub(super) fn next(&mut self, block: &mut Block) -> Captured {
         match self {
@@ -109,6 +139,7 @@ struct Mark {
 pub(super) struct DeviceInput {
     _stream: Stream,
     name: String,
+    id: Option<String>,
     samples: Consumer<f32>,
     marks: Consumer<Mark>,
     signal: Arc<Signal>,
@@ -116,13 +147,14 @@ pub(super) struct DeviceInput {
     converter: RateConverter,
     step: Vec<f32>,
     last_heard: Instant,
+    has_begun: bool,
 }
 
 /// How the callback reaches the capture thread without a lock.
 #[derive(Default)]
 struct Signal {
     reader: OnceLock<Thread>,
-    lost: AtomicBool,
+    trouble: Trouble,
 }
 
 impl Signal {
@@ -138,7 +170,7 @@ impl DeviceInput {
         let signal = Arc::new(Signal::default());
         let (rings, received) = mpsc::channel();
         let shared = Arc::clone(&signal);
-        let opened = devices::open(Direction::Microphone, id, move |device, format| {
+        let opened = devices::open(DeviceKind::Microphone, id, move |device, format| {
             let (to_samples, samples) = RingBuffer::new(RING_SAMPLES);
             let (to_marks, marks) = RingBuffer::new(RING_MARKS);
             let writer = Writer {
@@ -160,6 +192,7 @@ impl DeviceInput {
         Ok(Box::new(Self {
             _stream: opened.stream,
             name: opened.name,
+            id: opened.id,
             samples,
             marks,
             signal,
@@ -167,15 +200,24 @@ impl DeviceInput {
             converter: RateConverter::from_device(rate_hz),
             step: vec![0.0; step_len(rate_hz)],
             last_heard: Instant::now(),
+            has_begun: false,
         }))
     }
 
     fn next(&mut self, block: &mut Block) -> Captured {
         self.signal.reader.get_or_init(thread::current);
-        if self.signal.lost.load(Ordering::Relaxed) || self.last_heard.elapsed() > LOST_AFTER {
+        if self.signal.trouble.is_lost() {
             return Captured::Lost;
         }
         if self.samples.slots() < self.step.len() {
+            let limit = if self.has_begun {
+                LOST_AFTER
+            } else {
+                BEGIN_LIMIT
+            };
+            if self.last_heard.elapsed() > limit {
+                return Captured::Lost;
+            }
             thread::park_timeout(NAP);
             return Captured::Nothing;
         }
@@ -186,6 +228,7 @@ impl DeviceInput {
             *sample = self.samples.pop().unwrap_or_default();
         }
         self.last_heard = Instant::now();
+        self.has_begun = true;
         block.copy_from_slice(self.converter.convert(&self.step));
         Captured::Block {
             capture_us: self.clock.advance(self.step.len()),
@@ -298,10 +341,8 @@ where
         format.config,
         move |data, info| writer.write(data, info),
         move |error| {
-            if devices::is_fatal(&error) {
-                signal.lost.store(true, Ordering::Relaxed);
-                signal.wake();
-            }
+            signal.trouble.note(&error);
+            signal.wake();
         },
         Some(Duration::from_secs(3)),
     )

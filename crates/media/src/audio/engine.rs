@@ -14,15 +14,17 @@ use super::capture::Input;
 use super::error::{AudioError, AudioEvent};
 use super::framer::Framer;
 use super::jitter::JitterBuffer;
+use super::keeper::{self, InUse, Keeper, MicrophoneDesk, Notice, Reporter, SpeakerDesk, Wanted};
 use super::loss_meter::Loss;
 use super::packet::AudioPacket;
 use super::playout::{Sink, SpeakerSink};
-use super::processing::{EchoCancelling, Passthrough, Processing, Processor};
+use super::processing::{Cleaning, Passthrough, Processing};
 use super::sending::{self, CaptureThread, Microphone};
 use super::source::MicrophoneSource;
 use super::stats::SourceStats;
 use super::voices::{self, Board, MixerThread};
 use crate::clock::now_us;
+use crate::{DeviceInUse, DeviceKind};
 
 /// Packets that may wait to be sealed and sent, 320 ms.
 const MOST_PACKETS_OUT: usize = 16;
@@ -50,9 +52,14 @@ pub struct AudioOptions {
     pub speaker: SpeakerSink,
     /// Whether microphone sound is cleaned.
     pub processing: Processing,
+    /// What cleaning does.
+    pub cleaning: Cleaning,
+    /// Start although a device does not open, and try it again and again. Until then the system's
+    /// default stands in for a chosen device, and silence for the default.
+    pub patient: bool,
 }
 
-/// The running sound engine: one capture thread, one mixer thread.
+/// The running sound engine: one capture thread, one mixer thread, one that keeps devices.
 #[derive(Debug)]
 pub struct AudioEngine {
     microphone: Arc<Microphone>,
@@ -60,21 +67,14 @@ pub struct AudioEngine {
     mixer: std_mpsc::SyncSender<voices::Command>,
     board: Board,
     events: Option<Receiver<AudioEvent>>,
-    choice: Mutex<Choice>,
+    notices: std_mpsc::SyncSender<Notice>,
+    in_use: Arc<InUse>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
-#[derive(Debug)]
-struct Choice {
-    processing: Processing,
-    real_microphone: bool,
-    microphone_name: String,
-    speaker_name: String,
-}
-
 impl AudioEngine {
-    /// Opens both devices and starts both threads. The receiver yields a
+    /// Opens both devices and starts all threads. The receiver yields a
     /// packet every 20 ms, muted or not.
     ///
     /// Waits for the sound system, at most some seconds.
@@ -82,15 +82,6 @@ impl AudioEngine {
     /// # Errors
     /// [`AudioError`] if a device or file cannot be used.
     pub fn start(options: AudioOptions) -> Result<(Self, Receiver<AudioPacket>), AudioError> {
-        let input = Input::open(&options.microphone)?;
-        let sink = Sink::open(&options.speaker)?;
-        let real_microphone = options.microphone.is_real();
-        let choice = Choice {
-            processing: options.processing,
-            real_microphone,
-            microphone_name: input.name(),
-            speaker_name: sink.name(),
-        };
         let (packets_out, packets) = mpsc::channel(MOST_PACKETS_OUT);
         let (events_out, events) = mpsc::channel(MOST_EVENTS);
         let (rendered_out, rendered) = RingBuffer::new(MOST_RENDERED);
@@ -98,39 +89,62 @@ impl AudioEngine {
         let (mixer, mixer_commands) = std_mpsc::sync_channel(MOST_COMMANDS);
         let render_delay_ms = Arc::new(AtomicU32::new(0));
         let stop = Arc::new(AtomicBool::new(false));
+        let (notices, notices_in) = keeper::notices();
+        let desks = (
+            MicrophoneDesk {
+                capture: capture.clone(),
+                opened: 0,
+            },
+            SpeakerDesk {
+                mixer: mixer.clone(),
+                opened: 0,
+            },
+        );
         let mut engine = Self {
             microphone: Arc::default(),
             capture,
             mixer,
             board: Arc::new(Mutex::new(HashMap::new())),
             events: Some(events),
-            choice: Mutex::new(choice),
+            notices: notices.clone(),
+            in_use: Arc::default(),
             stop: Arc::clone(&stop),
             threads: Vec::new(),
         };
         let capturing = CaptureThread {
             commands: capture_commands,
-            input,
-            processor: processor(options.processing, real_microphone),
+            input: Input::silence(),
+            processing: options.processing,
+            cleaning: options.cleaning,
+            processor: Box::new(Passthrough),
             framer: Framer::new()?,
             packets: packets_out,
             microphone: Arc::clone(&engine.microphone),
             events: events_out.clone(),
+            reporter: Reporter::new(DeviceKind::Microphone, notices.clone()),
             render: rendered,
             render_delay_ms: Arc::clone(&render_delay_ms),
             stop: Arc::clone(&stop),
         };
         let mixing = MixerThread {
             commands: mixer_commands,
-            sink,
+            sink: Sink::null(),
             board: Arc::clone(&engine.board),
-            events: events_out,
+            reporter: Reporter::new(DeviceKind::Speaker, notices),
             render: rendered_out,
             render_delay_ms,
             stop,
         };
+        let wanted = Wanted {
+            microphone: options.microphone,
+            speaker: options.speaker,
+            patient: options.patient,
+        };
+        let in_use = Arc::clone(&engine.in_use);
+        let keeper = Keeper::start(wanted, desks, notices_in, events_out, in_use)?;
         engine.spawn("sound-capture", move || capturing.run())?;
         engine.spawn("sound-mixer", move || mixing.run())?;
+        engine.spawn("sound-keeper", move || keeper.run())?;
         Ok((engine, packets))
     }
 
@@ -210,47 +224,56 @@ impl AudioEngine {
         blocks
     }
 
+    /// Whether somebody speaks into the microphone, muted or not. What was captured stays here.
+    pub fn hears_speech(&self) -> bool {
+        self.microphone.speaking()
+    }
+
+    /// The microphone or loudspeaker that is truly in use.
+    pub fn in_use(&self, device: DeviceKind) -> DeviceInUse {
+        self.in_use.of(device)
+    }
+
     /// Name of the microphone in use.
     pub fn microphone_name(&self) -> String {
-        self.choice().microphone_name.clone()
+        self.in_use(DeviceKind::Microphone).name
     }
 
     /// Name of the loudspeaker in use.
     pub fn speaker_name(&self) -> String {
-        self.choice().speaker_name.clone()
+        self.in_use(DeviceKind::Speaker).name
     }
 
-    /// Sends from another source from now on. On failure the old one stays.
+    /// Sends from another source from now on, without a gap: the old one goes on until the new one
+    /// is open. On failure the old one stays. Waits for the sound system, at most some seconds.
     ///
     /// # Errors
     /// As for [`start`](Self::start).
     pub fn switch_microphone(&self, microphone: MicrophoneSource) -> Result<(), AudioError> {
-        let input = Input::open(&microphone)?;
-        let mut choice = self.choice();
-        choice.real_microphone = microphone.is_real();
-        choice.microphone_name = input.name();
-        let processor = processor(choice.processing, choice.real_microphone);
-        self.tell_capture(sending::Command::Input(input, processor));
-        Ok(())
+        self.ask_keeper(|reply| Notice::Microphone(microphone, reply))
     }
 
-    /// Plays elsewhere from now on. On failure the old loudspeaker stays.
+    /// Plays elsewhere from now on, likewise.
     ///
     /// # Errors
     /// As for [`start`](Self::start).
     pub fn switch_speaker(&self, speaker: SpeakerSink) -> Result<(), AudioError> {
-        let sink = Sink::open(&speaker)?;
-        self.choice().speaker_name = sink.name();
-        self.tell_mixer(voices::Command::Sink(sink));
-        Ok(())
+        self.ask_keeper(|reply| Notice::Speaker(speaker, reply))
+    }
+
+    /// Plays a short melody to whoever sits here, and to nobody else.
+    pub fn play_tone(&self) {
+        self.tell_mixer(voices::Command::Tone);
+    }
+
+    /// Cleans more or less of the microphone's sound from now on, where it is cleaned.
+    pub fn set_cleaning(&self, cleaning: Cleaning) {
+        self.tell_capture(sending::Command::Cleaning(cleaning));
     }
 
     /// Cleans microphone sound, or leaves it, from now on.
     pub fn set_processing(&self, processing: Processing) {
-        let mut choice = self.choice();
-        choice.processing = processing;
-        let processor = processor(processing, choice.real_microphone);
-        self.tell_capture(sending::Command::Processor(processor));
+        self.tell_capture(sending::Command::Processing(processing));
     }
 
     /// Says what gets lost of the packets sent. The more, the more earlier
@@ -258,6 +281,13 @@ impl AudioEngine {
     /// stays.
     pub fn expect_loss(&self, loss: Loss) {
         self.tell_capture(sending::Command::ExpectLoss(loss));
+    }
+
+    fn ask_keeper(&self, ask: impl FnOnce(keeper::Reply) -> Notice) -> Result<(), AudioError> {
+        let gone = || AudioError::Internal("The keeper of devices has ended.".to_owned());
+        let (reply, answer) = std_mpsc::sync_channel(1);
+        self.notices.send(ask(reply)).map_err(|_| gone())?;
+        answer.recv().map_err(|_| gone())?
     }
 
     fn tell_capture(&self, command: sending::Command) {
@@ -273,15 +303,13 @@ impl AudioEngine {
     fn board(&self) -> MutexGuard<'_, HashMap<SourceId, SourceStats>> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn choice(&self) -> MutexGuard<'_, Choice> {
-        self.choice.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for AudioEngine {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        // A keeper too busy to hear of it finds its devices of no use a moment later.
+        let _ = self.notices.try_send(Notice::Stop);
         let started = Instant::now();
         for thread in self.threads.drain(..) {
             thread.thread().unpark();
@@ -293,18 +321,5 @@ impl Drop for AudioEngine {
                 let _ = thread.join();
             }
         }
-    }
-}
-
-fn processor(processing: Processing, real_microphone: bool) -> Box<dyn Processor> {
-    let clean = match processing {
-        Processing::Auto => real_microphone,
-        Processing::On => true,
-        Processing::Off => false,
-    };
-    if clean {
-        Box::new(EchoCancelling::new())
-    } else {
-        Box::new(Passthrough)
     }
 }

@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
+use crate::DeviceKind;
+
 /// Why the engine could not start or switch. All are local causes.
 #[derive(Debug, thiserror::Error)]
 pub enum AudioError {
     /// The system offers no microphone.
     #[error(
-        "No microphone was found. Plug one in, or choose another source, for example --microphone test, --microphone file:PATH or --microphone off."
+        "No microphone was found. Plug one in, or go on without: the others then do not hear you."
     )]
     NoMicrophone,
     /// The system offers no loudspeaker.
-    #[error("No loudspeaker was found. Plug one in, or play nothing with --speaker null.")]
+    #[error("No loudspeaker was found. Plug one in, or go on without: you then hear nobody.")]
     NoSpeaker,
     /// No device has the chosen id.
     #[error(
@@ -25,7 +27,7 @@ pub enum AudioError {
     },
     /// The device exists and cannot be opened.
     #[error(
-        "The {kind} \"{name}\" could not be opened: {reason} Close other programs that use it, choose another device, or go without: --microphone off, --speaker null."
+        "The {kind} \"{name}\" could not be opened: {reason} Close other programs that use it, or choose another device."
     )]
     DeviceRefused {
         /// "microphone" or "loudspeaker".
@@ -37,7 +39,7 @@ pub enum AudioError {
     },
     /// The sound system did not answer in time.
     #[error(
-        "The sound system did not answer within {seconds} s while opening the {kind}. Check that PipeWire, PulseAudio or ALSA is running, or go without: --microphone off, --speaker null."
+        "The sound system did not answer within {seconds} s while opening the {kind}. Check that PipeWire, PulseAudio or ALSA is running."
     )]
     SoundSystemSilent {
         /// "microphone" or "loudspeaker".
@@ -46,7 +48,7 @@ pub enum AudioError {
         seconds: u64,
     },
     /// A sound file cannot be read or holds no sound.
-    #[error("The sound file {} cannot be played: {reason} Choose another file, or --microphone test.", path.display())]
+    #[error("The sound file {} cannot be played: {reason} Choose another file.", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -63,25 +65,57 @@ pub enum AudioError {
 /// Something that happened while sound was running, to be shown to people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AudioEvent {
-    /// The microphone in use went away or stopped; silence is sent meanwhile.
+    /// The device in use stopped and none takes its place yet; silence takes it.
     #[error(
-        "The microphone \"{name}\" stopped working, so nobody hears you. Plug it in again and choose it, or choose another one."
+        "The {} \"{name}\" stopped working, so {}. It is tried again until it works; you can also choose another one.",
+        device.noun(), device.loss()
     )]
-    MicrophoneLost {
+    Lost {
+        /// Which kind.
+        device: DeviceKind,
         /// The device's name.
         name: String,
     },
-    /// The loudspeaker in use went away or stopped; the meeting goes on unheard.
-    #[error(
-        "The loudspeaker \"{name}\" stopped working, so you hear nobody. Plug it in again and choose it, or choose another one."
-    )]
-    SpeakerLost {
+    /// The chosen device is not there, and the system's default stands in for it.
+    #[error("The {} {} is not there. \"{by}\" is used until it comes back.", device.noun(), quoted(lost))]
+    Replaced {
+        /// Which kind.
+        device: DeviceKind,
+        /// Name of the chosen one; empty if it was never seen.
+        lost: String,
+        /// Name of the one in use.
+        by: String,
+    },
+    /// After a loss or a replacement the chosen device works.
+    #[error("The {} \"{name}\" works again.", device.noun())]
+    Back {
+        /// Which kind.
+        device: DeviceKind,
         /// The device's name.
         name: String,
     },
     /// A file source came to its end; silence follows.
     #[error("The sound file has been played to its end. Silence is sent from now on.")]
     FileEnded,
+}
+
+impl AudioEvent {
+    /// Which device it is about, if about one.
+    pub fn device(&self) -> Option<DeviceKind> {
+        match self {
+            Self::Lost { device, .. }
+            | Self::Replaced { device, .. }
+            | Self::Back { device, .. } => Some(*device),
+            Self::FileEnded => None,
+        }
+    }
+}
+
+fn quoted(name: &str) -> String {
+    match name {
+        "" => "that you chose".to_owned(),
+        name => format!("\"{name}\""),
+    }
 }
 
 /// Why bytes are not an [`AudioPacket`](super::AudioPacket). Always the peer's fault.

@@ -4,6 +4,7 @@
 //! capture thread:  source → processing → mute → level → Opus → AudioPacket
 //! mixer thread:    AudioPacket → jitter buffer per source → taps → mixer → sink
 //!                                                             └→ echo reference
+//! keeper thread:   opens devices for both, hears what becomes of them, opens others
 //! ```
 //!
 //! Everything runs in blocks of 10 ms and Opus frames of 20 ms, 48 kHz mono.
@@ -16,7 +17,10 @@ mod engine;
 mod error;
 mod framer;
 mod jitter;
+mod keeper;
+mod keeping;
 mod level;
+mod listing;
 mod loss;
 mod loss_meter;
 mod mixer;
@@ -30,18 +34,19 @@ mod source;
 mod stats;
 mod steer;
 mod stretch;
+mod tone;
 mod voices;
 mod wav;
 
-pub use devices::{list_microphones, list_speakers};
 pub use engine::{AudioEngine, AudioOptions, SourceId};
 pub use error::{AudioError, AudioEvent, PacketError, WavError};
 pub use framer::Framer;
 pub use jitter::{JitterBuffer, Pulled};
+pub use listing::{list_microphones, list_speakers};
 pub use loss_meter::{Loss, LossCounts, LossMeter};
 pub use packet::{AudioPacket, ENCODED_LEN, FRAMES_ROOM, FrameCopy, MOST_BACK, MOST_COPIES};
 pub use playout::SpeakerSink;
-pub use processing::{EchoCancelling, Passthrough, Processing, Processor};
+pub use processing::{Cleaning, CleaningPart, EchoCancelling, Passthrough, Processing, Processor};
 pub use source::MicrophoneSource;
 pub use stats::{JitterStats, SourceStats};
 pub use wav::WavWriter;

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -12,18 +12,21 @@ use cpal::traits::DeviceTrait;
 use cpal::{FromSample, OutputCallbackInfo, SampleFormat, SizedSample, Stream};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::devices::{self, Direction, Format};
+use super::devices::{self, Format, Trouble, let_go};
 use super::error::AudioError;
 use super::resample::{RateConverter, step_len};
 use super::{BLOCK_US, Block};
+use crate::DeviceKind;
 use crate::clock::{Ticker, now_us};
 
 /// Mixed sound that may wait for the device, 500 ms at 48 kHz.
 const RING_SAMPLES: usize = 24_000;
 /// Callbacks whose times may wait for the mixer thread.
 const RING_MARKS: usize = 256;
-/// A loudspeaker that takes nothing for so long is lost.
-const LOST_AFTER: Duration = Duration::from_secs(3);
+/// A loudspeaker that has taken sound and takes nothing for so long is lost.
+const LOST_AFTER: Duration = Duration::from_secs(1);
+/// A loudspeaker may take so long to begin; some headsets change their profile first.
+const BEGIN_LIMIT: Duration = Duration::from_secs(3);
 /// Longest sleep of the mixer thread, so that it notices packets and commands.
 const NAP: Duration = Duration::from_millis(5);
 /// Time the mixer thread is given to refill the ring, per second of sound: 5 ms.
@@ -102,6 +105,37 @@ impl Sink {
         }
     }
 
+    /// Id of the device that the stream is bound to, if to one.
+    pub(super) fn id(&self) -> Option<String> {
+        match self {
+            Self::Null(_) => None,
+            Self::Device(device) => device.id.clone(),
+        }
+    }
+
+    /// Whether the system has moved the stream to another device since last asked.
+    pub(super) fn take_moved(&self) -> bool {
+        match self {
+            Self::Null(_) => false,
+            Self::Device(device) => device.signal.trouble.take_moved(),
+        }
+    }
+
+    /// Ends it without waiting for the sound system.
+    pub(super) fn let_go(self) {
+        if let Self::Device(device) = self {
+            let_go(device._stream);
+        }
+    }
+
+    /// Whether sound has gone through it.
+    pub(super) fn has_begun(&self) -> bool {
+        match self {
+            Self::Null(_) => false,
+            Self::Device(device) => device.signal.largest.load(Ordering::Relaxed) > 0,
+        }
+    }
+
     /// Waits a little until the sink wants a block.
     pub(super) fn turn(&mut self) -> Turn {
         match self {
@@ -143,7 +177,7 @@ impl Sink {
 #[derive(Default)]
 struct Signal {
     writer: OnceLock<Thread>,
-    lost: AtomicBool,
+    trouble: Trouble,
     /// Samples that the largest callback so far asked for.
     largest: AtomicU32,
     /// The device's own delay after the callback.
@@ -162,6 +196,7 @@ impl Signal {
 pub(super) struct DeviceOutput {
     _stream: Stream,
     name: String,
+    id: Option<String>,
     samples: Producer<f32>,
     marks: Consumer<Taken>,
     signal: Arc<Signal>,
@@ -176,7 +211,7 @@ impl DeviceOutput {
         let signal = Arc::new(Signal::default());
         let (rings, received) = mpsc::channel();
         let shared = Arc::clone(&signal);
-        let opened = devices::open(Direction::Speaker, id, move |device, format| {
+        let opened = devices::open(DeviceKind::Speaker, id, move |device, format| {
             let (samples, from_samples) = RingBuffer::new(RING_SAMPLES);
             let (to_marks, marks) = RingBuffer::new(RING_MARKS);
             let reader = Reader {
@@ -198,6 +233,7 @@ impl DeviceOutput {
         Ok(Box::new(Self {
             _stream: opened.stream,
             name: opened.name,
+            id: opened.id,
             samples,
             marks,
             signal,
@@ -210,7 +246,7 @@ impl DeviceOutput {
 
     fn turn(&mut self) -> Turn {
         self.signal.writer.get_or_init(thread::current);
-        if self.signal.lost.load(Ordering::Relaxed) || self.last_room.elapsed() > LOST_AFTER {
+        if self.signal.trouble.is_lost() {
             return Turn::Lost;
         }
         let waiting = RING_SAMPLES - self.samples.slots();
@@ -219,6 +255,10 @@ impl DeviceOutput {
         if waiting < wanted.min(RING_SAMPLES / 2) {
             self.last_room = Instant::now();
             return Turn::Mix;
+        }
+        let limit = if largest > 0 { LOST_AFTER } else { BEGIN_LIMIT };
+        if self.last_room.elapsed() > limit {
+            return Turn::Lost;
         }
         thread::park_timeout(NAP);
         Turn::Idle
@@ -313,10 +353,8 @@ where
         format.config,
         move |data, info| reader.read(data, info),
         move |error| {
-            if devices::is_fatal(&error) {
-                signal.lost.store(true, Ordering::Relaxed);
-                signal.wake();
-            }
+            signal.trouble.note(&error);
+            signal.wake();
         },
         Some(Duration::from_secs(3)),
     )

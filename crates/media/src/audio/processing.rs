@@ -20,6 +20,49 @@ pub enum Processing {
     Off,
 }
 
+/// What cleaning does, where it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cleaning {
+    /// Takes out what the loudspeaker plays.
+    pub echo: bool,
+    /// Takes out steady noise.
+    pub noise: bool,
+    /// Brings speech to an even loudness.
+    pub gain: bool,
+}
+
+impl Default for Cleaning {
+    fn default() -> Self {
+        Self {
+            echo: true,
+            noise: true,
+            gain: true,
+        }
+    }
+}
+
+/// One of the things that cleaning does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CleaningPart {
+    /// See [`Cleaning::echo`].
+    Echo,
+    /// See [`Cleaning::noise`].
+    Noise,
+    /// See [`Cleaning::gain`].
+    Gain,
+}
+
+impl Cleaning {
+    /// Does one part or leaves it.
+    pub fn set(&mut self, part: CleaningPart, on: bool) {
+        match part {
+            CleaningPart::Echo => self.echo = on,
+            CleaningPart::Noise => self.noise = on,
+            CleaningPart::Gain => self.gain = on,
+        }
+    }
+}
+
 /// Cleans one stream of blocks, knowing what the loudspeaker plays.
 pub trait Processor: Send {
     /// Takes note of a block that is about to be played.
@@ -28,6 +71,8 @@ pub trait Processor: Send {
     /// [`observe_render`](Self::observe_render) of a sound to its arrival here
     /// as an echo through the air, as far as the devices tell.
     fn process_capture(&mut self, block: &mut Block, delay_ms: i32);
+    /// Does more or less from now on, without forgetting the room.
+    fn set_cleaning(&mut self, cleaning: Cleaning);
 }
 
 /// Leaves everything as it is.
@@ -37,6 +82,7 @@ pub struct Passthrough;
 impl Processor for Passthrough {
     fn observe_render(&mut self, _: &Block) {}
     fn process_capture(&mut self, _: &mut Block, _: i32) {}
+    fn set_cleaning(&mut self, _: Cleaning) {}
 }
 
 /// Echo cancellation, noise suppression, automatic gain and a high-pass filter.
@@ -46,21 +92,11 @@ pub struct EchoCancelling {
 
 impl EchoCancelling {
     /// A fresh processor that has learnt no room yet.
-    pub fn new() -> Self {
-        let config = Config {
-            echo_canceller: Some(EchoCanceller::default()),
-            noise_suppression: Some(NoiseSuppression::default()),
-            gain_controller2: Some(GainController2 {
-                adaptive_digital: Some(AdaptiveDigital::default()),
-                ..Default::default()
-            }),
-            high_pass_filter: Some(HighPassFilter::default()),
-            ..Default::default()
-        };
+    pub fn new(cleaning: Cleaning) -> Self {
         let stream = StreamConfig::new(SAMPLE_RATE_HZ, 1);
         Self {
             processing: AudioProcessing::builder()
-                .config(config)
+                .config(config(cleaning))
                 .capture_config(stream)
                 .render_config(stream)
                 .build(),
@@ -68,9 +104,16 @@ impl EchoCancelling {
     }
 }
 
-impl Default for EchoCancelling {
-    fn default() -> Self {
-        Self::new()
+fn config(cleaning: Cleaning) -> Config {
+    Config {
+        echo_canceller: cleaning.echo.then(EchoCanceller::default),
+        noise_suppression: cleaning.noise.then(NoiseSuppression::default),
+        gain_controller2: cleaning.gain.then(|| GainController2 {
+            adaptive_digital: Some(AdaptiveDigital::default()),
+            ..Default::default()
+        }),
+        high_pass_filter: Some(HighPassFilter::default()),
+        ..Default::default()
     }
 }
 
@@ -95,6 +138,10 @@ impl Processor for EchoCancelling {
             *block = out;
         }
     }
+
+    fn set_cleaning(&mut self, cleaning: Cleaning) {
+        self.processing.apply_config(config(cleaning));
+    }
 }
 
 #[cfg(test)]
@@ -114,7 +161,7 @@ mod tests {
     #[test]
     fn an_echo_is_removed_and_passthrough_changes_nothing() {
         let mut noise = Noise(7);
-        let mut processor = EchoCancelling::new();
+        let mut processor = EchoCancelling::new(Cleaning::default());
         let mut history = vec![0.0; 2400];
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for n in 0..600 {
@@ -135,5 +182,36 @@ mod tests {
         }
         let gone = rms_dbfs(&before) - rms_dbfs(&after);
         assert!(gone > 20.0, "only {gone} dB of echo removed");
+    }
+
+    /// Level of steady noise after the last of six seconds, the first three cleaned one way and
+    /// the others another way.
+    fn noise_left(first: Cleaning, then: Cleaning) -> f32 {
+        let mut noise = Noise(3);
+        let mut processor = EchoCancelling::new(first);
+        let mut last = Vec::new();
+        for n in 0..600 {
+            if n == 300 {
+                processor.set_cleaning(then);
+            }
+            let mut block: Block = std::array::from_fn(|_| 0.02 * noise.next());
+            processor.process_capture(&mut block, 0);
+            if n >= 500 {
+                last.extend(block);
+            }
+        }
+        rms_dbfs(&last)
+    }
+
+    #[test]
+    fn noise_suppression_is_switched_while_sound_runs() {
+        let off = Cleaning {
+            echo: false,
+            noise: false,
+            gain: false,
+        };
+        let on = Cleaning { noise: true, ..off };
+        let (raw, clean) = (noise_left(on, off), noise_left(off, on));
+        assert!(raw - clean > 8.0, "{raw} dB raw, {clean} dB cleaned");
     }
 }

@@ -10,19 +10,22 @@ use tokio::sync::mpsc;
 use super::capture::{Captured, Input};
 use super::error::AudioEvent;
 use super::framer::Framer;
+use super::keeper::{Report, Reporter};
 use super::level::LevelMeter;
 use super::loss_meter::Loss;
 use super::packet::AudioPacket;
-use super::processing::Processor;
+use super::processing::{Cleaning, EchoCancelling, Passthrough, Processing, Processor};
 use super::{BLOCK_SAMPLES, Block};
 use crate::clock::now_us;
 
 /// What the capture thread is told.
 pub(super) enum Command {
-    /// Take sound from here, cleaned like this.
-    Input(Input, Box<dyn Processor>),
-    /// Clean differently.
-    Processor(Box<dyn Processor>),
+    /// Take sound from here; the number is for reports about it.
+    Input(Input, u64),
+    /// Clean in these cases.
+    Processing(Processing),
+    /// Clean like this.
+    Cleaning(Cleaning),
     /// This gets lost on the way.
     ExpectLoss(Loss),
 }
@@ -31,6 +34,8 @@ pub(super) enum Command {
 #[derive(Debug, Default)]
 pub(super) struct Microphone {
     pub(super) muted: AtomicBool,
+    /// Whether somebody speaks into it, muted or not.
+    speaking: AtomicBool,
     /// Bits of an `f32`, 0 to 1.
     level: AtomicU32,
 }
@@ -39,17 +44,24 @@ impl Microphone {
     pub(super) fn level(&self) -> f32 {
         f32::from_bits(self.level.load(Ordering::Relaxed))
     }
+
+    pub(super) fn speaking(&self) -> bool {
+        self.speaking.load(Ordering::Relaxed)
+    }
 }
 
 /// Everything the capture thread owns.
 pub(super) struct CaptureThread {
     pub(super) commands: Receiver<Command>,
     pub(super) input: Input,
+    pub(super) processing: Processing,
+    pub(super) cleaning: Cleaning,
     pub(super) processor: Box<dyn Processor>,
     pub(super) framer: Framer,
     pub(super) packets: mpsc::Sender<AudioPacket>,
     pub(super) microphone: Arc<Microphone>,
     pub(super) events: mpsc::Sender<AudioEvent>,
+    pub(super) reporter: Reporter,
     /// What is being played, for echo cancellation.
     pub(super) render: Consumer<Block>,
     pub(super) render_delay_ms: Arc<AtomicU32>,
@@ -62,6 +74,7 @@ impl CaptureThread {
         let mut block = [0.0; BLOCK_SAMPLES];
         let mut mute = MuteRamp::default();
         let mut meter = LevelMeter::default();
+        let mut heard = LevelMeter::default();
         while !self.stop.load(Ordering::Relaxed) && self.obey() {
             let capture_us = match self.input.next(&mut block) {
                 Captured::Block { capture_us } => capture_us,
@@ -71,13 +84,18 @@ impl CaptureThread {
                 }
                 Captured::Nothing => continue,
                 Captured::Lost => {
-                    let name = self.input.name();
-                    self.tell(AudioEvent::MicrophoneLost { name });
-                    self.input = Input::silence();
+                    // What was lost is released before another is opened.
+                    self.replace(Input::silence());
+                    self.reporter.tell(Report::Lost);
                     continue;
                 }
             };
+            self.report();
             self.clean(&mut block, capture_us);
+            heard.observe(&block);
+            self.microphone
+                .speaking
+                .store(heard.speaking(), Ordering::Relaxed);
             mute.apply(&mut block, self.microphone.muted.load(Ordering::Relaxed));
             meter.observe(&block);
             self.microphone
@@ -95,16 +113,50 @@ impl CaptureThread {
     fn obey(&mut self) -> bool {
         loop {
             match self.commands.try_recv() {
-                Ok(Command::Input(input, processor)) => {
-                    self.input = input;
-                    self.processor = processor;
+                Ok(Command::Input(input, generation)) => {
+                    self.replace(input);
+                    self.reporter.begin(generation);
+                    self.renew_processor();
                 }
-                Ok(Command::Processor(processor)) => self.processor = processor,
+                Ok(Command::Processing(processing)) => {
+                    self.processing = processing;
+                    self.renew_processor();
+                }
+                Ok(Command::Cleaning(cleaning)) => {
+                    self.cleaning = cleaning;
+                    self.processor.set_cleaning(cleaning);
+                }
                 Ok(Command::ExpectLoss(loss)) => self.framer.expect_loss(loss),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
         }
+    }
+
+    fn replace(&mut self, input: Input) {
+        std::mem::replace(&mut self.input, input).let_go();
+    }
+
+    fn report(&mut self) {
+        if self.input.take_moved() {
+            self.reporter.tell(Report::Moved);
+        }
+        if self.input.is_real() {
+            self.reporter.works();
+        }
+    }
+
+    /// Another microphone is in another place of the room: what was learnt of it is void.
+    fn renew_processor(&mut self) {
+        let clean = match self.processing {
+            Processing::Auto => self.input.is_real(),
+            Processing::On => true,
+            Processing::Off => false,
+        };
+        self.processor = match clean {
+            true => Box::new(EchoCancelling::new(self.cleaning)),
+            false => Box::new(Passthrough),
+        };
     }
 
     fn clean(&mut self, block: &mut Block, capture_us: u64) {

@@ -54,13 +54,6 @@ impl FromStr for MicrophoneSource {
     }
 }
 
-impl MicrophoneSource {
-    /// Whether the sound comes from a microphone in a room.
-    pub(super) fn is_real(&self) -> bool {
-        matches!(self, Self::Default | Self::Device(_))
-    }
-}
-
 /// A source that produces blocks whenever it is asked, paced by the asker.
 pub(super) enum Generator {
     Test(TestTones),
@@ -278,6 +271,6 @@ mod tests {
         let path = dir.path().join("note.txt");
         std::fs::write(&path, "this is not sound\n".repeat(200)).unwrap();
         let text = FileDecoder::open(&path).err().map(|e| e.to_string());
-        assert!(text.is_some_and(|t| t.contains("note.txt") && t.contains("--microphone test")));
+        assert!(text.is_some_and(|t| t.contains("note.txt") && t.contains("Choose another file")));
     }
 }

@@ -10,13 +10,14 @@ use rtrb::Producer;
 use tokio::sync::mpsc;
 
 use super::engine::SourceId;
-use super::error::AudioEvent;
 use super::jitter::JitterBuffer;
+use super::keeper::{Report, Reporter};
 use super::level::LevelMeter;
 use super::mixer::Mixer;
 use super::packet::AudioPacket;
 use super::playout::{Sink, Taken, Turn};
 use super::stats::SourceStats;
+use super::tone::TestTone;
 use super::{BLOCK_US, Block};
 use crate::clock::now_us;
 
@@ -40,7 +41,10 @@ pub(super) enum Command {
         packet: AudioPacket,
     },
     Tap(SourceId, mpsc::Sender<Vec<f32>>),
-    Sink(Sink),
+    /// Play there from now on; the number is for reports about it.
+    Sink(Sink, u64),
+    /// Play the melody that tells whether the loudspeaker works.
+    Tone,
 }
 
 /// Everything the mixer thread owns.
@@ -48,7 +52,7 @@ pub(super) struct MixerThread {
     pub(super) commands: Receiver<Command>,
     pub(super) sink: Sink,
     pub(super) board: Board,
-    pub(super) events: mpsc::Sender<AudioEvent>,
+    pub(super) reporter: Reporter,
     /// What is played, for echo cancellation.
     pub(super) render: Producer<Block>,
     pub(super) render_delay_ms: Arc<AtomicU32>,
@@ -76,6 +80,7 @@ impl MixerThread {
             voices: BTreeMap::new(),
             pending: VecDeque::new(),
             mixer: Mixer::new(),
+            tone: None,
             blocks: 0,
         };
         while !self.stop.load(Ordering::Relaxed) {
@@ -90,11 +95,17 @@ impl MixerThread {
                 Turn::Mix => self.mix(&mut mixing),
                 Turn::Idle => {}
                 Turn::Lost => {
-                    let name = self.sink.name();
-                    // A full queue of events already says enough.
-                    let _ = self.events.try_send(AudioEvent::SpeakerLost { name });
+                    // What was lost is released before another is opened.
                     self.replace_sink(Sink::null(), &mut mixing);
+                    self.reporter.tell(Report::Lost);
+                    continue;
                 }
+            }
+            if self.sink.take_moved() {
+                self.reporter.tell(Report::Moved);
+            }
+            if self.sink.has_begun() {
+                self.reporter.works();
             }
         }
     }
@@ -103,7 +114,10 @@ impl MixerThread {
     fn obey(&mut self, mixing: &mut Mixing) -> bool {
         loop {
             match self.commands.try_recv() {
-                Ok(Command::Sink(sink)) => self.replace_sink(sink, mixing),
+                Ok(Command::Sink(sink, generation)) => {
+                    self.replace_sink(sink, mixing);
+                    self.reporter.begin(generation);
+                }
                 Ok(command) => mixing.obey(command),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
@@ -112,7 +126,7 @@ impl MixerThread {
     }
 
     fn replace_sink(&mut self, sink: Sink, mixing: &mut Mixing) {
-        self.sink = sink;
+        std::mem::replace(&mut self.sink, sink).let_go();
         mixing.pending.clear();
     }
 
@@ -144,6 +158,7 @@ struct Mixing {
     voices: BTreeMap<SourceId, Voice>,
     pending: VecDeque<Pending>,
     mixer: Mixer,
+    tone: Option<TestTone>,
     blocks: u32,
 }
 
@@ -176,7 +191,8 @@ impl Mixing {
                     voice.taps.push(tap);
                 }
             }
-            Command::Sink(_) => {}
+            Command::Tone => self.tone = Some(TestTone::default()),
+            Command::Sink(..) => {}
         }
     }
 
@@ -189,6 +205,11 @@ impl Mixing {
             voice.feed_taps(&pulled.block);
             self.mixer.add(&pulled.block);
             stamps.extend(pulled.capture_us.map(|at| (*source, at)));
+        }
+        match self.tone.as_mut().map(TestTone::next) {
+            Some(Some(block)) => self.mixer.add(&block),
+            Some(None) => self.tone = None,
+            None => {}
         }
         self.blocks = self.blocks.wrapping_add(1);
         (self.mixer.take(), stamps)

@@ -6,16 +6,10 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VideoError {
     /// The machine has no camera.
-    #[error(
-        "No camera was found on this computer. Connect one, or choose --camera test for a test picture, \
-         --camera file:PATH for a film, or --camera off."
-    )]
+    #[error("No camera was found on this computer. Connect one, or go on without.")]
     NoCamera,
     /// The named camera is not there.
-    #[error(
-        "The camera “{id}” was not found. Check that it is connected, or choose --camera default, \
-         --camera test or --camera off."
-    )]
+    #[error("The camera “{id}” was not found. Check that it is connected, or choose another one.")]
     UnknownCamera {
         /// The id that was asked for.
         id: String,
@@ -23,7 +17,7 @@ pub enum VideoError {
     /// The camera is there but gives no picture.
     #[error(
         "The camera “{name}” gives no picture: {reason}. Close other programs that use it, connect it again, \
-         or choose --camera test or --camera off."
+         or choose another one."
     )]
     CameraFailed {
         /// The camera's name.
@@ -34,7 +28,7 @@ pub enum VideoError {
     /// The file cannot be played as a picture.
     #[error(
         "The file {path} cannot be shown as a picture: {reason}. Choose a film or picture that \
-         gst-play-1.0 can play, or --camera test."
+         gst-play-1.0 can play."
     )]
     FileFailed {
         /// The file that was asked for.
@@ -45,7 +39,7 @@ pub enum VideoError {
     /// No picture came in time.
     #[error(
         "{source_name} has given no picture for {seconds} seconds. Connect it again, or choose \
-         another with --camera."
+         another one."
     )]
     Silent {
         /// What was being read.
