@@ -25,6 +25,7 @@ const COMMANDS: &[&str] = &[
     "set_muted",
     "set_camera",
     "show_tiles",
+    "play_tone",
     "dismiss_warning",
     "leave",
     "end_meeting",

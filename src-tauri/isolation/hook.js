@@ -23,6 +23,7 @@ const COMMANDS = new Set([
   "set_muted",
   "set_camera",
   "show_tiles",
+  "play_tone",
   "dismiss_warning",
   "leave",
   "end_meeting",

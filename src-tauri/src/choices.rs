@@ -59,14 +59,24 @@ fn named(devices: Vec<DeviceInfo>) -> Vec<Choice> {
 pub fn devices(arguments: &Arguments, settings: &Settings) -> conclave_client::Devices {
     conclave_client::Devices {
         camera: pick(&arguments.camera, &settings.camera, CameraSource::Device),
-        microphone: pick(
-            &arguments.microphone,
-            &settings.microphone,
-            MicrophoneSource::Device,
-        ),
-        speaker: pick(&arguments.speaker, &settings.speaker, SpeakerSink::Device),
+        microphone: microphone(arguments, settings),
+        speaker: speaker(arguments, settings),
+        cleaning: settings.cleaning(),
+        // Somebody whose headset is broken still wants to see and be seen.
+        patient: true,
         ..conclave_client::Devices::default()
     }
+}
+
+/// The microphone to use.
+pub fn microphone(arguments: &Arguments, settings: &Settings) -> MicrophoneSource {
+    let (flag, chosen) = (&arguments.microphone, &settings.microphone);
+    pick(flag, chosen, MicrophoneSource::Device)
+}
+
+/// The loudspeaker to use.
+pub fn speaker(arguments: &Arguments, settings: &Settings) -> SpeakerSink {
+    pick(&arguments.speaker, &settings.speaker, SpeakerSink::Device)
 }
 
 /// A remembered choice is always a device. Only the command line can name a file or a test

@@ -108,6 +108,7 @@ pub fn register<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         set_muted,
         set_camera,
         show_tiles,
+        play_tone,
         dismiss_warning,
         leave,
         end_meeting,
@@ -253,6 +254,11 @@ async fn show_tiles(session: State<'_, Session>, sizes: HashMap<String, SizeName
         .map(|(device, size)| Ok((known(&device)?, size.into())))
         .collect::<Result<_, Sentence>>()?;
     Ok(session.client()?.watch(shown).await?)
+}
+
+#[tauri::command]
+async fn play_tone(session: State<'_, Session>) -> Answer {
+    Ok(session.client()?.play_tone().await?)
 }
 
 #[tauri::command]

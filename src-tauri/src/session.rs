@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use conclave_client::{
-    Client, ClientError, DeviceId, Devices, DisplayName, Form, LinkError, MEETING_LIFETIME,
-    MeetingView, NameError, Options, Secrecy, Server, Size, Title, ViewPhase,
+    CleaningPart, Client, ClientError, DeviceId, Devices, DisplayName, Form, LinkError,
+    MEETING_LIFETIME, MeetingView, NameError, Options, Secrecy, Server, Size, Title, ViewPhase,
 };
 use serde::Deserialize;
 use tauri::async_runtime::JoinHandle;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::arguments::Arguments;
 use crate::choices;
-use crate::fallback::{Fallback, Lack};
+use crate::fallback::without_camera;
 use crate::profile::{Profile, ProfileError};
 use crate::settings::{SaveError, Settings, Store};
 
@@ -119,8 +119,9 @@ impl Session {
         self.store.get()
     }
 
-    /// Remembers choices. In the lobby other devices are opened at once, and what is missing is
-    /// returned as by [`Self::open_lobby`].
+    /// Remembers choices. Sound is treated accordingly at once, and another camera is opened in the
+    /// lobby; then what is missing is returned as by [`Self::open_lobby`]. A microphone or
+    /// loudspeaker that does not open is not remembered: the one before stays.
     pub async fn save_settings(
         &self,
         settings: Settings,
@@ -128,20 +129,62 @@ impl Session {
         let _changing = self.changing.lock().await;
         let before = self.store.get();
         let saved = self.store.set(settings);
-        let lobby = match before.same_devices(&self.store.get()) {
+        let lobby = match before.camera == self.store.get().camera {
             true => None,
             false => self.leave_lobby(),
         };
         let missing = match lobby {
             Some(mut lobby) => {
                 // Who picks another camera wants to see it.
-                lobby.camera_off &= before.camera == self.store.get().camera;
+                lobby.camera_off = false;
                 Some(self.reopen(&lobby).await?)
             }
-            None => None,
+            None => {
+                self.treat_sound(&before).await?;
+                None
+            }
         };
         saved?;
         Ok(missing)
+    }
+
+    /// Does in the present meeting, if there is one, what is now chosen otherwise than `before`.
+    async fn treat_sound(&self, before: &Settings) -> Result<(), SessionError> {
+        let Ok(client) = self.client() else {
+            return Ok(());
+        };
+        let now = self.store.get();
+        let (was, is) = (before.cleaning(), now.cleaning());
+        for (part, was, is) in [
+            (CleaningPart::Echo, was.echo, is.echo),
+            (CleaningPart::Noise, was.noise, is.noise),
+            (CleaningPart::Gain, was.gain, is.gain),
+        ] {
+            if was != is {
+                client.clean(part, is).await?;
+            }
+        }
+        if before.microphone != now.microphone {
+            let microphone = choices::microphone(&self.arguments, &now);
+            if let Err(error) = client.use_microphone(microphone).await {
+                self.store.set(Settings {
+                    microphone: before.microphone.clone(),
+                    ..now
+                })?;
+                return Err(error.into());
+            }
+        }
+        if before.speaker != now.speaker {
+            let speaker = choices::speaker(&self.arguments, &now);
+            if let Err(error) = client.use_speaker(speaker).await {
+                self.store.set(Settings {
+                    speaker: before.speaker.clone(),
+                    ..now
+                })?;
+                return Err(error.into());
+            }
+        }
+        Ok(())
     }
 
     /// Sends every snapshot to the window from now on. A page that was loaded anew takes over.
@@ -266,26 +309,22 @@ impl Session {
         Ok(missing)
     }
 
-    /// Opens with the chosen devices or, where one cannot be used, without it.
+    /// Opens with the chosen devices or, where no camera can be used, without one.
     async fn open_somehow(&self, entry: &Entry) -> Result<Vec<String>, SessionError> {
-        let mut fallback = Fallback::new(choices::devices(&self.arguments, &self.store.get()));
-        let mut missing = Vec::new();
-        while let Err(error) = self.open(entry, fallback.devices()).await {
-            let SessionError::Client(cause) = &error else {
-                return Err(error);
-            };
-            let Some(lack) = Lack::behind(cause) else {
-                return Err(error);
-            };
-            if !fallback.do_without(lack) {
-                return Err(error);
-            }
-            let sentence = error.to_string();
-            if !missing.contains(&sentence) {
-                missing.push(sentence);
-            }
+        let devices = choices::devices(&self.arguments, &self.store.get());
+        let error = match self.open(entry, devices.clone()).await {
+            Ok(()) => return Ok(Vec::new()),
+            Err(error) => error,
+        };
+        let less = match &error {
+            SessionError::Client(cause) => without_camera(&devices, cause),
+            _ => None,
+        };
+        match less {
+            Some(less) => self.open(entry, less).await?,
+            None => return Err(error),
         }
-        Ok(missing)
+        Ok(vec![error.to_string()])
     }
 
     async fn open(&self, entry: &Entry, devices: Devices) -> Result<(), SessionError> {

@@ -1,4 +1,4 @@
-//! What this computer remembers between meetings: a name and three device choices.
+//! What this computer remembers between meetings: a name, three devices, and how sound is treated.
 
 use std::fs;
 use std::io;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
+use conclave_client::Cleaning;
 use serde::{Deserialize, Serialize};
 use tauri::Runtime;
 use tauri::path::PathResolver;
@@ -15,7 +16,7 @@ const MAX_TEXT: usize = 512;
 const MAX_PROFILE: usize = 32;
 
 /// Remembered choices. A missing device means the system's default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
     /// How others see this person.
@@ -26,13 +27,39 @@ pub struct Settings {
     pub microphone: Option<String>,
     /// Loudspeaker ID.
     pub speaker: Option<String>,
+    /// Whether what the loudspeaker plays is taken out of the microphone's sound.
+    pub echo_cancelling: bool,
+    /// Whether steady noise is taken out of it.
+    pub noise_suppression: bool,
+    /// Whether speech is brought to an even loudness.
+    pub automatic_gain: bool,
+    /// Whether a held space bar opens a muted microphone.
+    pub push_to_talk: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            camera: None,
+            microphone: None,
+            speaker: None,
+            echo_cancelling: true,
+            noise_suppression: true,
+            automatic_gain: true,
+            push_to_talk: true,
+        }
+    }
 }
 
 impl Settings {
-    /// Whether both name the same camera, microphone and loudspeaker.
-    pub fn same_devices(&self, other: &Self) -> bool {
-        (&self.camera, &self.microphone, &self.speaker)
-            == (&other.camera, &other.microphone, &other.speaker)
+    /// What is done to the microphone's sound.
+    pub fn cleaning(&self) -> Cleaning {
+        Cleaning {
+            echo: self.echo_cancelling,
+            noise: self.noise_suppression,
+            gain: self.automatic_gain,
+        }
     }
 
     fn fits(&self) -> bool {
@@ -171,6 +198,17 @@ mod tests {
         let place = folder.path().join("new/profile");
         Store::open(place.clone()).set(ravi()).expect("saved");
         assert_eq!(Store::open(place).get(), ravi());
+    }
+
+    #[test]
+    fn what_an_older_version_kept_is_read_with_sound_treated_as_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let old = r#"{"name":"Ravi Shah","camera":null,"microphone":"mic-1","speaker":null}"#;
+        fs::write(folder.path().join("settings.json"), old).expect("written");
+        let settings = Store::open(folder.path().into()).get();
+        assert_eq!(settings.microphone.as_deref(), Some("mic-1"));
+        assert_eq!(settings.cleaning(), Cleaning::default());
+        assert!(settings.push_to_talk);
     }
 
     #[test]

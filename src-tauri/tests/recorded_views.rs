@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use conclave_client::{
-    InviteView, KnockView, LeftView, MeView, MeetingView, MemberView, PolicyView, ViewPhase,
-    ViewRole, ViewTrust, ViewVoice, WarningLevel, WarningView,
+    CleaningView, DeviceView, InviteView, KnockView, LeftView, MeView, MeetingView, MemberView,
+    PolicyView, ViewPhase, ViewRole, ViewTrust, ViewVoice, WarningLevel, WarningView,
 };
 use serde_json::Value;
 
@@ -32,12 +32,27 @@ fn base(phase: ViewPhase) -> MeetingView {
             muted: false,
             camera: true,
             level: 0.5,
+            talks_while_muted: false,
+            microphone: device("Headset"),
+            speaker: device("Built-in speakers"),
+            cleaning: CleaningView {
+                echo: true,
+                noise: true,
+                gain: true,
+            },
         },
         members: Vec::new(),
         knocks: Vec::new(),
         link_up: true,
         warnings: Vec::new(),
         left: None,
+    }
+}
+
+fn device(name: &str) -> DeviceView {
+    DeviceView {
+        name: name.into(),
+        problem: None,
     }
 }
 
@@ -114,6 +129,13 @@ fn recovering() -> MeetingView {
         ..active()
     };
     view.members[0].speaking = false;
+    view.me.microphone = DeviceView {
+        name: "Built-in microphone".into(),
+        problem: Some(
+            "The microphone \"Headset\" is not there. \"Built-in microphone\" is used until it comes back."
+                .into(),
+        ),
+    };
     view.members[0].problem = Some("Ana's key has not arrived. Asking again.".into());
     let text = "The microphone was unplugged. Now using the built-in one.".into();
     let level = WarningLevel::Notice;

@@ -1,5 +1,6 @@
 /** A backend that shows what a test tells it to, and remembers what the UI asked for. */
 import type { Backend, Contact, Devices, Identity, SafetyNumber, Settings } from "../src/backend/backend";
+import { SETTINGS } from "../src/backend/fake-people";
 import type { MeetingView, Role } from "../src/backend/view";
 import type { PictureSize } from "../src/state/grid";
 
@@ -13,7 +14,7 @@ export class ScriptedBackend implements Backend {
   people: Contact[] = [];
   number: SafetyNumber = { name: "Ana Costa", digits: "11111 22222", qrSvg: "", trust: "known" };
   #onView: (view: MeetingView | null) => void = () => {};
-  #settings: Settings = { name: "Ravi Shah", camera: null, microphone: null, speaker: null };
+  #settings: Settings = SETTINGS;
   #first: MeetingView | null;
 
   constructor(first: MeetingView | null = null) {
@@ -27,14 +28,14 @@ export class ScriptedBackend implements Backend {
   settings = async (): Promise<Settings> => this.#settings;
   saveSettings = async (settings: Settings): Promise<string[] | null> => {
     const before = this.#settings;
-    this.#settings = settings;
     await this.#note("saveSettings", settings);
+    this.#settings = settings;
     return before.camera === settings.camera ? null : this.missing;
   };
   devices = async (): Promise<Devices> => ({
     cameras: [{ id: "c1", name: "Desk camera" }],
     microphones: [{ id: "m1", name: "Headset" }],
-    speakers: [],
+    speakers: [{ id: "s1", name: "Headset" }],
   });
   watch = async (onView: (view: MeetingView | null) => void): Promise<void> => {
     this.#onView = onView;
@@ -80,6 +81,7 @@ export class ScriptedBackend implements Backend {
   showTiles = async (sizes: Record<string, PictureSize>): Promise<void> => {
     this.shownTiles = sizes;
   };
+  playTone = (): Promise<void> => this.#note("playTone");
   dismissWarning = (id: number): Promise<void> => this.#note("dismissWarning", id);
   leave = (): Promise<void> => this.#note("leave");
   endMeeting = (): Promise<void> => this.#note("endMeeting");

@@ -14,6 +14,12 @@ export interface Settings {
   camera: string | null;
   microphone: string | null;
   speaker: string | null;
+  /** What is done to the microphone's sound. */
+  echoCancelling: boolean;
+  noiseSuppression: boolean;
+  automaticGain: boolean;
+  /** A held space bar opens a muted microphone. */
+  pushToTalk: boolean;
 }
 
 export interface Device {
@@ -67,8 +73,9 @@ export interface Identity {
 export interface Backend {
   settings(): Promise<Settings>;
   /**
-   * Remembers choices. In the lobby other devices are opened at once; then it returns what
-   * `openLobby` returns, otherwise null.
+   * Remembers choices, and treats sound accordingly at once: rejects if another microphone or
+   * loudspeaker does not open, and keeps the one before. In the lobby another camera is opened
+   * too; then it returns what `openLobby` returns, otherwise null.
    */
   saveSettings(settings: Settings): Promise<string[] | null>;
   devices(): Promise<Devices>;
@@ -107,6 +114,8 @@ export interface Backend {
   setCamera(on: boolean): Promise<void>;
   /** Says whose pictures are on the screen, and how large. Nobody else's are asked for. */
   showTiles(sizes: Record<string, PictureSize>): Promise<void>;
+  /** Plays a short melody that nobody else hears. */
+  playTone(): Promise<void>;
   dismissWarning(id: number): Promise<void>;
   /** Leaves from any phase; the last snapshot says `left`. */
   leave(): Promise<void>;

@@ -1,4 +1,5 @@
 /** Who the simulated people are. */
+import type { Settings } from "./backend";
 import type { Invite, Knock, MeetingView, Member, Role, Trust } from "./view";
 
 export const PEOPLE = ["Ana Costa", "Ben Okafor", "Lin Chen", "Mara Lindt", "Tom Weber", "Noor Haddad"];
@@ -10,6 +11,24 @@ const TRUST: Pick<Member, "trust" | "knownAs">[] = [
   { trust: "new", knownAs: null },
   { trust: "known", knownAs: "Mara Lindt-Keller" },
 ];
+
+const SOUND = {
+  talksWhileMuted: false,
+  microphone: { name: "Built-in microphone", problem: null },
+  speaker: { name: "Built-in speakers", problem: null },
+  cleaning: { echo: true, noise: true, gain: true },
+};
+
+export const SETTINGS: Settings = {
+  name: "Ravi Shah",
+  camera: null,
+  microphone: null,
+  speaker: null,
+  echoCancelling: true,
+  noiseSuppression: true,
+  automaticGain: true,
+  pushToTalk: true,
+};
 
 export function lobbyView(name: string, isHost: boolean): MeetingView {
   return {
@@ -23,7 +42,7 @@ export function lobbyView(name: string, isHost: boolean): MeetingView {
     epoch: 0,
     code: null,
     codeReason: null,
-    me: { device: "a0", name, role: isHost ? "host" : "participant", muted: false, camera: true, level: 0 },
+    me: { device: "a0", name, role: isHost ? "host" : "participant", muted: false, camera: true, level: 0, ...SOUND },
     members: [],
     knocks: [],
     linkUp: true,

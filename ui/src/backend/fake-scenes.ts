@@ -2,6 +2,7 @@
 import { invite, knock } from "./fake-people";
 import type { MeetingView, Member } from "./view";
 
+const UNPLUGGED = 'The microphone "Headset" is not there. "Built-in microphone" is used until it comes back.';
 const HOUR_MS = 3_600_000;
 
 /** What a scene changes of a meeting with four others. */
@@ -46,8 +47,12 @@ export const SCENES: Record<string, (view: MeetingView) => Partial<MeetingView>>
       2: { problem: `${view.members[2]?.name ?? ""}'s camera stopped. It comes back by itself.` },
       3: { camera: false, muted: true },
     }),
-    warnings: [{ id: 1, level: "notice", text: "The microphone was unplugged. Now using Built-in microphone." }],
+    me: { ...view.me, microphone: { name: "Built-in microphone", problem: UNPLUGGED } },
+    warnings: [{ id: 1, level: "notice", text: UNPLUGGED }],
   }),
+
+  /** Somebody talks and has forgotten that nobody hears it. */
+  muted: (view) => ({ me: { ...view.me, muted: true, talksWhileMuted: true } }),
 
   /** This person keeps the door for somebody else. */
   cohost: (view) => ({

@@ -5,15 +5,15 @@
  * it. `?people=` says how many others sit in the meeting; `?identity=` how this computer keeps its
  * key: keyring, passphrase, ephemeral or locked.
  */
-import type { Backend, Contact, Devices, Entry, Identity, Introduction, SafetyNumber, Settings } from "./backend";
+import type { Backend, Contact, Device, Devices, Entry, Identity, Introduction, SafetyNumber, Settings } from "./backend";
 import { FakeCameras } from "./fake-cameras";
 import { FakeIdentity, safetyNumber } from "./fake-identity";
-import { code, invite, knock, lobbyView, other, PEOPLE } from "./fake-people";
+import { code, invite, knock, lobbyView, other, PEOPLE, SETTINGS } from "./fake-people";
 import { SCENES } from "./fake-scenes";
-import type { MeetingView, Member, Policy, Role, Trust } from "./view";
+import type { DeviceInUse, Me, MeetingView, Member, Policy, Role, Trust } from "./view";
 
 export class FakeBackend implements Backend {
-  #settings: Settings = { name: "Ravi Shah", camera: null, microphone: null, speaker: null };
+  #settings: Settings = SETTINGS;
   #view: MeetingView | null = null;
   #onView: (view: MeetingView | null) => void = () => {};
   #timers: ReturnType<typeof setTimeout>[] = [];
@@ -33,6 +33,7 @@ export class FakeBackend implements Backend {
 
   async saveSettings(settings: Settings): Promise<string[] | null> {
     this.#settings = settings;
+    if (this.#view) this.#useDevices(await this.devices());
     return null;
   }
 
@@ -149,6 +150,8 @@ export class FakeBackend implements Backend {
     this.#edit({ me: { ...this.#need().me, camera: on } });
   }
 
+  async playTone(): Promise<void> {}
+
   async dismissWarning(id: number): Promise<void> {
     this.#edit({ warnings: this.#need().warnings.filter((warning) => warning.id !== id) });
   }
@@ -205,6 +208,21 @@ export class FakeBackend implements Backend {
     const tiles = others.map((member) => member.tile);
     if (this.#view?.me.camera) tiles.push(0);
     return this.#cameras.next(tiles, after, raw, signal);
+  }
+
+  #useDevices({ microphones, speakers }: Devices): void {
+    const inUse = (devices: Device[], id: string | null): DeviceInUse => {
+      const found = devices.find((device) => device.id === id) ?? devices[0];
+      return { name: found?.name ?? "", problem: null };
+    };
+    const { microphone, speaker, echoCancelling, noiseSuppression, automaticGain } = this.#settings;
+    const me: Me = {
+      ...this.#need().me,
+      microphone: inUse(microphones, microphone),
+      speaker: inUse(speakers, speaker),
+      cleaning: { echo: echoCancelling, noise: noiseSuppression, gain: automaticGain },
+    };
+    this.#edit({ me });
   }
 
   #openScene(scene: string | null): void {

@@ -96,6 +96,10 @@ export class TauriBackend implements Backend {
     return invoke("show_tiles", { sizes });
   }
 
+  playTone(): Promise<void> {
+    return invoke("play_tone");
+  }
+
   dismissWarning(id: number): Promise<void> {
     return invoke("dismiss_warning", { id });
   }

@@ -28,8 +28,31 @@ export interface Me {
   role: Role;
   muted: boolean;
   camera: boolean;
-  /** Loudness of the microphone, 0 to 1. */
+  /** Loudness of the microphone, 0 to 1; 0 while it is muted. */
   level: number;
+  /** Talks although the microphone is muted. Only this computer knows. */
+  talksWhileMuted: boolean;
+  microphone: DeviceInUse;
+  speaker: DeviceInUse;
+  cleaning: Cleaning;
+}
+
+/** A microphone or loudspeaker as it is now. */
+export interface DeviceInUse {
+  /** The name of the device that is truly in use, or of the one that is looked for. */
+  name: string;
+  /** Why that is not the chosen one, as a sentence. */
+  problem: string | null;
+}
+
+/** What is done to the microphone's sound before it is sent. */
+export interface Cleaning {
+  /** What the loudspeaker plays is taken out. */
+  echo: boolean;
+  /** Steady noise is taken out. */
+  noise: boolean;
+  /** Speech is brought to an even loudness. */
+  gain: boolean;
 }
 
 /** One device in the meeting, this one included. */

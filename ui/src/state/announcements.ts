@@ -76,6 +76,14 @@ function rules(before: MeetingView, now: MeetingView): string[] {
 function own(before: MeetingView, now: MeetingView): string[] {
   const said: string[] = [];
   if (before.me.muted !== now.me.muted) said.push(now.me.muted ? m.said.youMuted : m.said.youUnmuted);
+  if (!before.me.talksWhileMuted && now.me.talksWhileMuted) said.push(m.said.talksWhileMuted);
+  for (const device of ["microphone", "speaker"] as const) {
+    // A problem is said by the warning that comes with it.
+    const [was, is] = [before.me[device], now.me[device]];
+    if (is.problem === null && is.name !== "" && (was.problem !== null || was.name !== is.name)) {
+      said.push(m.said.deviceInUse(is.name));
+    }
+  }
   if (before.me.role !== now.me.role) said.push(m.said.yourRole[now.me.role]);
   if (before.me.camera !== now.me.camera) said.push(now.me.camera ? m.said.cameraOn : m.said.cameraOff);
   return said;

@@ -18,7 +18,16 @@ export type Page = "home" | "identity" | "contacts";
 
 /** Where `Meeting.svelte` lays panels over the stage. */
 const NARROW_PX = 820;
-const NOBODY: Settings = { name: "", camera: null, microphone: null, speaker: null };
+const NOBODY: Settings = {
+  name: "",
+  camera: null,
+  microphone: null,
+  speaker: null,
+  echoCancelling: true,
+  noiseSuppression: true,
+  automaticGain: true,
+  pushToTalk: true,
+};
 const NO_DEVICES: Devices = { cameras: [], microphones: [], speakers: [] };
 
 export class Session {
@@ -49,6 +58,7 @@ export class Session {
 
   readonly pump: FramePump;
   readonly own: Own;
+  #muting: Promise<void> = Promise.resolve();
   readonly #backend: Backend;
 
   constructor(backend: Backend) {
@@ -70,12 +80,23 @@ export class Session {
   async saveSettings(change: Partial<Settings>): Promise<void> {
     await this.#try(async () => {
       this.settings = { ...this.settings, ...change };
-      const missing = await this.#backend.saveSettings(this.settings);
+      const missing = await this.#backend.saveSettings(this.settings).catch(async (error: unknown) => {
+        // A device that does not open is not remembered; the one before stays chosen.
+        this.settings = await this.#backend.settings();
+        throw error;
+      });
       if (missing === null) return;
       this.missing = missing.map(sentenceOf);
-      // Other devices are another source of pictures, which counts from the beginning.
+      // Another camera is another source of pictures, which counts from the beginning.
       this.pump.restart();
     });
+  }
+
+  /** Looks which devices there are now; one that was just plugged in is among them. */
+  async readDevices(): Promise<void> {
+    const devices = await this.#backend.devices().catch(() => this.devices);
+    // An open list of choices is not drawn anew without need.
+    if (JSON.stringify(devices) !== JSON.stringify(this.devices)) this.devices = devices;
   }
 
   async openLobby(entry: Entry): Promise<void> {
@@ -105,12 +126,18 @@ export class Session {
   setHighSecrecy = (on: boolean): Promise<void> => this.#try(() => this.#backend.setHighSecrecy(on));
   acceptKey = (device: string): Promise<void> => this.#try(() => this.#backend.acceptKey(device));
   dismissWarning = (id: number): Promise<void> => this.#try(() => this.#backend.dismissWarning(id));
-  setMuted = (muted: boolean): Promise<void> => this.#try(() => this.#backend.setMuted(muted));
+  playTone = (): Promise<void> => this.#try(() => this.#backend.playTone());
   setCamera = (on: boolean): Promise<void> => this.#try(() => this.#backend.setCamera(on));
   showTiles = (sizes: Record<string, PictureSize>): Promise<void> => this.#try(() => this.#backend.showTiles(sizes));
   leave = (): Promise<void> => this.#try(() => this.#backend.leave());
   endMeeting = (): Promise<void> => this.#try(() => this.#backend.endMeeting());
   close = (): Promise<void> => this.#try(() => this.#backend.close());
+
+  /** One after the other: a microphone that was opened and muted again must not stay open. */
+  setMuted = (muted: boolean): Promise<void> => {
+    this.#muting = this.#muting.then(() => this.#try(() => this.#backend.setMuted(muted)));
+    return this.#muting;
+  };
 
   /** Everybody but those whose key changed: each of them needs a look of its own. */
   async admitAll(): Promise<void> {
