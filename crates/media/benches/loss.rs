@@ -6,6 +6,8 @@
 //! both. The sender learns of the loss as in a meeting: once a second, as
 //! `LossMeter` says.
 
+mod sound;
+
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +15,7 @@ use std::process::ExitCode;
 use conclave_media::audio::{
     AudioPacket, BLOCK_SAMPLES, BLOCK_US, Framer, JitterBuffer, Loss, LossMeter, WavWriter,
 };
+use sound::{Fault, Rng, read_wav};
 
 const START_US: u64 = 1_000_000_000;
 /// One way, half of a round trip of 50 ms.
@@ -20,8 +23,6 @@ const TRAVEL_US: u64 = 25_000;
 /// The loudspeaker's clock is not the microphone's.
 const PHASE_US: u64 = 3_000;
 const BLOCKS_PER_REPORT: u64 = 100;
-
-type Fault = Box<dyn std::error::Error>;
 
 #[derive(Default)]
 struct Options {
@@ -74,19 +75,6 @@ impl Options {
             }
         }
         Ok(options)
-    }
-}
-
-struct Rng(u64);
-
-impl Rng {
-    /// Between 0 and 1.
-    fn next(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
@@ -181,18 +169,6 @@ fn run() -> Result<(), Fault> {
         p95.unwrap_or(0) as f64 / 1000.0,
     );
     Ok(())
-}
-
-/// The samples of a WAV file: 48 kHz, mono, 16 bit.
-fn read_wav(bytes: &[u8]) -> Result<Vec<f32>, Fault> {
-    let format = b"fmt \x10\0\0\0\x01\0\x01\0\x80\xbb\0\0";
-    let at = |what: &[u8]| bytes.windows(what.len()).position(|window| window == what);
-    at(format).ok_or("the speech is not 48 kHz mono 16-bit WAV")?;
-    let data = at(b"data").ok_or("the speech has no samples")? + 8;
-    let samples = bytes.get(data..).unwrap_or_default().chunks_exact(2);
-    Ok(samples
-        .map(|b| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0)
-        .collect())
 }
 
 fn main() -> ExitCode {
