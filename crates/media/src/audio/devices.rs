@@ -141,9 +141,8 @@ fn none(kind: DeviceKind) -> AudioError {
 
 fn find(kind: DeviceKind, id: Option<&str>) -> Result<Device, AudioError> {
     let Some(id) = id else {
-        return listing::host()
-            .and_then(|host| listing::default_of(kind, &host))
-            .ok_or_else(|| none(kind));
+        let host = listing::host().ok_or(AudioError::ServerAway)?;
+        return listing::default_of(kind, &host).ok_or_else(|| none(kind));
     };
     DeviceId::from_str(id)
         .ok()

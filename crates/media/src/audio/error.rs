@@ -15,6 +15,11 @@ pub enum AudioError {
     /// The system offers no loudspeaker.
     #[error("No loudspeaker was found. Plug one in, or go on without: you then hear nobody.")]
     NoSpeaker,
+    /// A sound server was there and is not.
+    #[error(
+        "The sound server, PipeWire or PulseAudio, is away. It is tried again until it answers."
+    )]
+    ServerAway,
     /// No device has the chosen id.
     #[error(
         "There is no {kind} with the id \"{id}\". List the devices again and choose one of them."
