@@ -3,6 +3,7 @@
 mod devices;
 mod drawing;
 mod leaving;
+mod obeying;
 mod telling;
 mod trust;
 
@@ -12,8 +13,7 @@ use std::time::{Duration, Instant};
 
 use conclave_media::audio::Cleaning;
 use conclave_meeting::{
-    HostParams, Identity, Input, LeftReason, MediaState, Meeting, Output, Phase, Role, Secrecy,
-    Snapshot,
+    Identity, Input, LeftReason, MediaState, Meeting, Output, Phase, Role, Secrecy, Snapshot,
 };
 use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, watch};
@@ -28,10 +28,10 @@ use crate::error::ClientError;
 use crate::event::{ClientEvent, MemberReport};
 use crate::frames::FrameHub;
 use crate::media::{MediaEvent, MediaPlane};
-use crate::options::{Entry, Introduction, Options, Server, ServerAddress};
+use crate::options::{Entry, Options, ServerAddress};
 use crate::randomness::fill_random;
 use crate::sidecar::Sidecar;
-use crate::view::{self, DeviceView, MeetingView, WarningView};
+use crate::view::{DeviceView, MeetingView, WarningView};
 use crate::wait::until;
 
 /// How often levels and speakers are drawn anew.
@@ -207,111 +207,6 @@ impl Driver {
                 }
             }
         }
-    }
-
-    async fn obey(&mut self, command: Command) {
-        use conclave_meeting::Command as Wish;
-        match command {
-            Command::Enter(introduction) => {
-                if let Err(error) = self.enter(introduction).await {
-                    self.over = Some((error.to_string(), true));
-                }
-            }
-            Command::Admit(device) => self.input(Input::Command(Wish::Admit(device))),
-            Command::Refuse(device) => self.input(Input::Command(Wish::Refuse(device))),
-            Command::Remove(device) => self.input(Input::Command(Wish::Remove(device))),
-            Command::SetLocked(locked) => self.input(Input::Command(Wish::SetLocked(locked))),
-            Command::SetWaitingRoom(on) => self.input(Input::Command(Wish::SetWaitingRoom(on))),
-            Command::SetRole(device, role) => {
-                self.appoint(device, role > Role::Participant);
-                self.input(Input::Command(Wish::SetRole(device, role)));
-            }
-            Command::SetSuccessor(device, named) => {
-                self.appoint(device, named);
-                self.input(Input::Command(Wish::SetSuccessor(device, named)));
-            }
-            Command::SetStrict(strict) => self.input(Input::Command(Wish::SetStrict(strict))),
-            Command::SetSecrecy(secrecy) => {
-                self.input(Input::Command(Wish::SetSecrecy(secrecy)));
-            }
-            Command::RenewLink {
-                single_use,
-                valid_s,
-            } => self.input(Input::Command(Wish::RenewLink {
-                single_use,
-                valid_s,
-            })),
-            Command::SafetyNumber(device, answer) => self.safety_number(device, answer),
-            Command::Accept(device) => self.accept(device).await,
-            Command::SetVerified(device, verified) => self.set_verified(device, verified).await,
-            Command::SetMuted(muted) => {
-                self.muted = muted;
-                self.media.set_muted(muted);
-                self.input(Input::Command(view::media_command(self.muted, self.camera)));
-            }
-            Command::SetCamera(on) => {
-                self.camera = on;
-                self.media.set_camera(on).await;
-                self.input(Input::Command(view::media_command(self.muted, self.camera)));
-            }
-            Command::Watch(shown) => self.media.watch(shown),
-            Command::UseMicrophone(microphone, answer) => {
-                self.media.use_microphone(microphone, answer);
-            }
-            Command::UseSpeaker(speaker, answer) => self.media.use_speaker(speaker, answer),
-            Command::Clean(part, on) => {
-                self.cleaning.set(part, on);
-                self.media.set_cleaning(self.cleaning);
-            }
-            Command::PlayTone => self.media.play_tone(),
-            Command::DismissWarning(id) => self.warnings.retain(|warning| warning.id != id),
-            Command::Leave => self.leave(),
-            Command::End => self.input(Input::Command(Wish::End)),
-        }
-    }
-
-    async fn enter(&mut self, introduction: Introduction) -> Result<(), ClientError> {
-        self.name = introduction.name.as_str().to_owned();
-        if let Some(meeting) = &mut self.meeting {
-            meeting.set_name(introduction.name);
-            meeting.handle(
-                Instant::now(),
-                Input::Command(conclave_meeting::Command::Join),
-            );
-            return Ok(());
-        }
-        let Entry::Host(server) = &self.options.entry else {
-            return Ok(());
-        };
-        let address = match server {
-            Server::At(address) => address.clone(),
-            Server::Own => {
-                let sidecar = Sidecar::start(([127, 0, 0, 1], 0).into()).await?;
-                self.sidecar.insert(sidecar).address().clone()
-            }
-        };
-        let params = HostParams {
-            host: address.endpoint.host.clone(),
-            port: address.endpoint.port,
-            certificate: address
-                .certificate
-                .as_ref()
-                .map(|fingerprint| fingerprint.0),
-            title: introduction.title,
-            waiting_room: self.options.waiting_room,
-            secrecy: self.options.secrecy,
-            strict: self.options.strict,
-            lifetime: self.options.lifetime,
-        };
-        let identity = Identity {
-            name: introduction.name,
-            key: self.people.identity().key(),
-        };
-        let meeting = Meeting::host(params, identity, self.media_state(), Box::new(fill_random))
-            .map_err(|_| ClientError::Crypto)?;
-        self.meeting = Some(meeting);
-        self.control = Some(ControlLink::open(address));
-        Ok(())
     }
 
     async fn link_event(&mut self, event: Option<LinkEvent>) {

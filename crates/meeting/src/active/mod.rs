@@ -10,11 +10,12 @@
 //! ```
 //! The subjects of the submodules: `entering` (how one gets here), `obey` (what the person wants),
 //! `standing` (being known to the service, also after it lost its memory), `log` (its entries),
-//! `commits` and `offers` (changing the group, one step at a time), `rules` (roles, and what goes
-//! with them), `door` (what it shows, under which link), `desk` (answers to those who knock),
-//! `absence` (who is away for too long), `removed` (who was sent away), `signals` (what members tell each other outside the log),
-//! `pulse` (heartbeats, and what silence means), `returning` (coming back by oneself),
-//! `repeating` (for those who missed a renewed link) and `echoes` (whether what was sent arrives).
+//! `commits`, `offers` and `settling` (changing the group, one step at a time), `rules` (roles, and
+//! what goes with them), `door` (what it shows, under which link), `desk` (answers to those who
+//! knock), `absence` (who is away for too long), `removed` (who was sent away), `signals` (what
+//! members tell each other outside the log), `pulse` (heartbeats, and what silence means),
+//! `returning` (coming back by oneself), `repeating` (for those who missed a renewed link) and
+//! `echoes` (whether what was sent arrives).
 
 mod absence;
 mod commits;
@@ -30,6 +31,7 @@ mod removed;
 mod repeating;
 mod returning;
 mod rules;
+mod settling;
 mod signals;
 mod standing;
 

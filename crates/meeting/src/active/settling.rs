@@ -1,0 +1,133 @@
+//! What becomes of a commit that was offered: it is in the log, and now, not before, it counts; or
+//! another was first; or the service did not take it.
+
+use std::time::Instant;
+
+use conclave_e2ee::Leaf;
+use conclave_wire::{DeviceId, ErrorCode};
+
+use super::commits::{Pending, RETRY};
+use super::{Active, Flow};
+use crate::context::Context;
+use crate::event::LeftReason;
+use crate::name::DisplayName;
+use crate::snapshot::Change;
+
+impl Active {
+    /// The log shows our own commit.
+    pub(super) fn own_commit_won(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        log_epoch: u64,
+    ) -> Flow {
+        let Some(pending) = self.commits.pending.take() else {
+            return Flow::Stay;
+        };
+        let gone = pending.message.removed.as_slice().iter();
+        let gone: Vec<_> = gone
+            .filter_map(|device| self.people.name(*device).cloned())
+            .collect();
+        if self.group.merge_pending().is_err() {
+            return Flow::Leave(LeftReason::Fault);
+        }
+        let has_path =
+            pending.is_removal || pending.policy.is_some() || pending.admitted.is_empty();
+        let joined = self.settle_admissions(now, &pending.admitted);
+        for device in pending.message.removed.as_slice() {
+            self.commits.removals.remove(device);
+        }
+        let done = pending.rules.min(self.commits.rules.len());
+        self.commits.rules.drain(..done);
+        self.commits.note_added(pending.admitted.clone());
+        let change = match (pending.admitted.is_empty(), pending.is_removal) {
+            (false, _) => Change::Joined(joined),
+            (true, true) => Change::Gone(gone),
+            (true, false) if pending.policy.is_some() => Change::Rules,
+            (true, false) => Change::Renewed,
+        };
+        let step = (log_epoch, pending.message.commit.as_slice());
+        let flow = self.new_epoch(context, now, change, pending.is_removal, Some(step));
+        if has_path {
+            self.path_renewed(now, self.group.own_leaf());
+        }
+        if !pending.admitted.is_empty() {
+            self.introduce_all(context);
+        }
+        match (flow, pending.policy) {
+            (Flow::Stay, Some(policy)) => {
+                self.rules_changed(context, now, policy, pending.next_link, pending.described)
+            }
+            (flow, _) => flow,
+        }
+    }
+
+    /// The admitted are members: their cards move from the desk to the people.
+    fn settle_admissions(&mut self, now: Instant, admitted: &[DeviceId]) -> Vec<DisplayName> {
+        let mut names = Vec::new();
+        for device in admitted {
+            // Until it says something: one whose Welcome was lost is a leaf without a person.
+            self.people.set_online(*device, false, now);
+            let Some(admittance) = self.commits.admissions.remove(device) else {
+                // The person here thought better of it while the commit was on its way.
+                self.commits.want_removal(*device);
+                continue;
+            };
+            let knocker = admittance.knocker;
+            names.push(knocker.card.name.clone());
+            self.people
+                .introduce(knocker.signed, knocker.card, Default::default());
+        }
+        self.commits.admit_at = (!self.commits.admissions.is_empty()).then_some(now);
+        names
+    }
+
+    /// Who renewed his path last begins the round; everybody else has his turn after him.
+    pub(super) fn path_renewed(&mut self, now: Instant, by: Leaf) {
+        let members = self.group.members();
+        let own = self.group.own_leaf();
+        let place = |leaf| members.iter().position(|member| member.leaf == leaf);
+        let count = members.len().max(1);
+        let turn = match (place(own), place(by)) {
+            // One behind `by` is first; `by` itself is last.
+            (Some(own), Some(by)) => (own + count - by + count - 1) % count,
+            (own, _) => own.unwrap_or(0),
+        };
+        self.commits
+            .path_renewed(now, u32::try_from(turn).unwrap_or(u32::MAX));
+    }
+
+    pub(super) fn conflict(&mut self, now: Instant, epoch: u64) -> Flow {
+        // Where it names the epoch that ours is for, it speaks of an older commit that was offered
+        // again.
+        let is_pending = |pending: &Pending| pending.message.expected_epoch != epoch;
+        if !self.commits.pending.as_ref().is_some_and(is_pending) {
+            return Flow::Stay;
+        }
+        if epoch > self.log_epoch {
+            self.commits.doubt(now);
+        } else {
+            self.commits.lost(&mut self.group);
+            // Its log held what it does not count. It has the last word, but not again and again.
+            self.log_epoch = epoch;
+            self.commits.note_setback(now);
+            if epoch < self.begun_at {
+                self.pulse.look_again(now);
+            }
+        }
+        Flow::Stay
+    }
+
+    /// The service did not take what was offered: try again soon, or let it be if it can never fit.
+    pub(super) fn not_taken(&mut self, context: &mut Context, now: Instant, code: ErrorCode) {
+        let Some(pending) = &self.commits.pending else {
+            return;
+        };
+        let admitted = pending.admitted.clone();
+        self.commits.lost(&mut self.group);
+        self.commits.retry_at = Some(now + RETRY);
+        if code == ErrorCode::TooLarge {
+            self.drop_batch(context, &admitted);
+        }
+    }
+}
