@@ -357,7 +357,8 @@ fn a_loudspeaker_is_pulled_out_the_default_moves_and_the_server_restarts() {
     let server = std::env::var("CONCLAVE_SOUND_SERVER").unwrap();
     assert!(Command::new("kill").arg(server).status().unwrap().success());
     wait_until("it is told that nothing is heard", || {
-        scene.speaker().problem.is_some()
+        let problem = scene.speaker().problem;
+        problem.is_some_and(|problem| problem.contains("sound server"))
     });
     assert!(matches!(scene.next_event(), AudioEvent::Lost { .. }));
     let _server = Running::start("pipewire-pulse", &[]);

@@ -59,6 +59,7 @@ export class Session {
   readonly pump: FramePump;
   readonly own: Own;
   #muting: Promise<void> = Promise.resolve();
+  #saving: Promise<void> = Promise.resolve();
   readonly #backend: Backend;
 
   constructor(backend: Backend) {
@@ -77,9 +78,15 @@ export class Session {
     });
   }
 
-  async saveSettings(change: Partial<Settings>): Promise<void> {
+  /** One after the other, so that the last choice is the one that holds. */
+  saveSettings(change: Partial<Settings>): Promise<void> {
+    this.settings = { ...this.settings, ...change };
+    this.#saving = this.#saving.then(() => this.#save());
+    return this.#saving;
+  }
+
+  async #save(): Promise<void> {
     await this.#try(async () => {
-      this.settings = { ...this.settings, ...change };
       const missing = await this.#backend.saveSettings(this.settings).catch(async (error: unknown) => {
         // A device that does not open is not remembered; the one before stays chosen.
         this.settings = await this.#backend.settings();
