@@ -87,7 +87,7 @@ def over(down, least_pesq, least_stoi=None, most_gap_ms=None):
             ("concealed", concealed / len(heard.mouth) * RATE / 10, "%", "", None),
         ]
         if most_gap_ms:
-            gap = 1000 * heard.longest_silence(p50)
+            gap = 1000 * heard.longest_silence(p50, heard.gain(p50))
             rows.append(("longest dropout", gap, "ms", f"<= {most_gap_ms}", gap <= most_gap_ms))
         return rows
     return row

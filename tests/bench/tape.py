@@ -12,6 +12,7 @@ from listening import RATE, ffmpeg
 
 WINDOW = RATE  # a second of speech tells how late it comes
 LATEST_S = 1.0
+LOUD = 0.02  # a step of 20 ms with speech in it
 
 
 class Tape:
@@ -79,19 +80,26 @@ class Listened:
             found.append((self.start + at / RATE, late))
         return found
 
-    def longest_silence(self, delay_ms, frame=RATE // 50):
-        """The longest time for which what was said did not come out, in s: from its first word
-        to its last, with `delay_ms` between mouth and ear."""
+    def gain(self, delay_ms):
+        """How much louder the ear is than the mouth, where most of what was said is heard."""
+        mouth, ear = self._powers(delay_ms)
+        loud = mouth > LOUD
+        return float(numpy.median(ear[loud] / mouth[loud]))
+
+    def _powers(self, delay_ms, frame=RATE // 50):
         shift = int(delay_ms * RATE / 1000)
-        count = (min(len(self.mouth), len(self.ear) - shift)) // frame
-        def power(sound):
-            return numpy.sqrt(numpy.mean(sound[:count * frame].reshape(count, frame)**2, axis=1))
-        mouth, ear = power(self.mouth), power(self.ear[shift:])
-        loud = mouth > 0.02
-        scale = numpy.median(ear[loud] / mouth[loud])
+        count = min(len(self.mouth), len(self.ear) - shift) // frame
+        sounds = self.mouth[:count * frame], self.ear[shift:shift + count * frame]
+        return [numpy.sqrt(numpy.mean(sound.reshape(count, frame)**2, axis=1)) for sound in sounds]
+
+    def longest_silence(self, delay_ms, gain):
+        """The longest time for which what was said did not come out, in s: from its first word
+        to its last, with `delay_ms` and `gain` between mouth and ear."""
+        mouth, ear = self._powers(delay_ms)
+        loud = mouth > LOUD
         # A syllable's end may come a frame early or late: the neighbours count as well.
         near = numpy.max([numpy.roll(ear, by) for by in (-2, -1, 0, 1, 2)], axis=0)
-        lost = near < 0.1 * scale * mouth
+        lost = near < 0.1 * gain * mouth
         longest, first = 0, None
         for at in numpy.flatnonzero(loud):
             if not lost[at]:
@@ -99,4 +107,4 @@ class Listened:
                 continue
             first = at if first is None else first
             longest = max(longest, at + 1 - first)
-        return longest * frame / RATE
+        return longest / 50

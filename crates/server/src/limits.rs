@@ -124,6 +124,10 @@ pub const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 /// A relay session is gone after this much silence, on QUIC and on WebSocket.
 pub const RELAY_IDLE: Duration = Duration::from_secs(3);
 
+/// Bytes of pictures that may be under way to one device: more would only be late. Enough for
+/// 10 Mbit/s over a round trip of 50 ms.
+pub const RELAY_SEND_WINDOW: u64 = 64 * 1024;
+
 /// TCP connections at a time: control channels and relay sessions over WebSocket.
 pub const MAX_TCP_CONNECTIONS: usize = 8192;
 

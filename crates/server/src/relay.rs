@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use moq_relay::{Config, Relay};
 use moq_tokio::quic::CongestionControl;
 
-use conclave_server::limits::{DRAIN, HANDSHAKE, PING_EVERY, RELAY_IDLE};
+use conclave_server::limits::{DRAIN, HANDSHAKE, PING_EVERY, RELAY_IDLE, RELAY_SEND_WINDOW};
 
 use crate::certificate::Certificate;
 
@@ -32,6 +32,7 @@ pub async fn load(address: SocketAddr, certificate: &Certificate) -> anyhow::Res
     // A dead peer's broadcasts shadow its successor until the relay notices.
     config.quic.idle_timeout = RELAY_IDLE;
     config.quic.keep_alive = PING_EVERY;
+    config.quic.send_window = Some(RELAY_SEND_WINDOW);
     // BBR: with CUBIC most video comes late at a few percent of loss.
     config.quic.congestion_control = Some(CongestionControl::Delay);
     Relay::load(config).await

@@ -14,6 +14,7 @@
 //! pings, see [`control`]); [`Relay`] owns three (two MoQ origins and the session's driver, see
 //! [`relay`]). Dropping the handle aborts them.
 
+mod burden;
 pub mod control;
 mod endpoint;
 mod error;
@@ -24,6 +25,7 @@ mod task;
 mod trust;
 mod upgrade;
 
+pub use burden::{Burden, BurdenSense};
 pub use control::{ControlChannel, ControlReceiver, ControlSender, ReceiveError, SendError};
 pub use endpoint::Endpoint;
 pub use error::ConnectError;

@@ -216,6 +216,7 @@ impl Driver {
                 if self.snapshot().phase == Phase::Active {
                     self.broken_at.get_or_insert_with(Instant::now);
                 }
+                self.media.doubt_relay();
                 self.input(Input::LinkDown);
             }
             Some(LinkEvent::Message(message)) => self.input(Input::Message(message)),

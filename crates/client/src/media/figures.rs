@@ -9,6 +9,7 @@ use conclave_media::video::Size;
 
 use super::arriving::Arriving;
 use super::guard::Voice;
+use super::link::Link;
 use super::missing::MissingKey;
 use crate::event::TrackReport;
 
@@ -30,6 +31,8 @@ pub(crate) struct Figures {
     pub(super) arriving: Arriving,
     /// The size of the last picture that was shown.
     size: Mutex<Option<Size>>,
+    /// What the way from this sender bears.
+    pub(super) link: Link,
     /// Whether the relay announces anything of this sender.
     announced: AtomicBool,
 }

@@ -69,6 +69,7 @@ impl MediaPlane {
             held_back: peer.figures.arriving.is_held_back(),
             announced: peer.figures.is_announced(),
             watched: self.screen.size(device).is_some(),
+            paused: peer.figures.link.is_paused(),
             shown: video.is_taken(PICTURE_PATIENCE),
             ever_shown: video.has_begun(),
             stuck: self.screen.hub.is_stuck(peer.tile),

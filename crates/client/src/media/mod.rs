@@ -3,10 +3,12 @@
 //! `plane` is what the driver holds. `session` keeps the connection to the relay and decides what
 //! to read. Outwards: `publishing` seals, signs and writes to `writers` what the microphone and
 //! `camera` give, as far as `discretion` allows, in sizes by `padding`. Inwards: `receiving` reads
-//! and opens, `viewing` the pictures that somebody looks at; `keys` gives each track of each sender its opener; `guard` tells whether the sender
-//! is who it seems, `missing` whether its key is missing, `tile` what to say of its picture;
-//! `figures` counts. `losses` tells each sender what is lost of its sound, `arriving` whether any
-//! comes. `sound` steers microphone and loudspeaker. `judging` answers the driver's questions about all this.
+//! and opens, `viewing` the pictures that somebody looks at; `keys` gives each track of each sender
+//! its opener; `guard` tells whether the sender is who it seems, `missing` whether its key is
+//! missing, `tile` what to say of its picture; `figures` counts. `link` judges what the way from a
+//! sender bears, `losses` tells each sender what is lost of its sound, `arriving` whether any
+//! comes. `sound` steers microphone and loudspeaker. `judging` answers the driver's questions about
+//! all this.
 
 mod arriving;
 mod camera;
@@ -15,6 +17,7 @@ mod figures;
 mod guard;
 mod judging;
 mod keys;
+mod link;
 mod losses;
 mod missing;
 mod padding;

@@ -10,7 +10,7 @@ use conclave_e2ee::{Leaf, MediaEpoch, Track};
 use conclave_media::audio::{AudioEngine, AudioEvent, AudioOptions, MicrophoneSource, SourceId};
 use conclave_media::video::Size;
 use conclave_wire::DeviceId;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::discretion::Discretion;
@@ -64,6 +64,7 @@ pub(crate) struct MediaPlane {
     pub(super) keyring: Arc<Keyring>,
     pub(super) discretion: Arc<Discretion>,
     pub(super) relay_is_up: Arc<AtomicBool>,
+    doubt: Arc<Notify>,
     sound_sent: Arc<AtomicU64>,
     orders: mpsc::Sender<Order>,
     grants: Option<mpsc::Sender<Grant>>,
@@ -140,6 +141,7 @@ impl MediaPlane {
             keyring: Arc::new(Keyring::new()),
             discretion,
             relay_is_up: Arc::default(),
+            doubt: Arc::default(),
             sound_sent,
             orders,
             grants: None,
@@ -171,6 +173,7 @@ impl MediaPlane {
             peers: self.peers.subscribe(),
             screen: self.screen.clone(),
             is_up: self.relay_is_up.clone(),
+            doubt: self.doubt.clone(),
         };
         self.session = Some(tokio::spawn(session.run()));
     }
@@ -180,6 +183,11 @@ impl MediaPlane {
             // A full queue holds fresher ones than needed already.
             let _ = grants.try_send(Grant { path, token });
         }
+    }
+
+    /// The service broke off: perhaps the relay is gone too.
+    pub(crate) fn doubt_relay(&self) {
+        self.doubt.notify_one();
     }
 
     pub(crate) async fn install(&self, keys: MediaEpoch, senders_move_at: Instant) {

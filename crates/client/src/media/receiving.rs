@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::figures::{Figures, TrackFigures};
 use super::guard::{Guard, Voice};
 use super::keys::{Released, SharedOpener};
+use super::link;
 use super::padding;
 use super::plane::MediaEvent;
 use super::tracks;
@@ -62,10 +63,23 @@ pub(super) async fn sound(sender: Sender, opener: SharedOpener, engine: Arc<Audi
         opener,
     };
     let play = |plaintext: &[u8]| match AudioPacket::decode(plaintext) {
-        Ok(packet) => engine.push(sender.source, packet),
+        Ok(packet) => {
+            sender.figures.link.sound(packet.capture_us);
+            engine.push(sender.source, packet);
+        }
         Err(_) => sender.figures.audio.damaged(),
     };
     feed.follow(&sender, play).await;
+}
+
+/// Judges what the way from a sender bears until the session ends.
+pub(super) async fn watch_link(sender: Sender) {
+    loop {
+        tokio::time::sleep(link::LOOK).await;
+        if sender.figures.link.look() {
+            sender.tell(MediaEvent::Warning(link::WEAK.into()));
+        }
+    }
 }
 
 /// Reads a sender's signatures, and looks for their absence, until the session ends.

@@ -9,7 +9,7 @@ use conclave_e2ee::Track;
 use conclave_media::audio::AudioEngine;
 use conclave_transport::{BroadcastUpdate, ConnectError, Relay};
 use conclave_wire::DeviceId;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -25,6 +25,12 @@ use crate::randomness;
 
 /// How long a grant may take before it is asked for again: the control link may be down.
 const GRANT_PATIENCE: Duration = Duration::from_secs(1);
+/// A relay that sends nothing for so many looks after the service broke off is gone with it.
+const LOOKS_WITHOUT_LIFE: u32 = 3;
+/// The pause between two looks: as often as the relay's figures are measured.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// Looks after which a relay that lives is trusted again. The first figures may be old.
+const LOOKS: u32 = 10;
 /// Pauses between tries to connect; the last one repeats.
 const PAUSES_MS: [u64; 4] = [50, 150, 400, 1000];
 
@@ -39,6 +45,8 @@ pub(super) struct Session {
     pub(super) screen: Screen,
     /// Whether the relay is connected now.
     pub(super) is_up: Arc<AtomicBool>,
+    /// Told when the service broke off.
+    pub(super) doubt: Arc<Notify>,
 }
 
 /// The tasks that read one sender; they end when this is dropped.
@@ -106,9 +114,15 @@ impl Session {
         let mut updates = relay.broadcasts();
         let mut routes = HashMap::new();
         let mut readers: HashMap<DeviceId, Readers> = HashMap::new();
+        let doubt = self.doubt.clone();
+        // One over all turns of the loop: what it has begun to look for must not be forgotten.
+        let mut gone = std::pin::pin!(is_gone(relay, &doubt));
         loop {
             tokio::select! {
                 reason = relay.closed() => return reason,
+                () = &mut gone => {
+                    return "The media relay went with the service.".into();
+                }
                 update = updates.next() => match update {
                     Some(update) => note_route(&mut routes, update, me),
                     None => return "The media relay ended the session.".into(),
@@ -172,11 +186,30 @@ impl Session {
         let mut tasks = JoinSet::new();
         tasks.spawn(receiving::signatures(sender.clone(), auth));
         tasks.spawn(receiving::sound(sender.clone(), audio, self.engine.clone()));
+        tasks.spawn(receiving::watch_link(sender.clone()));
         tasks.spawn(viewing::picture(sender, keys, peer.leaf, screen));
         Readers {
             broadcast: route.to_owned(),
             leaf: peer.leaf,
             _tasks: tasks,
+        }
+    }
+}
+
+/// Waits for a time without a sign of life after the service broke off. Both are one program, and
+/// TCP tells of its end at once, where QUIC waits for its patience to run out.
+async fn is_gone(relay: &Relay, doubt: &Notify) {
+    loop {
+        doubt.notified().await;
+        let (mut last, mut without_life) = (relay.stats().packets_received, 0);
+        for _ in 0..LOOKS {
+            sleep(BETWEEN_LOOKS).await;
+            let now = relay.stats().packets_received;
+            without_life = if now == last { without_life + 1 } else { 0 };
+            last = now;
+            if now.is_some() && without_life == LOOKS_WITHOUT_LIFE {
+                return;
+            }
         }
     }
 }

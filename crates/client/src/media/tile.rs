@@ -17,6 +17,8 @@ pub(super) struct Tile {
     pub(super) announced: bool,
     /// Whether anybody looks at it.
     pub(super) watched: bool,
+    /// The way from the member bears no picture now.
+    pub(super) paused: bool,
     /// A picture was handed to the window lately, or ever.
     pub(super) shown: bool,
     pub(super) ever_shown: bool,
@@ -45,6 +47,8 @@ impl Tile {
             held_back(name)
         } else if !self.announced {
             format!("{name} is not sending yet. Waiting for the first picture.")
+        } else if self.paused {
+            format!("The link to {name} is weak: video paused, sound kept.")
         } else if self.stuck {
             format!("{name}'s picture could not be decoded. Asked for a fresh one.")
         } else if self.fails {
@@ -92,6 +96,7 @@ mod tests {
         held_back: false,
         announced: true,
         watched: true,
+        paused: false,
         shown: true,
         ever_shown: true,
         stuck: false,
@@ -189,6 +194,13 @@ mod tests {
             ),
             (
                 Tile {
+                    paused: true,
+                    ..silent
+                },
+                "video paused, sound kept",
+            ),
+            (
+                Tile {
                     stuck: true,
                     ..FINE
                 },
@@ -218,8 +230,8 @@ mod tests {
 
     #[test]
     fn no_combination_leaves_a_black_tile_without_words() {
-        for bits in 0..1 << 9 {
-            let bit = |n: u8| bits >> n & 1 == 1;
+        for bits in 0..1 << 10 {
+            let bit = |n: u16| bits >> n & 1 == 1;
             let tile = Tile {
                 voice: Voice::Pending,
                 is_heard: true,
@@ -233,6 +245,7 @@ mod tests {
                 opens: bit(6),
                 fails: bit(7),
                 held_back: bit(8),
+                paused: bit(9),
             };
             let shows = tile.shown && !tile.stuck;
             assert_eq!(tile.problem("Ana").is_none(), shows, "{tile:?}");

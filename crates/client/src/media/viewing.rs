@@ -75,11 +75,13 @@ pub(super) async fn picture(sender: Sender, keyring: Arc<Keyring>, leaf: Leaf, s
     let drawn = watch::Sender::new(None);
     let mut drawn_now = drawn.subscribe();
     let mut sizes = screen.sizes.clone();
+    let mut burden = sender.figures.link.watch();
     let mut tasks = JoinSet::new();
     let mut reading: HashMap<Size, AbortHandle> = HashMap::new();
     loop {
         sizes.mark_unchanged();
-        let wanted = screen.size(sender.device);
+        burden.mark_unchanged();
+        let wanted = wanted(&sender, &screen);
         if wanted.is_none() {
             drawn.send_replace(None);
         }
@@ -111,9 +113,15 @@ pub(super) async fn picture(sender: Sender, keyring: Arc<Keyring>, leaf: Leaf, s
         }
         tokio::select! {
             changed = sizes.changed() => if changed.is_err() { return },
+            changed = burden.changed() => if changed.is_err() { return },
             changed = drawn_now.changed() => if changed.is_err() { return },
         }
     }
+}
+
+/// The size that is looked at, if the way from the sender bears it.
+fn wanted(sender: &Sender, screen: &Screen) -> Option<Size> {
+    sender.figures.link.size(screen.size(sender.device))
 }
 
 /// One size of a sender's picture.
@@ -149,6 +157,7 @@ impl View {
         let Some(packet) = packet else {
             return self.sender.figures.video.damaged();
         };
+        self.sender.figures.link.picture(packet.capture_us);
         if !self.takes_the_stage(packet.key) {
             return;
         }
@@ -170,7 +179,7 @@ impl View {
         if *self.drawn.borrow() == Some(self.size) {
             return true;
         }
-        let begins = key && self.screen.size(self.sender.device) == Some(self.size);
+        let begins = key && wanted(&self.sender, &self.screen) == Some(self.size);
         if begins {
             self.drawn.send_replace(Some(self.size));
         }

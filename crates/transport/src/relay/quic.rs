@@ -24,6 +24,10 @@ const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 const MAX_STREAMS: u32 = 10_000;
 /// What the relay may send beyond what we have read, bytes, over all streams.
 const RECEIVE_WINDOW: u32 = 16 * 1024 * 1024;
+/// What we may have under way to the relay, bytes, datagrams apart: more would only be late.
+const SEND_WINDOW: u64 = 128 * 1024;
+/// Sound that waits for its turn, bytes: the oldest gives way, for it would come too late.
+const DATAGRAMS_WAITING: usize = 16 * 1024;
 
 /// Dials, asks for the session and shakes hands; the caller sets the deadline.
 pub(super) async fn connect(
@@ -71,6 +75,8 @@ fn transport() -> Result<TransportConfig, ConnectError> {
         .max_concurrent_bidi_streams(VarInt::from_u32(MAX_STREAMS))
         .max_concurrent_uni_streams(VarInt::from_u32(MAX_STREAMS))
         .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
+        .send_window(SEND_WINDOW)
+        .datagram_send_buffer_size(DATAGRAMS_WAITING)
         // Loss-based control made half of the video late at 5 % loss.
         .congestion_controller_factory(Arc::new(Bbr3Config::default()));
     Ok(transport)

@@ -1,0 +1,347 @@
+//! How much a link bears beside sound, found out by who receives.
+//!
+//! A full link shows by a standing queue: for a while every packet comes later than the quickest
+//! ones did (the least delay of a short time against the least of a long one, as in CoDel,
+//! RFC 8289 §3.1). Jitter makes single packets late, not all of them; and loss alone says nothing,
+//! since copies heal what chance takes, and a queue that overflows stood before. Clocks need not
+//! agree: only differences count.
+//!
+//! At the first sign the heavy tracks are given up, so that the queue drains and sound is heard in
+//! time. A smaller one is tried as soon as the queue is gone, the whole one some seconds later; a
+//! try that fails makes the next one wait longer.
+//!
+//! A pure machine: times come in as arguments, counted from any moment.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What a link bears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Burden {
+    /// Sound alone.
+    Light,
+    /// Sound, and heavy tracks at their smallest.
+    Reduced,
+    /// Everything.
+    Full,
+}
+
+/// Over how long sound must come late, and by how much.
+const SOUND: (Duration, Duration) = (Duration::from_millis(160), Duration::from_millis(60));
+/// The same of heavy tracks: their large frames take their time.
+const HEAVY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(150));
+/// Fewer packets in that time say nothing.
+const ENOUGH: usize = 3;
+/// The quickest packet is remembered for [`AGES`] times this.
+const AGE: Duration = Duration::from_secs(10);
+const AGES: usize = 6;
+/// Who pauses for this long and sees no change is not the cause: the way has become longer.
+const NEW_WAY: Duration = Duration::from_secs(5);
+/// A raise that lasts so long has succeeded.
+const PROVEN: Duration = Duration::from_secs(5);
+/// How long the link must be clear before the smaller tracks come back, at first and at most.
+const REDUCED_AFTER: [Duration; 2] = [Duration::from_millis(400), Duration::from_secs(16)];
+/// What a failed try of the smaller tracks costs at the least.
+const REDUCED_AGAIN: Duration = Duration::from_secs(4);
+/// The same for everything. The first [`FREE_TRIES`] failures cost no more.
+const FULL_AFTER: [Duration; 2] = [Duration::from_secs(6), Duration::from_secs(30)];
+const FREE_TRIES: u32 = 3;
+
+/// Judges one sender's way to here.
+#[derive(Debug)]
+pub struct BurdenSense {
+    sound: Delay,
+    heavy: Delay,
+    burden: Burden,
+    changed: Duration,
+    /// When a queue was last seen.
+    queued: Duration,
+    reduced_after: Duration,
+    full_after: Duration,
+    failed_tries: u32,
+}
+
+impl Default for BurdenSense {
+    fn default() -> Self {
+        Self {
+            sound: Delay::new(SOUND),
+            heavy: Delay::new(HEAVY),
+            burden: Burden::Full,
+            changed: Duration::ZERO,
+            queued: Duration::ZERO,
+            reduced_after: REDUCED_AFTER[0],
+            full_after: FULL_AFTER[0],
+            failed_tries: 0,
+        }
+    }
+}
+
+impl BurdenSense {
+    /// A packet of sound came that was `sent` by its sender's clock.
+    pub fn sound(&mut self, now: Duration, sent: Duration) {
+        self.sound.take(now, sent);
+    }
+
+    /// A frame of a heavy track came.
+    pub fn heavy(&mut self, now: Duration, sent: Duration) {
+        self.heavy.take(now, sent);
+    }
+
+    /// What the link bears now. Ask twenty times a second.
+    pub fn look(&mut self, now: Duration) -> Burden {
+        let stands = self.sound.stands(now) | self.heavy.stands(now);
+        if stands {
+            self.queued = now;
+            if self.burden > Burden::Light {
+                self.give_up(now);
+            } else if now.saturating_sub(self.changed) >= NEW_WAY {
+                self.sound.forget();
+                self.heavy.forget();
+            }
+        } else {
+            self.try_more(now);
+        }
+        self.burden
+    }
+
+    fn give_up(&mut self, now: Duration) {
+        let is_try = now.saturating_sub(self.changed) < PROVEN;
+        match (self.burden, is_try) {
+            (Burden::Full, true) => {
+                self.failed_tries += 1;
+                if self.failed_tries > FREE_TRIES {
+                    self.full_after = (self.full_after * 2).min(FULL_AFTER[1]);
+                }
+            }
+            (Burden::Full, false) => {
+                (self.reduced_after, self.full_after) = (REDUCED_AFTER[0], FULL_AFTER[0]);
+                self.failed_tries = 0;
+            }
+            (_, true) => {
+                let longer = (self.reduced_after * 2).max(REDUCED_AGAIN);
+                self.reduced_after = longer.min(REDUCED_AFTER[1]);
+            }
+            (_, false) => self.reduced_after = REDUCED_AGAIN,
+        }
+        self.set(now, Burden::Light);
+        // What is still under way of a track that was given up says nothing of the next one.
+        self.heavy.forget();
+    }
+
+    fn try_more(&mut self, now: Duration) {
+        let clear = now.saturating_sub(self.changed.max(self.queued));
+        match self.burden {
+            Burden::Light if clear >= self.reduced_after => self.set(now, Burden::Reduced),
+            Burden::Reduced if clear >= self.full_after => self.set(now, Burden::Full),
+            _ => {}
+        }
+    }
+
+    fn set(&mut self, now: Duration, burden: Burden) {
+        self.burden = burden;
+        self.changed = now;
+    }
+}
+
+/// The delay of one kind of packets, up to the unknown difference of two clocks.
+#[derive(Debug)]
+struct Delay {
+    window: Duration,
+    limit_us: i64,
+    recent: VecDeque<(Duration, i64)>,
+    /// The least of each age, with its beginning.
+    least: VecDeque<(Duration, i64)>,
+}
+
+impl Delay {
+    fn new((window, limit): (Duration, Duration)) -> Self {
+        Self {
+            window,
+            limit_us: micros(limit),
+            recent: VecDeque::new(),
+            least: VecDeque::new(),
+        }
+    }
+
+    fn take(&mut self, now: Duration, sent: Duration) {
+        let delay = micros(now).saturating_sub(micros(sent));
+        self.recent.push_back((now, delay));
+        self.trim(now);
+        match self.least.back_mut() {
+            Some((since, least)) if now.saturating_sub(*since) < AGE => *least = delay.min(*least),
+            _ => {
+                self.least.push_back((now, delay));
+                if self.least.len() > AGES {
+                    self.least.pop_front();
+                }
+            }
+        }
+    }
+
+    /// Bounded by time and, against a sender without measure, by number.
+    fn trim(&mut self, now: Duration) {
+        const MOST: usize = 256;
+        while let Some((at, _)) = self.recent.front()
+            && (now.saturating_sub(*at) > self.window || self.recent.len() > MOST)
+        {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Whether all that came lately came late.
+    fn stands(&mut self, now: Duration) -> bool {
+        self.trim(now);
+        if self.recent.len() < ENOUGH {
+            return false;
+        }
+        let lately = self.recent.iter().map(|(_, delay)| *delay).min();
+        let ever = self.least.iter().map(|(_, delay)| *delay).min();
+        matches!((lately, ever), (Some(lately), Some(ever))
+            if lately.saturating_sub(ever) >= self.limit_us)
+    }
+
+    fn forget(&mut self) {
+        self.recent.clear();
+        self.least.clear();
+    }
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use conclave_impair::{Direction, Flow, Link, Plan, Schedule, Settings};
+
+    use super::*;
+
+    const STEP: Duration = Duration::from_millis(1);
+    /// By the sender's clock everything was sent ten years ago.
+    const SKEW: Duration = Duration::from_secs(300_000_000);
+
+    #[derive(Clone, Copy, PartialEq)]
+    enum Item {
+        Sound,
+        Heavy,
+    }
+
+    /// A voice and its picture as the client sends them, with all headers, over a link of the
+    /// proxy, judged as they come; gives for each 50 ms the burden and the delay of the latest
+    /// sound, ms.
+    fn run(seconds: u64, first: &str, then: &[(u64, &str)]) -> Vec<(Burden, u64)> {
+        let mut link = link(first, then);
+        let (mut sense, mut seen, mut late) = (BurdenSense::default(), Vec::new(), 0);
+        for ms in 0..seconds * 1000 {
+            let now = STEP * ms as u32;
+            let mut send = |item, size| link.offer(now, Flow::datagrams(0), size, (now, item));
+            if ms % 20 == 0 {
+                // 187 kbit/s.
+                send(Item::Sound, 468);
+            }
+            if ms % 33 == 0 {
+                // 165 and 650 kbit/s.
+                match sense.burden {
+                    Burden::Light => {}
+                    Burden::Reduced => drop(send(Item::Heavy, 680)),
+                    Burden::Full => {
+                        send(Item::Heavy, 1340);
+                        send(Item::Heavy, 1340);
+                    }
+                }
+            }
+            while let Some(arrival) = link.pop(now) {
+                let (sent, item) = arrival.item;
+                match item {
+                    Item::Sound => {
+                        late = (now - sent).as_millis() as u64;
+                        sense.sound(now + SKEW, sent);
+                    }
+                    Item::Heavy => sense.heavy(now + SKEW, sent),
+                }
+            }
+            if ms % 50 == 49 {
+                seen.push((sense.look(now + SKEW), late));
+            }
+        }
+        seen
+    }
+
+    fn link(first: &str, then: &[(u64, &str)]) -> Link<(Duration, Item)> {
+        let first: Settings = first.parse().expect("settings");
+        let mut latest = first.clone();
+        let mut change = |(at, text): &(u64, &str)| {
+            latest = latest.with(text).expect("settings");
+            (Duration::from_secs(*at), latest.clone())
+        };
+        let then = then.iter().map(&mut change).collect();
+        let plan = Plan {
+            seed: 4,
+            down: Schedule { first, then },
+            ..Plan::default()
+        };
+        let mut link = Link::new(&plan, Direction::Down);
+        link.begin(Duration::ZERO);
+        link
+    }
+
+    fn share(seen: &[(Burden, u64)], burden: Burden) -> f64 {
+        seen.iter().filter(|(now, _)| *now == burden).count() as f64 / seen.len() as f64
+    }
+
+    #[test]
+    fn a_clear_link_bears_everything_whatever_chance_does_to_it() {
+        for link in [
+            "delay=25ms",
+            "delay=25ms,loss=30%",
+            "delay=45ms,jitter=40ms",
+            "delay=25ms,burst-every=2s/400ms",
+            "delay=25ms,rate=1Mbit/s",
+        ] {
+            let seen = run(60, link, &[]);
+            assert_eq!(share(&seen, Burden::Full), 1.0, "{link}");
+        }
+    }
+
+    /// Seconds in steps of `run`.
+    const S: usize = 20;
+
+    /// The shares of the cut in which pictures moved and in which sound was late.
+    fn cut_to(rate: &str, queue: &str) -> (f64, f64) {
+        let wide = format!("delay=25ms,rate=3Mbit/s,queue={queue}");
+        let seen = run(70, &wide, &[(10, rate), (30, "rate=3Mbit/s")]);
+        assert_eq!(share(&seen[..10 * S], Burden::Full), 1.0);
+        let (cut, after) = (&seen[10 * S..30 * S], &seen[30 * S..]);
+        let noticed = cut.iter().position(|(now, _)| *now < Burden::Full);
+        assert!(noticed <= Some(S / 2), "{queue}: {noticed:?}");
+        assert_eq!(share(&after[30 * S..], Burden::Full), 1.0, "{queue}");
+        let late = cut.iter().filter(|(_, late)| *late > 250).count();
+        (
+            1.0 - share(cut, Burden::Light),
+            late as f64 / cut.len() as f64,
+        )
+    }
+
+    #[test]
+    fn a_link_that_is_cut_keeps_small_pictures_if_it_bears_them() {
+        for queue in ["64KB", "50pkt"] {
+            let (moves, late) = cut_to("rate=500kbit/s", queue);
+            assert!(moves > 0.8 && late < 0.05, "{queue}: {moves} {late}");
+        }
+    }
+
+    #[test]
+    fn a_link_that_bears_no_picture_keeps_sound_in_time() {
+        for queue in ["64KB", "50pkt"] {
+            let (moves, late) = cut_to("rate=300kbit/s", queue);
+            assert!(moves < 0.3 && late < 0.15, "{queue}: {moves} {late}");
+        }
+    }
+
+    #[test]
+    fn a_longer_way_is_no_full_link() {
+        let seen = run(60, "delay=25ms", &[(10, "delay=225ms")]);
+        assert_eq!(share(&seen[30 * S..], Burden::Full), 1.0);
+        assert!(share(&seen[10 * S..30 * S], Burden::Light) > 0.0);
+    }
+}
