@@ -68,6 +68,8 @@ describe("devices in a meeting", () => {
       await fireEvent.click(screen.getByTestId(part));
       await waitFor(() => expect(screen.getByTestId(part).getAttribute("aria-checked")).toBe("false"));
     }
+    // Choices are saved one after the other: the switch turns before the last is said.
+    await waitFor(() => expect(backend.asked).toHaveLength(3));
     expect(backend.asked[0]).toContain('"echoCancelling":true,"noiseSuppression":false,"automaticGain":true');
     expect(backend.asked[2]).toContain('"echoCancelling":false,"noiseSuppression":false,"automaticGain":false');
   });
