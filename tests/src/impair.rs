@@ -44,8 +44,6 @@ pub struct Dropped {
     pub loss: u64,
     /// In a burst.
     pub burst: u64,
-    /// In an outage.
-    pub outage: u64,
     /// Because UDP does not pass.
     pub blocked: u64,
 }
