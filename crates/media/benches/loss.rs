@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use conclave_media::audio::{
     AudioPacket, BLOCK_SAMPLES, BLOCK_US, Framer, JitterBuffer, Loss, LossMeter, WavWriter,
 };
-use sound::{Fault, Rng, read_wav};
+use sound::{Fault, read_wav};
 
 const START_US: u64 = 1_000_000_000;
 /// One way, half of a round trip of 50 ms.
@@ -75,6 +75,20 @@ impl Options {
             }
         }
         Ok(options)
+    }
+}
+
+/// Chance, the same for the same seed.
+struct Rng(u64);
+
+impl Rng {
+    /// Between 0 and 1.
+    fn next(&mut self) -> f64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
