@@ -50,10 +50,19 @@ struct Actor {
     /// The one waking that is planned.
     wakes_at: Option<Micros>,
     woken_at: (Micros, u32),
-    /// Devices from before it was removed, until it is let in again.
-    removed: Option<BTreeSet<DeviceId>>,
+    /// Until it is let in again.
+    removed: Option<Removal>,
     /// Went by the script.
     wanted_out: bool,
+}
+
+/// Somebody's removal, as somebody wished it.
+struct Removal {
+    by: Who,
+    /// The devices from before it.
+    before: BTreeSet<DeviceId>,
+    /// Somebody began an epoch without him. A wish whose owner goes before that goes with him.
+    done: bool,
 }
 
 pub struct Play {
@@ -358,8 +367,11 @@ impl Play {
         let Some((host, device)) = seen else {
             return Ok(());
         };
-        let known = self.auditor.devices(who);
-        self.actors[who].removed = Some(known);
+        self.actors[who].removed = Some(Removal {
+            by: host,
+            before: self.auditor.devices(who),
+            done: false,
+        });
         self.actors[who].wanted_out = true;
         self.command(host, Command::Remove(device))
     }
@@ -668,13 +680,30 @@ impl Play {
             };
         };
         self.say(|| format!("{who} is in epoch {} {:?}", snapshot.epoch, snapshot.change));
-        for member in &snapshot.members {
-            let owner = self.auditor.owner(member.device);
-            let removed = owner.and_then(|owner| self.actors[owner].removed.as_ref());
-            let is_new = removed.is_some_and(|before| !before.contains(&member.device));
-            if is_new && self.door_is_kept() {
-                return Err(format!("{owner:?} was removed and is back without a yes"));
+        let present: BTreeSet<_> = snapshot.members.iter().map(|there| there.device).collect();
+        let owners: BTreeSet<_> = present
+            .iter()
+            .filter_map(|device| self.auditor.owner(*device))
+            .collect();
+        for (who, actor) in self.actors.iter_mut().enumerate() {
+            if let Some(removal) = &mut actor.removed {
+                removal.done |= !owners.contains(&who);
             }
+        }
+        for device in &present {
+            let Some(owner) = self.auditor.owner(*device) else {
+                continue;
+            };
+            let Some(removal) = &self.actors[owner].removed else {
+                continue;
+            };
+            if removal.before.contains(device) || !self.door_is_kept() {
+                continue;
+            }
+            if removal.done || self.snapshot(removal.by).is_some() {
+                return Err(format!("{owner} was removed and is back without a yes"));
+            }
+            self.actors[owner].removed = None;
         }
         self.auditor.begins(who, keys, &snapshot)
     }
