@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { OVERLAYS, openOverlay, press, SCREENS, withBrowser } from "./browser.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const LIMIT_MS = 420_000;
+const LIMIT_MS = 900_000;
 
 async function oneMeeting(open) {
   const page = await open();
