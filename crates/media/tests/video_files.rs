@@ -118,7 +118,11 @@ fn files_that_cannot_be_shown_are_refused_with_a_sentence() {
     ));
     let text = refusal(&sound).to_string();
     assert!(text.contains("no picture"), "{text}");
-    assert!(text.contains("--camera test"), "it says what to do: {text}");
+    assert!(
+        text.contains("Choose a film or picture that gst-play-1.0 can play"),
+        "it says what to do: {text}"
+    );
+    assert!(!text.contains("--"), "a window shows it too: {text}");
 }
 
 #[test]

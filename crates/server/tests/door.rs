@@ -92,11 +92,15 @@ async fn who_waits_with_a_revoked_link_is_refused_and_all_who_saw_it_are_told() 
 }
 
 #[tokio::test]
-async fn a_new_descriptor_under_the_same_link_leaves_those_who_wait() {
+async fn a_new_descriptor_under_the_same_link_is_shown_to_those_who_wait() {
     let service = DeliveryService::in_memory(Limits::default());
     let (mut host, _) = host(&service).await;
     let mut guest = waiting(&service, &mut host, 2).await;
     host.send(describe(&knock_token(), b"a new title")).await;
+    let ServerMessage::Descriptor { descriptor } = guest.expect().await else {
+        panic!("whoever waits sees the new door");
+    };
+    assert_eq!(descriptor.as_slice(), b"a new title");
     guest.expect_silence().await;
     host.expect_silence().await;
     let mut other = Client::new(&service);
