@@ -12,6 +12,16 @@ use crate::event::{Event, Member, Rules, Sender};
 use crate::process::Process;
 use crate::programs::{program, sample};
 
+/// Flags for no camera, no microphone, nothing to hear with.
+pub const WITHOUT_MEDIA: [&str; 6] = [
+    "--camera",
+    "off",
+    "--microphone",
+    "off",
+    "--speaker",
+    "null",
+];
+
 /// How long anything that a person waits for may take on a busy two-core machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -86,14 +96,7 @@ impl Invitation {
 
     /// No camera, no microphone, nothing to hear with.
     pub fn without_media(self) -> Self {
-        self.with([
-            "--camera",
-            "off",
-            "--microphone",
-            "off",
-            "--speaker",
-            "null",
-        ])
+        self.with(WITHOUT_MEDIA)
     }
 
     /// The sample voice and picture, nothing to hear with.
@@ -267,6 +270,26 @@ impl Person {
                 _ => None,
             },
         )
+    }
+
+    /// Waits until sound and pictures of `name` come in: half a second of each more than at first.
+    ///
+    /// # Panics
+    /// When they do not within `limit`.
+    pub fn flows(&mut self, name: &str, limit: Duration) {
+        let mut first = None;
+        self.wait_within(limit, &format!("flow of {name}"), |event| {
+            let Event::Media { senders } = event else {
+                return None;
+            };
+            let sender = senders.iter().find(|sender| sender.name == name)?;
+            let now = (sender.audio.opened, sender.video.opened);
+            // Counts may begin again with a new connection.
+            let start = first.filter(|start: &(u64, u64)| start.0 <= now.0 && start.1 <= now.1);
+            let start = *first.insert(start.unwrap_or(now));
+            let is_enough = now.0 >= start.0 + 25 && now.1 >= start.1 + 10;
+            (is_enough && sender.audio.failed == 0).then_some(())
+        });
     }
 
     /// Types a line, such as an answer to `--admit ask`.

@@ -63,8 +63,8 @@ fn a_new_address_does_not_interrupt_a_meeting() {
     network.rebind();
     ana.look_up();
     ben.look_up();
-    flows(&mut ana, "Ben");
-    flows(&mut ben, "Ana");
+    ana.flows("Ben", BACK);
+    ben.flows("Ana", BACK);
 
     // What the server sends to the old address is lost, so it knows the new one; and neither made
     // another connection: QUIC took this one along.
@@ -91,8 +91,8 @@ fn both_come_back_by_themselves_after_an_outage() {
     ana.look_up();
     ben.look_up();
     network.becomes("outage=off");
-    flows(&mut ana, "Ben");
-    flows(&mut ben, "Ana");
+    ana.flows("Ben", BACK);
+    ben.flows("Ana", BACK);
 
     // The session broke, though TCP may have borne it.
     for person in [&ana, &ben] {
@@ -148,16 +148,7 @@ fn a_listener_on_a_good_link_does_not_notice_anothers_bad_one() {
     let ana = Invitation::host("Ana", &server.argument())
         .with(["--camera", "off", "--microphone", "test"])
         .with(["--speaker", "null"]);
-    let listener = |name: &str, link: &str| {
-        Invitation::join(name, link).with([
-            "--camera",
-            "off",
-            "--microphone",
-            "off",
-            "--speaker",
-            "null",
-        ])
-    };
+    let listener = |name: &str, link: &str| Invitation::join(name, link).without_media();
     let (mut ana, mut ben, link) = meet(ana, |link| listener("Ben", link));
     let bad = link.replacen(
         &format!(":{}", server.port()),
@@ -195,8 +186,8 @@ fn two_talkers(server: &Server, network: &Network) -> (Person, Person) {
             .env("CONCLAVE_LOG", "debug")
             .env("NO_COLOR", "1")
     });
-    flows(&mut ana, "Ben");
-    flows(&mut ben, "Ana");
+    ana.flows("Ben", BACK);
+    ben.flows("Ana", BACK);
     (ana, ben)
 }
 
@@ -207,8 +198,8 @@ fn come_back(ana: &mut Person, ben: &mut Person) {
             matches!(event, Event::Recovered { .. }).then_some(())
         });
     }
-    flows(ana, "Ben");
-    flows(ben, "Ana");
+    ana.flows("Ben", BACK);
+    ben.flows("Ana", BACK);
 }
 
 /// How often somebody knocked or was let in, by what `person` heard, and the epoch.
@@ -231,20 +222,4 @@ fn entries(person: &mut Person) -> (usize, u64) {
 fn recovered(person: &mut Person) -> bool {
     let is_word = |event: &Event| matches!(event, Event::Recovered { .. });
     person.heard().iter().any(is_word)
-}
-
-/// Waits until sound and pictures of `name` come in: half a second of each more than at first.
-fn flows(person: &mut Person, name: &str) {
-    let mut first = None;
-    person.wait_within(BACK, &format!("flow of {name}"), |event| {
-        let Event::Media { senders } = event else {
-            return None;
-        };
-        let sender = senders.iter().find(|sender| sender.name == name)?;
-        let now = (sender.audio.opened, sender.video.opened);
-        // Counts may begin again with a new connection.
-        let start = first.filter(|start: &(u64, u64)| start.0 <= now.0 && start.1 <= now.1);
-        let start = *first.insert(start.unwrap_or(now));
-        (now.0 >= start.0 + 25 && now.1 >= start.1 + 10 && sender.audio.failed == 0).then_some(())
-    });
 }

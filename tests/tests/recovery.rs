@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use e2e::event::Event;
-use e2e::person::{Invitation, Person, meet};
+use e2e::person::{Invitation, meet};
 use e2e::server::{Certificate, Server, ServerOptions};
 
 /// How long the server is away.
@@ -24,8 +24,8 @@ fn both_come_back_by_themselves_after_the_server_was_killed() {
     let (mut ana, mut ben, link) = meet(ana, |link| {
         Invitation::join("Ben", link).with_test_signals()
     });
-    flows(&mut ana, "Ben", BACK);
-    flows(&mut ben, "Ana", BACK);
+    ana.flows("Ben", BACK);
+    ben.flows("Ana", BACK);
 
     server.kill();
     thread::sleep(AWAY);
@@ -37,8 +37,8 @@ fn both_come_back_by_themselves_after_the_server_was_killed() {
         ..ServerOptions::default()
     });
     let started = Instant::now();
-    flows(&mut ana, "Ben", BACK);
-    flows(&mut ben, "Ana", BACK);
+    ana.flows("Ben", BACK);
+    ben.flows("Ana", BACK);
     eprintln!(
         "both back {:.1} s after the server's start, by events once a second",
         started.elapsed().as_secs_f32()
@@ -62,20 +62,4 @@ fn both_come_back_by_themselves_after_the_server_was_killed() {
     let (epoch, _) = cleo.meets(&["Ana", "Ben", "Cleo"]);
     let code = cleo.code(epoch);
     assert_eq!((ana.code(epoch), ben.code(epoch)), (code.clone(), code));
-}
-
-/// Waits until sound and pictures of `name` come in: half a second of each more than at first.
-fn flows(person: &mut Person, name: &str, limit: Duration) {
-    let mut first = None;
-    person.wait_within(limit, &format!("flow of {name}"), |event| {
-        let Event::Media { senders } = event else {
-            return None;
-        };
-        let sender = senders.iter().find(|sender| sender.name == name)?;
-        let now = (sender.audio.opened, sender.video.opened);
-        // Counts may begin again with a new connection.
-        let start = first.filter(|start: &(u64, u64)| start.0 <= now.0 && start.1 <= now.1);
-        let start = *first.insert(start.unwrap_or(now));
-        (now.0 >= start.0 + 25 && now.1 >= start.1 + 10 && sender.audio.failed == 0).then_some(())
-    });
 }

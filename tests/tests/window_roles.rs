@@ -5,20 +5,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use e2e::event::Event;
-use e2e::person::{Invitation, Person};
+use e2e::person::{Invitation, Person, WITHOUT_MEDIA};
 use e2e::server::Server;
 use e2e::webdriver::{ENTER, TAB};
 use e2e::window::{PATIENCE, Window};
 use tempfile::TempDir;
-
-const WITHOUT_MEDIA: [&str; 6] = [
-    "--camera",
-    "off",
-    "--microphone",
-    "off",
-    "--speaker",
-    "null",
-];
 
 fn window(more: &[&str]) -> Window {
     Window::open(&[&WITHOUT_MEDIA[..], more].concat())
