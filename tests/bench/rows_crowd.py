@@ -3,7 +3,8 @@
 import os
 import time
 
-from stage import PICTURE, Stage, cpu_s
+from client import cpu_s
+from stage import PICTURE, Stage
 
 PEOPLE = 10
 SECONDS = 20

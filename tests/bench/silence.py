@@ -11,75 +11,23 @@ From the moment at which the order is written to Ana's client it measures the ti
 """
 
 import argparse
-import json
 import pathlib
-import signal
 import statistics
-import subprocess
-import sys
-import threading
 import time
 
+from client import Client
 from server import start_server
 
-SEAT = ["--camera", "off", "--microphone", "test", "--speaker", "null", "--json"]
-PATIENCE = 40.0
+SEAT = ["--camera", "off", "--microphone", "test", "--speaker", "null"]
 
 
-class Client:
-    """A `conclave --json` process, and all that it has said and when."""
-
-    def __init__(self, program, *arguments):
-        self.process = subprocess.Popen(
-            [program, *arguments, *SEAT],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )
-        self.events = []
-        self.more = threading.Condition()
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            now = time.monotonic()
-            with self.more:
-                self.events.append((now, json.loads(line)))
-                self.more.notify_all()
-
-    def wait_for(self, what, wanted, since=0.0):
-        """The first event after `since` for which `wanted` says yes, and when it came."""
-        def found():
-            fit = ((at, event) for at, event in self.events if at >= since and wanted(event))
-            return next(fit, None)
-
-        with self.more:
-            if not self.more.wait_for(found, PATIENCE):
-                sys.exit(f"bench: no {what} within {PATIENCE:.0f} s")
-            return found()
-
-    def write(self, order):
-        self.process.stdin.write(order + "\n")
-        self.process.stdin.flush()
-
-    def opened(self):
-        """When each report came, and how many frames of anybody had opened by then."""
-        with self.more:
-            return [
-                (at, sum(sender["audio"]["opened"] for sender in event["senders"]))
-                for at, event in self.events if event["event"] == "media"
-            ]
-
-    def end(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=20)
-        self.reader.join()
-
-
-def hears(name):
-    return lambda event: event["event"] == "media" and any(
-        sender["name"] == name and sender["audio"]["opened"] >= 50 for sender in event["senders"]
-    )
+def opened(person):
+    """When each report came, and how many frames of anybody had opened by then."""
+    with person.more:
+        return [
+            (at, sum(sender["audio"]["opened"] for sender in event["senders"]))
+            for at, event in person.events if event["event"] == "media"
+        ]
 
 
 def is_alone_with(names):
@@ -94,7 +42,7 @@ def is_code_after(epoch):
 
 def remove(client, ana, ben, link):
     """One round, in seconds after the order: Ana's word, Ben's, Cleo's, and Cleo's last frame."""
-    cleo = Client(client, "join", link, "--name", "Cleo")
+    cleo = Client(client, "join", link, "--name", "Cleo", *SEAT, quiet=True)
     everybody = is_alone_with(["Ana", "Ben", "Cleo"])
     try:
         started, roster = cleo.wait_for("meeting", everybody)
@@ -102,7 +50,7 @@ def remove(client, ana, ben, link):
             person.wait_for("roster with Cleo", lambda event: (
                 everybody(event) and event["epoch"] >= roster["epoch"]))
         for name in ("Ana", "Ben"):
-            cleo.wait_for(f"sound of {name}", hears(name))
+            cleo.hears(name)
         _, latest = [
             (at, event) for at, event in list(ana.events) if event["event"] == "code"
         ][-1]
@@ -115,7 +63,7 @@ def remove(client, ana, ben, link):
         told = cleo.wait_for("end", lambda event: event["event"] == "left")[0] - order
     finally:
         cleo.end()
-    reports = cleo.opened()
+    reports = opened(cleo)
     rose = [
         at for (_, before), (at, after) in zip(reports, reports[1:]) if after > before and at > order
     ]
@@ -131,10 +79,11 @@ def main():
     server, address = start_server(arguments.programs / "conclave-server")
     people = []
     try:
-        ana = Client(client, "host", "--server", address, "--name", "Ana", "--admit", "all", "--commands")
+        ana = Client(client, "host", "--server", address, "--name", "Ana", "--admit", "all", "--commands",
+                     *SEAT, quiet=True)
         people.append(ana)
-        link = ana.wait_for("link", lambda event: event["event"] == "link")[1]["link"]
-        ben = Client(client, "join", link, "--name", "Ben")
+        link = ana.link()
+        ben = Client(client, "join", link, "--name", "Ben", *SEAT, quiet=True)
         people.append(ben)
         ana.wait_for("roster with Ben", is_alone_with(["Ana", "Ben"]))
         rounds = [remove(client, ana, ben, link) for _ in range(arguments.runs)]

@@ -1,0 +1,95 @@
+"""A person in a bench: a `conclave` process."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+PATIENCE = 40.0
+
+
+class Client:
+    """A `conclave --json` process, and all that it has said and when."""
+
+    def __init__(self, program, *arguments, environment=None, quiet=False):
+        self.process = subprocess.Popen(
+            [program, *map(str, arguments), "--json"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stderr=subprocess.DEVNULL if quiet else None, env=os.environ | (environment or {}),
+        )
+        self.events = []
+        self.more = threading.Condition()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            now = time.monotonic()
+            with self.more:
+                self.events.append((now, json.loads(line)))
+                self.more.notify_all()
+
+    def write(self, order):
+        self.process.stdin.write(order + "\n")
+        self.process.stdin.flush()
+
+    def wait_for(self, what, wanted, since=0.0, limit=PATIENCE):
+        """When the first event after `since` came for which `wanted` says yes, and the event."""
+        def found():
+            fit = ((at, event) for at, event in self.events if at >= since and wanted(event))
+            return next(fit, None)
+
+        with self.more:
+            if not self.more.wait_for(found, limit):
+                sys.exit(f"bench: no {what} within {limit:.0f} s, exit code {self.process.poll()}")
+            return found()
+
+    def media(self, name, since=0.0, until=float("inf")):
+        """Every second's report on one sender, with the moment at which it came."""
+        with self.more:
+            reports = [(at, event["senders"]) for at, event in self.events if event["event"] == "media"]
+        return [(at, sender) for at, senders in reports for sender in senders
+                if sender["name"] == name and since <= at < until]
+
+    def link(self):
+        return self.wait_for("link", lambda event: event["event"] == "link")[1]["link"]
+
+    def hears(self, name, packets=50):
+        self.wait_for(f"sound of {name}", lambda event: event["event"] == "media" and any(
+            sender["name"] == name and sender["audio"]["opened"] >= packets
+            for sender in event["senders"]))
+
+    def sees(self, name, pictures=15):
+        self.wait_for(f"picture of {name}", lambda event: event["event"] == "media" and any(
+            sender["name"] == name and sender["video"]["played"] >= pictures
+            for sender in event["senders"]))
+
+    def cpu_s(self):
+        return cpu_s(self.process.pid)
+
+    def end(self):
+        """Ends it if it runs; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            code = self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            sys.exit("bench: a client does not end")
+        self.reader.join(timeout=5)
+        return code
+
+    def leave(self):
+        code = self.end()
+        if code != 0:
+            sys.exit(f"bench: a client left with exit code {code}")
+
+
+def cpu_s(process):
+    """Seconds of processor time that a process has used."""
+    fields = pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
