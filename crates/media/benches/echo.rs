@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use conclave_media::audio::{BLOCK_SAMPLES, Block, Cleaning, EchoCancelling, Processor, WavWriter};
-use sound::{Fault, read_wav};
+use sound::{Fault, for_each_option, read_wav};
 
 #[derive(Default)]
 struct Options {
@@ -25,22 +25,16 @@ struct Options {
 impl Options {
     fn read() -> Result<Self, Fault> {
         let mut options = Self::default();
-        let mut arguments = std::env::args().skip(1);
-        while let Some(name) = arguments.next() {
-            if name == "--bench" {
-                continue;
-            }
-            let value = arguments
-                .next()
-                .ok_or_else(|| format!("{name} wants a value"))?;
-            match name.as_str() {
+        for_each_option(|name, value| {
+            match name {
                 "--played" => options.played = value.into(),
                 "--heard" => options.heard = value.into(),
                 "--out" => options.output = value.into(),
                 "--delay" => options.delay_ms = value.parse()?,
-                _ => return Err(format!("there is no option {name}").into()),
+                _ => return Ok(false),
             }
-        }
+            Ok(true)
+        })?;
         Ok(options)
     }
 }

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use conclave_media::audio::{
     AudioPacket, BLOCK_SAMPLES, BLOCK_US, Framer, JitterBuffer, Loss, LossMeter, WavWriter,
 };
-use sound::{Fault, read_wav};
+use sound::{Fault, for_each_option, read_wav};
 
 const START_US: u64 = 1_000_000_000;
 /// One way, half of a round trip of 50 ms.
@@ -49,15 +49,8 @@ impl Options {
             seed: 1,
             ..Self::default()
         };
-        let mut arguments = std::env::args().skip(1);
-        while let Some(name) = arguments.next() {
-            if name == "--bench" {
-                continue;
-            }
-            let value = arguments
-                .next()
-                .ok_or_else(|| format!("{name} wants a value"))?;
-            match name.as_str() {
+        for_each_option(|name, value| {
+            match name {
                 "--in" => options.input = value.into(),
                 "--out" => options.output = value.into(),
                 "--seed" => options.seed = value.parse()?,
@@ -71,9 +64,10 @@ impl Options {
                     options.copies = Some(back?);
                 }
                 "--coarse" => options.coarse_percent = value.parse()?,
-                _ => return Err(format!("there is no option {name}").into()),
+                _ => return Ok(false),
             }
-        }
+            Ok(true)
+        })?;
         Ok(options)
     }
 }

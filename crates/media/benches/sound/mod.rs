@@ -1,6 +1,25 @@
-//! What the benches of sound share: reading it.
+//! What the benches of sound share: reading it, and reading what they are asked.
 
 pub type Fault = Box<dyn std::error::Error>;
+
+/// Hands over each `--option value` of the command line. `take` says whether it knows the option.
+pub fn for_each_option(
+    mut take: impl FnMut(&str, String) -> Result<bool, Fault>,
+) -> Result<(), Fault> {
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        if name == "--bench" {
+            continue;
+        }
+        let value = arguments
+            .next()
+            .ok_or_else(|| format!("{name} wants a value"))?;
+        if !take(&name, value)? {
+            return Err(format!("there is no option {name}").into());
+        }
+    }
+    Ok(())
+}
 
 /// The samples of a WAV file: 48 kHz, mono, 16 bit.
 pub fn read_wav(bytes: &[u8]) -> Result<Vec<f32>, Fault> {
