@@ -22,6 +22,18 @@ export interface Settings {
   pushToTalk: boolean;
 }
 
+/** What holds until somebody chooses otherwise. */
+export const UNTOUCHED: Settings = {
+  name: "",
+  camera: null,
+  microphone: null,
+  speaker: null,
+  echoCancelling: true,
+  noiseSuppression: true,
+  automaticGain: true,
+  pushToTalk: true,
+};
+
 export interface Device {
   id: string;
   name: string;

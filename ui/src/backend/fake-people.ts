@@ -1,5 +1,5 @@
 /** Who the simulated people are. */
-import type { Settings } from "./backend";
+import { UNTOUCHED, type Settings } from "./backend";
 import type { Invite, Knock, MeetingView, Member, Role, Trust } from "./view";
 
 export const PEOPLE = ["Ana Costa", "Ben Okafor", "Lin Chen", "Mara Lindt", "Tom Weber", "Noor Haddad"];
@@ -19,16 +19,7 @@ const SOUND = {
   cleaning: { echo: true, noise: true, gain: true },
 };
 
-export const SETTINGS: Settings = {
-  name: "Ravi Shah",
-  camera: null,
-  microphone: null,
-  speaker: null,
-  echoCancelling: true,
-  noiseSuppression: true,
-  automaticGain: true,
-  pushToTalk: true,
-};
+export const SETTINGS: Settings = { ...UNTOUCHED, name: "Ravi Shah" };
 
 export function lobbyView(name: string, isHost: boolean): MeetingView {
   return {

@@ -4,7 +4,7 @@
  * Components read from here and call the verbs below; they never talk to the backend themselves.
  */
 import { getContext, setContext } from "svelte";
-import { sentenceOf, type Backend, type Devices, type Entry, type SafetyNumber, type Settings } from "../backend/backend";
+import { sentenceOf, UNTOUCHED, type Backend, type Devices, type Entry, type SafetyNumber, type Settings } from "../backend/backend";
 import type { Knock, MeetingView, Member, Role } from "../backend/view";
 import { decodes } from "../video/decoder";
 import { FramePump } from "../video/pump";
@@ -18,21 +18,11 @@ export type Page = "home" | "identity" | "contacts";
 
 /** Where `Meeting.svelte` lays panels over the stage. */
 const NARROW_PX = 820;
-const NOBODY: Settings = {
-  name: "",
-  camera: null,
-  microphone: null,
-  speaker: null,
-  echoCancelling: true,
-  noiseSuppression: true,
-  automaticGain: true,
-  pushToTalk: true,
-};
 const NO_DEVICES: Devices = { cameras: [], microphones: [], speakers: [] };
 
 export class Session {
   view: MeetingView | null = $state.raw(null);
-  settings: Settings = $state.raw(NOBODY);
+  settings: Settings = $state.raw(UNTOUCHED);
   devices: Devices = $state.raw(NO_DEVICES);
   /** The sentence of the last thing that failed. */
   error: string | null = $state(null);
