@@ -1,10 +1,16 @@
 //! The camera's life: it opens, which takes seconds, gives pictures, and closes.
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
 use conclave_media::video::{
     CameraSource, CaptureEvent, Size, VideoCapture, VideoError, VideoPacket,
 };
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
+
+/// A size that nobody reads is made for so long; a whole picture to begin with costs more than that.
+const UNREAD_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The camera, open or not.
 pub(super) struct Camera {
@@ -14,8 +20,10 @@ pub(super) struct Camera {
     opening: Option<JoinHandle<Result<Capture, VideoError>>>,
     /// What the person wants; a camera that opens too late is closed again.
     on: bool,
-    /// Sizes that somebody has asked for.
-    wanted: Vec<Size>,
+    /// The size of the own picture, if that is shown here.
+    own: Option<Size>,
+    /// Sizes that others read or ask for, and when they last did.
+    read_at: BTreeMap<Size, Instant>,
 }
 
 struct Capture {
@@ -38,14 +46,15 @@ enum Happened {
 }
 
 impl Camera {
-    /// A closed camera that makes these sizes once it is open.
-    pub(super) fn new(source: CameraSource, wanted: Vec<Size>) -> Self {
+    /// A closed camera that makes the size of the own picture, if any, once it is open.
+    pub(super) fn new(source: CameraSource, own: Option<Size>) -> Self {
         Self {
             source,
             capture: None,
             opening: None,
             on: true,
-            wanted,
+            own,
+            read_at: BTreeMap::new(),
         }
     }
 
@@ -67,34 +76,55 @@ impl Camera {
         }
     }
 
-    /// Makes a size from now on, beginning with a key frame.
+    /// Somebody asks for a size: makes it from now on, beginning with a key frame.
     pub(super) fn show(&mut self, size: Size) {
-        if !self.wanted.contains(&size) {
-            self.wanted.push(size);
-        }
+        self.read_at.insert(size, Instant::now());
+        self.make(size);
+    }
+
+    fn make(&self, size: Size) {
         if let Some(capture) = &self.capture {
             capture.video.set_active(size, true);
             capture.video.request_key_frame(size);
         }
     }
 
-    /// Makes a size no longer.
-    pub(super) fn hide(&mut self, size: Size) {
-        self.wanted.retain(|wanted| *wanted != size);
-        if let Some(capture) = &self.capture {
-            capture.video.set_active(size, false);
+    /// Makes the sizes that somebody reads, and for a while those that somebody has read: readers
+    /// come back after a broken connection.
+    pub(super) fn follow(&mut self, readers: impl Iterator<Item = (Size, bool)>, now: Instant) {
+        for (size, is_read) in readers {
+            let is_own = self.own == Some(size);
+            if is_read {
+                let was_made = self.read_at.insert(size, now).is_some() || is_own;
+                if !was_made {
+                    self.make(size);
+                }
+                continue;
+            }
+            let recently = |at: &Instant| now < *at + UNREAD_PATIENCE;
+            if self.read_at.get(&size).is_some_and(recently) {
+                continue;
+            }
+            if self.read_at.remove(&size).is_some()
+                && !is_own
+                && let Some(capture) = &self.capture
+            {
+                capture.video.set_active(size, false);
+            }
         }
     }
 
     /// The sizes that are made while the camera is on.
-    pub(super) fn wanted(&self) -> &[Size] {
-        &self.wanted
+    fn made(&self) -> Vec<Size> {
+        let read = self.read_at.keys().copied();
+        let others = read.filter(|size| self.own != Some(*size));
+        self.own.into_iter().chain(others).collect()
     }
 
-    /// Begins every wanted size anew, for readers who saw nothing before.
+    /// Begins every size anew, for readers who saw nothing before.
     pub(super) fn refresh(&self) {
-        for size in &self.wanted {
-            self.request_key_frame(*size);
+        for size in self.made() {
+            self.request_key_frame(size);
         }
     }
 
@@ -124,7 +154,7 @@ impl Camera {
     }
 
     fn begin_opening(&self) -> JoinHandle<Result<Capture, VideoError>> {
-        let (source, sizes) = (self.source.clone(), self.wanted.clone());
+        let (source, sizes) = (self.source.clone(), self.made());
         tokio::task::spawn_blocking(move || {
             let (mut video, packets) = VideoCapture::start(source, &sizes)?;
             let events = video.take_events().unwrap_or_else(|| mpsc::channel(1).1);
@@ -145,11 +175,7 @@ impl Camera {
             Ok(Ok(capture)) => {
                 self.capture = Some(capture);
                 match self.on {
-                    true => self
-                        .wanted
-                        .clone()
-                        .into_iter()
-                        .for_each(|size| self.show(size)),
+                    true => self.made().into_iter().for_each(|size| self.make(size)),
                     false => self.close(),
                 }
                 None

@@ -25,8 +25,6 @@ use crate::wait::until;
 /// How often the frames sent since are signed.
 const SIGN_EVERY: Duration = Duration::from_millis(200);
 
-/// A size that nobody reads is made for so long; a whole picture to begin with costs more than that.
-const UNREAD_PATIENCE: Duration = Duration::from_secs(3);
 /// The size in which one's own picture is shown.
 const OWN_SIZE: Size = Size::Low;
 
@@ -53,8 +51,6 @@ pub(super) struct Publisher {
     camera: Camera,
     /// Sizes of which a frame was not sent, and whether a key frame has been asked for since.
     gaps: HashMap<Size, bool>,
-    /// When each size was last seen to be read, or asked for.
-    read_at: HashMap<Size, Instant>,
     sealers: Vec<Sealer>,
     attestor: Attestor,
     discretion: Arc<Discretion>,
@@ -82,19 +78,15 @@ impl Publisher {
         source: CameraSource,
         discretion: Arc<Discretion>,
     ) -> Self {
-        let wanted = match preview {
-            Some(_) => vec![OWN_SIZE],
-            None => Vec::new(),
-        };
+        let own = preview.as_ref().map(|_| OWN_SIZE);
         let sealers = TRACKS.into_iter().map(Sealer::new).collect();
         Self {
             orders,
             sound,
             events,
             preview,
-            camera: Camera::new(source, wanted),
+            camera: Camera::new(source, own),
             gaps: HashMap::new(),
-            read_at: HashMap::new(),
             sealers,
             attestor: Attestor::new(),
             discretion,
@@ -135,7 +127,7 @@ impl Publisher {
                 () = until(change) => self.change_keys(),
                 _ = signing.tick() => {
                     self.send_signatures();
-                    self.follow_readers(Instant::now());
+                    self.follow_readers();
                 }
                 Some(packet) = self.sound.recv() => self.send_sound(packet),
                 given = self.camera.next() => match given {
@@ -161,32 +153,16 @@ impl Publisher {
                 self.camera.refresh();
             }
             Order::NoRelay => self.writers = None,
-            Order::KeyFrame(size) => {
-                self.read_at.insert(size, Instant::now());
-                self.camera.show(size);
-            }
+            Order::KeyFrame(size) => self.camera.show(size),
             Order::Camera(on) => self.camera.turn(on),
         }
     }
 
-    /// Makes the sizes that somebody reads, and for a while those that somebody has read: readers
-    /// come back after a broken connection.
-    fn follow_readers(&mut self, now: Instant) {
-        let Some(writers) = &self.writers else { return };
-        for (size, track) in &writers.video {
-            let is_made = self.camera.wanted().contains(size);
-            if track.is_read() {
-                self.read_at.insert(*size, now);
-                if !is_made {
-                    self.camera.show(*size);
-                }
-                continue;
-            }
-            let recently = |at: &Instant| now < *at + UNREAD_PATIENCE;
-            let is_own = *size == OWN_SIZE && self.preview.is_some();
-            if is_made && !is_own && !self.read_at.get(size).is_some_and(recently) {
-                self.camera.hide(*size);
-            }
+    fn follow_readers(&mut self) {
+        if let Some(writers) = &self.writers {
+            let tracks = writers.video.iter();
+            let readers = tracks.map(|(size, track)| (*size, track.is_read()));
+            self.camera.follow(readers, Instant::now());
         }
     }
 
