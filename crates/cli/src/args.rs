@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conclave_client::{
-    CameraSource, Cleaning, Devices, DisplayName, InviteLink, MicrophoneSource, ServerAddress,
-    SpeakerSink, Title,
+    CameraSource, Cleaning, CleaningPart, Devices, DisplayName, InviteLink, MicrophoneSource,
+    Secrecy, ServerAddress, SpeakerSink, Title,
 };
 
 use crate::who::{ContactsTask, IdentityTask, Who};
@@ -78,6 +78,15 @@ pub(crate) enum Level {
     High,
 }
 
+impl From<Level> for Secrecy {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Standard => Self::Standard,
+            Level::High => Self::High,
+        }
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct Join {
     /// The invite link, in quotes: it has a # in it.
@@ -142,12 +151,9 @@ fn cleaning(text: &str) -> Result<Cleaning, String> {
         gain: false,
     };
     for word in text.split(',').filter(|_| text != "none") {
-        match word {
-            "echo" => cleaning.echo = true,
-            "noise" => cleaning.noise = true,
-            "gain" => cleaning.gain = true,
-            _ => return Err("write echo, noise and gain, separated by commas, or none".into()),
-        }
+        let part = CleaningPart::named(word)
+            .ok_or("write echo, noise and gain, separated by commas, or none")?;
+        cleaning.set(part, true);
     }
     Ok(cleaning)
 }

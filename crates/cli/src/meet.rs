@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until};
 
-use crate::args::{Admit, Host, Join, Level, Seat};
+use crate::args::{Admit, Host, Join, Seat};
 use crate::orders::{Done, Present, obey};
 use crate::report::{tell, tell_number, tell_refusal};
 
@@ -22,10 +22,7 @@ pub(crate) async fn host(host: Host) -> Result<()> {
     let mut options = options(Entry::Host(server), &host.seat)?;
     options.waiting_room = waiting_room;
     options.strict = host.strict;
-    options.secrecy = match host.secrecy {
-        Level::Standard => Secrecy::Standard,
-        Level::High => Secrecy::High,
-    };
+    options.secrecy = host.secrecy.into();
     take_part(options, host.seat, host.title, waiting_room).await
 }
 

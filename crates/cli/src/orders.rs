@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use conclave_client::{
     CleaningPart, Client, ClientError, ClientEvent, DeviceId, MicrophoneSource, Role, SafetyView,
     Secrecy, Size, SpeakerSink,
 };
+
+use crate::args::Level;
 
 /// Every order, for who wrote one that is none.
 const HELP: &str = "Orders: admit D, refuse D, remove D, lock on|off, waiting-room on|off, \
@@ -132,19 +135,20 @@ pub(crate) async fn obey(
             valid_s,
         } => client.new_link(single_use, valid_s).await?,
         Order::SafetyNumber(device) => {
-            return match client.safety_number(device).await {
-                Ok(number) => Ok(Done::Number(device, number)),
-                Err(ClientError::Over) => Err(ClientError::Over),
-                Err(error) => Ok(Done::Not(error.to_string())),
-            };
+            let number = client.safety_number(device).await;
+            return unless_refused(number, |number| Done::Number(device, number));
         }
         Order::Accept(device) => client.accept(device).await?,
         Order::Verify(device, on) => client.set_verified(device, on).await?,
         Order::Mute(on) => client.set_muted(on).await?,
         Order::Camera(on) => client.set_camera(on).await?,
         Order::Watch(size) => client.watch(present.pictures(size)).await?,
-        Order::Microphone(microphone) => return chosen(client.use_microphone(microphone).await),
-        Order::Speaker(speaker) => return chosen(client.use_speaker(speaker).await),
+        Order::Microphone(microphone) => {
+            return unless_refused(client.use_microphone(microphone).await, |()| Done::Quietly);
+        }
+        Order::Speaker(speaker) => {
+            return unless_refused(client.use_speaker(speaker).await, |()| Done::Quietly);
+        }
         Order::Clean(part, on) => client.clean(part, on).await?,
         Order::Tone => client.play_tone().await?,
         Order::End => client.end().await?,
@@ -153,10 +157,13 @@ pub(crate) async fn obey(
     Ok(Done::Quietly)
 }
 
-/// A device that does not open leaves the one before in use.
-fn chosen(result: Result<(), ClientError>) -> Result<Done, ClientError> {
+/// What could not be had leaves everything as it is, and is told.
+fn unless_refused<T>(
+    result: Result<T, ClientError>,
+    done: impl FnOnce(T) -> Done,
+) -> Result<Done, ClientError> {
     match result {
-        Ok(()) => Ok(Done::Quietly),
+        Ok(had) => Ok(done(had)),
         Err(ClientError::Over) => Err(ClientError::Over),
         Err(error) => Ok(Done::Not(error.to_string())),
     }
@@ -185,7 +192,8 @@ fn read(line: &str, present: &Present) -> Result<Order, String> {
         "tone" => Order::Tone,
         "clean" => {
             let (part, on) = with_last()?;
-            Order::Clean(part_named(part.trim())?, switch(on)?)
+            let part = CleaningPart::named(part.trim()).ok_or(HELP)?;
+            Order::Clean(part, switch(on)?)
         }
         "role" => {
             let (who, role) = with_last()?;
@@ -232,15 +240,6 @@ fn source<T: FromStr<Err = Infallible>>(text: &str) -> T {
     }
 }
 
-fn part_named(word: &str) -> Result<CleaningPart, String> {
-    match word {
-        "echo" => Ok(CleaningPart::Echo),
-        "noise" => Ok(CleaningPart::Noise),
-        "gain" => Ok(CleaningPart::Gain),
-        _ => Err(HELP.into()),
-    }
-}
-
 fn role_named(word: &str) -> Result<Role, String> {
     match word {
         "host" => Ok(Role::Host),
@@ -250,12 +249,10 @@ fn role_named(word: &str) -> Result<Role, String> {
     }
 }
 
+/// As the flag has it.
 fn secrecy_named(word: &str) -> Result<Secrecy, String> {
-    match word {
-        "standard" => Ok(Secrecy::Standard),
-        "high" => Ok(Secrecy::High),
-        _ => Err(HELP.into()),
-    }
+    let level = Level::from_str(word, false);
+    level.map(Secrecy::from).map_err(|_| HELP.into())
 }
 
 fn new_link(rest: &str) -> Result<Order, String> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use audio_likeness::likeness;
 use audio_signal::speech_like;
+use conclave_media::DeviceKind;
 use conclave_media::audio::{
     AudioEngine, AudioEvent, AudioOptions, AudioPacket, ENCODED_LEN, MicrophoneSource, SourceId,
     SpeakerSink, WavWriter,
@@ -120,20 +121,20 @@ fn muting_sends_silence_of_the_same_size_at_the_same_pace() {
 #[test]
 fn sources_and_sinks_are_switched_while_running() {
     let (engine, mut packets) = start(MicrophoneSource::Off);
-    assert_eq!(engine.microphone_name(), "No microphone");
+    assert_eq!(engine.in_use(DeviceKind::Microphone).name, "No microphone");
     engine.add_source(VOICE);
     let mut tap = engine.tap(VOICE);
     loop_back(&engine, &mut packets, 400);
     assert!(drain(&mut tap).iter().all(|s| s.abs() < 1e-3));
     engine.switch_microphone(MicrophoneSource::Test).unwrap();
     engine.switch_speaker(SpeakerSink::Null).unwrap();
-    assert_eq!(engine.microphone_name(), "Test signal");
+    assert_eq!(engine.in_use(DeviceKind::Microphone).name, "Test signal");
     loop_back(&engine, &mut packets, 1_600);
     assert!(drain(&mut tap).iter().any(|s| s.abs() > 0.05));
     let missing = MicrophoneSource::File("/nowhere.wav".into());
     assert!(engine.switch_microphone(missing).is_err());
     assert_eq!(
-        engine.microphone_name(),
+        engine.in_use(DeviceKind::Microphone).name,
         "Test signal",
         "a failed switch changes nothing"
     );

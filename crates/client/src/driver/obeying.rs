@@ -35,9 +35,7 @@ impl Driver {
                 self.wish(Wish::SetSuccessor(device, named));
             }
             Command::SetStrict(strict) => self.wish(Wish::SetStrict(strict)),
-            Command::SetSecrecy(secrecy) => {
-                self.wish(Wish::SetSecrecy(secrecy));
-            }
+            Command::SetSecrecy(secrecy) => self.wish(Wish::SetSecrecy(secrecy)),
             Command::RenewLink {
                 single_use,
                 valid_s,

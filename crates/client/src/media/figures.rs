@@ -198,7 +198,7 @@ fn is_within(at: &Mutex<Option<Instant>>, limit: Duration) -> bool {
     lock(at).is_some_and(|at| at.elapsed() < limit)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // Plain values, replaced whole: nothing can be half done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

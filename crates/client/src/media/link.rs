@@ -1,11 +1,13 @@
 //! What the way from one sender to here bears, and what is read of its picture for that.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use conclave_media::video::Size;
 use conclave_transport::{Burden, BurdenSense};
 use tokio::sync::watch;
+
+use super::figures::lock;
 
 /// How often a sender's way is judged.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
@@ -94,9 +96,4 @@ fn size_for(burden: Burden, looked_at: Option<Size>) -> Option<Size> {
         Burden::Reduced => looked_at.map(|_| Size::Low),
         Burden::Full => looked_at,
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Plain values: nothing can be half done.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,7 +14,7 @@ use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::keys::Keyring;
+use super::keys::{Keyring, SharedOpener};
 use super::padding;
 use super::plane::MediaEvent;
 use super::receiving::{Feed, Sender, own_place};
@@ -135,7 +135,7 @@ struct View {
 }
 
 impl View {
-    fn feed(&self, opener: super::keys::SharedOpener) -> Feed<'_> {
+    fn feed(&self, opener: SharedOpener) -> Feed<'_> {
         Feed {
             name: tracks::video_name(self.size),
             options: SubscribeOptions {

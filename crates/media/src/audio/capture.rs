@@ -8,7 +8,7 @@ use cpal::traits::DeviceTrait;
 use cpal::{FromSample, InputCallbackInfo, SampleFormat, SizedSample, Stream};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::devices::{self, Format, Trouble, let_go};
+use super::devices::{self, Format, Trouble, let_go, patience};
 use super::error::AudioError;
 use super::resample::{RateConverter, step_len};
 use super::source::{FileDecoder, Generator, MicrophoneSource, TestTones};
@@ -20,10 +20,6 @@ use crate::clock::{Ticker, now_us};
 const RING_SAMPLES: usize = 24_000;
 /// Callbacks whose times may wait for the capture thread.
 const RING_MARKS: usize = 256;
-/// A microphone that has delivered and delivers nothing for so long is lost.
-const LOST_AFTER: Duration = Duration::from_secs(1);
-/// A microphone may take so long to deliver at all; some headsets change their profile first.
-const BEGIN_LIMIT: Duration = Duration::from_secs(3);
 /// Longest sleep of the capture thread, so that it notices commands.
 const NAP: Duration = Duration::from_millis(20);
 /// Share by which the sample clock is corrected towards each callback's time;
@@ -210,12 +206,7 @@ impl DeviceInput {
             return Captured::Lost;
         }
         if self.samples.slots() < self.step.len() {
-            let limit = if self.has_begun {
-                LOST_AFTER
-            } else {
-                BEGIN_LIMIT
-            };
-            if self.last_heard.elapsed() > limit {
+            if self.last_heard.elapsed() > patience(self.has_begun) {
                 return Captured::Lost;
             }
             thread::park_timeout(NAP);

@@ -17,6 +17,10 @@ use super::error::AudioError;
 use super::{BLOCK_SAMPLES, SAMPLE_RATE_HZ, listing};
 use crate::DeviceKind;
 
+/// A device that has worked and delivers or takes nothing for so long is lost.
+const LOST_AFTER: Duration = Duration::from_secs(1);
+/// A device may take so long to begin; some headsets change their profile first.
+const BEGIN_LIMIT: Duration = Duration::from_secs(3);
 /// How long the sound system may take for one request.
 const LIMIT: Duration = Duration::from_secs(6);
 
@@ -100,6 +104,14 @@ impl Trouble {
     /// Whether the system has moved the stream to another device since last asked.
     pub(super) fn take_moved(&self) -> bool {
         self.moved.load(Ordering::Relaxed) && self.moved.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// How long a device may deliver or take nothing before it is lost.
+pub(super) fn patience(has_begun: bool) -> Duration {
+    match has_begun {
+        true => LOST_AFTER,
+        false => BEGIN_LIMIT,
     }
 }
 
@@ -196,6 +208,7 @@ fn format(kind: DeviceKind, device: &Device) -> Result<Format, cpal::Error> {
         },
     })
 }
+
 /// Sample formats that the callbacks read and write.
 fn is_convertible(format: SampleFormat) -> bool {
     matches!(

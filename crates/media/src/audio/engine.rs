@@ -234,16 +234,6 @@ impl AudioEngine {
         self.in_use.of(device)
     }
 
-    /// Name of the microphone in use.
-    pub fn microphone_name(&self) -> String {
-        self.in_use(DeviceKind::Microphone).name
-    }
-
-    /// Name of the loudspeaker in use.
-    pub fn speaker_name(&self) -> String {
-        self.in_use(DeviceKind::Speaker).name
-    }
-
     /// Sends from another source from now on, without a gap: the old one goes on until the new one
     /// is open. On failure the old one stays. Waits for the sound system, at most some seconds.
     ///

@@ -12,7 +12,7 @@ use cpal::traits::DeviceTrait;
 use cpal::{FromSample, OutputCallbackInfo, SampleFormat, SizedSample, Stream};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::devices::{self, Format, Trouble, let_go};
+use super::devices::{self, Format, Trouble, let_go, patience};
 use super::error::AudioError;
 use super::resample::{RateConverter, step_len};
 use super::{BLOCK_US, Block};
@@ -23,10 +23,6 @@ use crate::clock::{Ticker, now_us};
 const RING_SAMPLES: usize = 24_000;
 /// Callbacks whose times may wait for the mixer thread.
 const RING_MARKS: usize = 256;
-/// A loudspeaker that has taken sound and takes nothing for so long is lost.
-const LOST_AFTER: Duration = Duration::from_secs(1);
-/// A loudspeaker may take so long to begin; some headsets change their profile first.
-const BEGIN_LIMIT: Duration = Duration::from_secs(3);
 /// Longest sleep of the mixer thread, so that it notices packets and commands.
 const NAP: Duration = Duration::from_millis(5);
 /// Time the mixer thread is given to refill the ring, per second of sound: 5 ms.
@@ -256,8 +252,7 @@ impl DeviceOutput {
             self.last_room = Instant::now();
             return Turn::Mix;
         }
-        let limit = if largest > 0 { LOST_AFTER } else { BEGIN_LIMIT };
-        if self.last_room.elapsed() > limit {
+        if self.last_room.elapsed() > patience(largest > 0) {
             return Turn::Lost;
         }
         thread::park_timeout(NAP);

@@ -52,6 +52,18 @@ pub enum CleaningPart {
     Gain,
 }
 
+impl CleaningPart {
+    /// The part of this name: `echo`, `noise` or `gain`.
+    pub fn named(word: &str) -> Option<Self> {
+        match word {
+            "echo" => Some(Self::Echo),
+            "noise" => Some(Self::Noise),
+            "gain" => Some(Self::Gain),
+            _ => None,
+        }
+    }
+}
+
 impl Cleaning {
     /// Does one part or leaves it.
     pub fn set(&mut self, part: CleaningPart, on: bool) {
