@@ -55,8 +55,8 @@ pub enum Who {
     Hosts,
 }
 
-/// Who may do what with the meeting's content. Each client holds itself to it and does not show
-/// what breaks it.
+/// Who may do what with the meeting's content. Agreed and signed; no client shares, records or
+/// chats yet, so that nothing acts on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Permissions {
     /// Share a screen.
