@@ -63,10 +63,13 @@ def latency(bench):
     p50, p95 = quantile(late, 0.5), quantile(late, 0.95)
     pictures = [report["video"]["latency_ms"]["p50"] for report in reports if report["video"]["latency_ms"]]
     picture = statistics.median(pictures)
+    sounds = [report["audio"]["latency_ms"]["p50"] for report in reports if report["audio"]["latency_ms"]]
+    lead = statistics.median(sounds) - picture
     return [
         ("mouth to ear, p50", p50, "ms", "<= 110", p50 <= 110),
         ("mouth to ear, p95", p95, "ms", "<= 150", p95 <= 150),
         ("camera to decoded picture, p50", picture, "ms", "<= 100", picture <= 100),
+        ("picture before its sound, p50", lead, "ms", "-45 to 45", abs(lead) <= 45),
     ]
 
 

@@ -19,7 +19,7 @@ const GUEST: &str = "Ben";
 const WINDOW: Duration = Duration::from_secs(5);
 /// Sealed sound is longer than this, and whatever else somebody without a camera sends is shorter,
 /// but for a batch of signatures five times a second.
-const SOUND: usize = 300;
+const SOUND: usize = 150;
 /// Packets of sound in [`WINDOW`].
 const PACKETS: usize = 250;
 

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use conclave_media::audio::WavWriter;
-use conclave_media::clock::now_us;
+use conclave_media::clock::{self, now_us};
 use conclave_media::video::{MkvWriter, Picture, RecordingError, VideoDecoder, VideoPacket};
 use conclave_wire::DeviceId;
 use tokio::sync::mpsc;
@@ -195,9 +195,8 @@ fn record_pictures(
             Err(RecvTimeoutError::Disconnected) => break,
         }
         while let Some(picture) = decoder.try_picture() {
-            figures
-                .video
-                .decoded(now_us().saturating_sub(picture.capture_us));
+            let latency_us = clock::difference(now_us(), picture.capture_us);
+            figures.video.decoded(latency_us);
             last = Some(picture);
         }
     }

@@ -41,6 +41,8 @@ struct Options {
     /// Choose the copies by hand.
     copies: Option<Vec<u8>>,
     coarse_percent: u8,
+    /// Packets of one size, as under high secrecy.
+    one_size: bool,
 }
 
 impl Options {
@@ -63,6 +65,7 @@ impl Options {
                     let back: Result<_, _> = value.split(',').map(str::parse).collect();
                     options.copies = Some(back?);
                 }
+                "--one-size" => options.one_size = value.parse()?,
                 "--coarse" => options.coarse_percent = value.parse()?,
                 _ => return Ok(false),
             }
@@ -127,6 +130,7 @@ fn run() -> Result<(), Fault> {
     }
     let speech = read_wav(&std::fs::read(&options.input)?)?;
     let mut framer = Framer::new()?;
+    framer.keep_one_size(options.one_size);
     if let Some(back) = &options.copies {
         framer.choose_copies(back, options.coarse_percent);
     }

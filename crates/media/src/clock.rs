@@ -25,6 +25,13 @@ pub fn now_us() -> u64 {
     wall_us + instant.elapsed().as_micros() as u64
 }
 
+/// `a - b` in microseconds, bounded so that sums of a few never overflow even
+/// when a peer sends absurd stamps.
+pub fn difference(a: u64, b: u64) -> i64 {
+    const BOUND: i128 = i64::MAX as i128 / 8;
+    (i128::from(a) - i128::from(b)).clamp(-BOUND, BOUND) as i64
+}
+
 /// Wakes at a fixed period without accumulating error.
 #[derive(Debug)]
 pub struct Ticker {

@@ -12,7 +12,7 @@ use audio_likeness::likeness;
 use audio_signal::speech_like;
 use conclave_media::DeviceKind;
 use conclave_media::audio::{
-    AudioEngine, AudioEvent, AudioOptions, AudioPacket, ENCODED_LEN, MicrophoneSource, SourceId,
+    AudioEngine, AudioEvent, AudioOptions, AudioPacket, MicrophoneSource, PacketSize, SourceId,
     SpeakerSink, WavWriter,
 };
 use tokio::sync::mpsc::Receiver;
@@ -41,7 +41,7 @@ fn loop_back(engine: &AudioEngine, packets: &mut Receiver<AudioPacket>, for_ms: 
     while Instant::now() < end {
         let packet = packets.blocking_recv().unwrap();
         let bytes = packet.encode();
-        assert_eq!(bytes.len(), ENCODED_LEN);
+        assert_eq!(bytes.len(), PacketSize::Whole.encoded_len());
         engine.push(VOICE, AudioPacket::decode(&bytes).unwrap());
         count += 1;
     }

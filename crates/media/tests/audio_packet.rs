@@ -1,11 +1,14 @@
-//! Audio packets have one size whatever is said, and garbage is refused.
+//! Audio packets have one size whatever is said, a smaller one where nothing is
+//! lost and this may show, and garbage is refused.
 
 mod audio_signal;
 
 use audio_signal::speech_like;
-use conclave_media::audio::{
-    AudioPacket, BLOCK_SAMPLES, ENCODED_LEN, FRAMES_ROOM, Framer, Loss, PacketError,
-};
+use conclave_media::audio::{AudioPacket, BLOCK_SAMPLES, Framer, Loss, PacketError, PacketSize};
+
+/// Of every whole packet, and what of it is for frames.
+const ENCODED_LEN: usize = PacketSize::Whole.encoded_len();
+const FRAMES_ROOM: usize = PacketSize::Whole.frames_room();
 
 /// Where the frames begin, and the length of the first one.
 const FRAMES_AT: usize = 20;
@@ -17,7 +20,14 @@ fn packets_of(signal: &[f32]) -> Vec<AudioPacket> {
 
 /// Before each block, the framer learns what gets lost.
 fn packets_with(signal: &[f32], loss_at: impl Fn(usize) -> Loss) -> Vec<AudioPacket> {
-    let mut framer = Framer::new().unwrap();
+    packets_by(&mut Framer::new().unwrap(), signal, loss_at)
+}
+
+fn packets_by(
+    framer: &mut Framer,
+    signal: &[f32],
+    loss_at: impl Fn(usize) -> Loss,
+) -> Vec<AudioPacket> {
     let blocks = signal.chunks_exact(BLOCK_SAMPLES).enumerate();
     let packets = blocks.filter_map(|(n, block)| {
         framer.expect_loss(loss_at(n));
@@ -72,9 +82,29 @@ fn how_much_is_repeated_does_not_change_the_size() {
 
 #[test]
 fn a_packet_survives_the_way() {
-    for packet in packets_with(&speech_like(3.0), changing) {
+    let all = packets_with(&speech_like(3.0), changing).into_iter();
+    for packet in all.chain(spare_packets()) {
         assert_eq!(AudioPacket::decode(&packet.encode()), Ok(packet));
     }
+}
+
+/// What is sent after ten seconds without loss.
+fn spare_packets() -> Vec<AudioPacket> {
+    let mut framer = Framer::new().unwrap();
+    framer.keep_one_size(false);
+    let mut packets = packets_by(&mut framer, &speech_like(11.0), |_| Loss::default());
+    packets.split_off(500)
+}
+
+#[test]
+fn where_nothing_is_lost_packets_are_short_and_of_one_size() {
+    let packets = spare_packets();
+    assert!(packets.len() > 10);
+    for packet in packets {
+        assert_eq!((packet.payload.len(), packet.copies.len()), (120, 0));
+        assert_eq!(packet.encode().len(), PacketSize::Spare.encoded_len());
+    }
+    assert!(2 * PacketSize::Spare.encoded_len() < ENCODED_LEN);
 }
 
 #[test]
@@ -105,10 +135,19 @@ fn copies_are_the_frames_they_say_while_their_number_changes() {
 #[test]
 fn garbage_is_refused() {
     let good = packets_of(&speech_like(0.1))[2].encode();
-    for len in [0, 1, 12, ENCODED_LEN - 1] {
+    let spare = spare_packets()[0].encode();
+    for len in [0, 1, 12, spare.len() - 1] {
+        for cut in [&good[..len], &spare[..len]] {
+            assert_eq!(AudioPacket::decode(cut), Err(PacketError::Length(len)));
+        }
+    }
+    for (bytes, layout) in [(&good, 3), (&spare, 2)] {
+        let mut other = bytes.clone();
+        other[0] = layout;
         assert_eq!(
-            AudioPacket::decode(&good[..len]),
-            Err(PacketError::Length(len))
+            AudioPacket::decode(&other),
+            Err(PacketError::Length(bytes.len())),
+            "of the other size"
         );
     }
     let longer = [good.as_slice(), &[0]].concat();

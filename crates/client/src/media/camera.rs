@@ -191,7 +191,7 @@ impl Camera {
                 self.close();
                 Some(error)
             }
-            CaptureEvent::Silent(error) => Some(error),
+            CaptureEvent::Silent(error) | CaptureEvent::Strained(error) => Some(error),
             CaptureEvent::Resumed => None,
         }
     }

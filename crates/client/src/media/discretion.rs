@@ -90,7 +90,7 @@ impl MuteGate {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use conclave_media::audio::FrameCopy;
+    use conclave_media::audio::{FrameCopy, PacketSize};
 
     use super::*;
 
@@ -99,6 +99,7 @@ mod tests {
             seq,
             capture_us: u64::from(seq) * 20_000,
             payload: Bytes::from_static(b"sound"),
+            size: PacketSize::Whole,
             copies: [1, 2, 4].map(copy).to_vec(),
         }
     }

@@ -10,6 +10,7 @@ use conclave_media::video::Size;
 use super::arriving::Arriving;
 use super::guard::Voice;
 use super::link::Link;
+use super::lips::Lips;
 use super::missing::MissingKey;
 use crate::event::TrackReport;
 
@@ -33,6 +34,8 @@ pub(crate) struct Figures {
     size: Mutex<Option<Size>>,
     /// What the way from this sender bears.
     pub(super) link: Link,
+    /// When its sound is heard.
+    pub(super) lips: Lips,
     /// Whether the relay announces anything of this sender.
     announced: AtomicBool,
 }
@@ -71,7 +74,7 @@ pub(crate) struct TrackFigures {
     verified: AtomicU64,
     unverified: AtomicU64,
     forged: AtomicU64,
-    latencies_us: Mutex<Vec<u64>>,
+    latencies_us: Mutex<Vec<i64>>,
     last_read: Mutex<Option<(Instant, u64)>>,
     last_opened: Mutex<Option<Instant>>,
     last_taken: Mutex<Option<Instant>>,
@@ -121,7 +124,7 @@ impl TrackFigures {
         *lock(&self.last_taken) = Some(Instant::now());
     }
 
-    pub(crate) fn decoded(&self, latency_us: u64) {
+    pub(crate) fn decoded(&self, latency_us: i64) {
         self.decoded.fetch_add(1, Relaxed);
         let mut latencies = lock(&self.latencies_us);
         if latencies.len() < MAX_LATENCIES {
@@ -187,7 +190,7 @@ impl TrackFigures {
 }
 
 /// A quantile of microseconds, in milliseconds.
-pub(super) fn quantile_ms(values_us: &[u64], quantile: f64) -> Option<f64> {
+pub(super) fn quantile_ms(values_us: &[i64], quantile: f64) -> Option<f64> {
     let mut sorted = values_us.to_vec();
     sorted.sort_unstable();
     let index = (sorted.len().checked_sub(1)? as f64 * quantile).round() as usize;

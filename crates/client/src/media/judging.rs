@@ -11,10 +11,12 @@ use super::plane::MediaPlane;
 use super::tile::{Tile, held_back};
 
 impl MediaPlane {
-    /// High secrecy: sound goes out at one rate, muted or not, and pictures in few sizes.
-    /// Standard: a muted microphone sends nothing.
+    /// High secrecy: sound goes out at one rate, muted or not and whatever the link loses, and
+    /// pictures in few sizes. Standard: a muted microphone sends nothing, and where nothing is lost
+    /// packets are short.
     pub(crate) fn set_secrecy(&self, high: bool) {
         self.discretion.set_high(high);
+        self.engine.keep_one_size(high);
     }
 
     /// Strict: who is unverified is muted, not only marked.

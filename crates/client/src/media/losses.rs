@@ -14,7 +14,7 @@ const FORGOTTEN: Duration = Duration::from_secs(10);
 
 /// What is lost on the way from each member, and to each by their word.
 ///
-/// Somebody who lies about his loss can only make this device repeat more in packets of the same
+/// Somebody who lies about his loss can only make this device repeat more, in packets of the larger
 /// size, which costs the others some quality of sound and delay, as a bad link of his would.
 #[derive(Default)]
 pub(super) struct Losses {
@@ -25,8 +25,19 @@ pub(super) struct Losses {
 
 impl Losses {
     /// What a sender is to be told now, if anything.
-    fn measure(&mut self, now_us: u64, device: DeviceId, counts: LossCounts) -> Option<Loss> {
+    ///
+    /// `overflows`: the link bears less than comes, and loses for that.
+    fn measure(
+        &mut self,
+        now_us: u64,
+        device: DeviceId,
+        counts: LossCounts,
+        overflows: bool,
+    ) -> Option<Loss> {
         let meter = self.meters.entry(device).or_default();
+        if overflows {
+            meter.leave_out();
+        }
         meter.read(now_us, counts)
     }
 
@@ -60,7 +71,8 @@ impl MediaPlane {
         let (engine, losses) = (&self.engine, &mut self.losses);
         let told = peers.others.iter().filter_map(|peer| {
             let counts = engine.source_stats(peer.source())?.loss;
-            let loss = losses.measure(now_us(), peer.device, counts)?;
+            let overflows = peer.figures.link.is_paused();
+            let loss = losses.measure(now_us(), peer.device, counts, overflows)?;
             Some((peer.device, loss))
         });
         told.collect()
@@ -128,10 +140,13 @@ mod tests {
             in_bursts: 0,
         };
         for device in [ANA, BEN] {
-            assert_eq!(losses.measure(10_000_000, device, counts(0, 0)), None);
+            assert_eq!(
+                losses.measure(10_000_000, device, counts(0, 0), false),
+                None
+            );
         }
-        let told = losses.measure(12_000_000, ANA, counts(100, 10));
+        let told = losses.measure(12_000_000, ANA, counts(100, 10), false);
         assert_eq!(told, Some(loss(10)));
-        assert_eq!(losses.measure(12_000_000, BEN, counts(100, 0)), None);
+        assert_eq!(losses.measure(12_000_000, BEN, counts(100, 0), false), None);
     }
 }

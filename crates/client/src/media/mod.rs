@@ -18,6 +18,7 @@ mod guard;
 mod judging;
 mod keys;
 mod link;
+mod lips;
 mod losses;
 mod missing;
 mod padding;

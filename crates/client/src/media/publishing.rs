@@ -321,7 +321,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use conclave_e2ee::{Group, LinkSecret, Pseudonym};
-    use conclave_media::audio::FrameCopy;
+    use conclave_media::audio::{FrameCopy, PacketSize};
 
     use super::*;
 
@@ -361,6 +361,7 @@ mod tests {
                 seq,
                 capture_us: 0,
                 payload: vec![0xAB; sound].into(),
+                size: PacketSize::Whole,
                 copies: (1..sound as u8 / 20).map(copy).collect(),
             })
             .map(|packet| publisher.seal_sound(packet).map(|sealed| sealed.len()))

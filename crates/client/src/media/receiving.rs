@@ -72,10 +72,18 @@ pub(super) async fn sound(sender: Sender, opener: SharedOpener, engine: Arc<Audi
     feed.follow(&sender, play).await;
 }
 
-/// Judges what the way from a sender bears until the session ends.
-pub(super) async fn watch_link(sender: Sender) {
+/// Without a packet for so long there is no sound that a picture could wait for.
+const SOUND_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Judges what the way from a sender bears, and listens for how late its sound is heard, until the
+/// session ends.
+pub(super) async fn watch_link(sender: Sender, engine: Arc<AudioEngine>) {
     loop {
         tokio::time::sleep(link::LOOK).await;
+        let sounds = sender.figures.audio.opens(SOUND_PATIENCE);
+        let heard = engine.source_stats(sender.source).filter(|_| sounds);
+        let delays_us = heard.map(|stats| stats.latency_us_recent);
+        sender.figures.lips.hear(&delays_us.unwrap_or_default());
         if sender.figures.link.look() {
             sender.tell(MediaEvent::Warning(link::WEAK.into()));
         }

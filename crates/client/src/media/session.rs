@@ -186,7 +186,7 @@ impl Session {
         let mut tasks = JoinSet::new();
         tasks.spawn(receiving::signatures(sender.clone(), auth));
         tasks.spawn(receiving::sound(sender.clone(), audio, self.engine.clone()));
-        tasks.spawn(receiving::watch_link(sender.clone()));
+        tasks.spawn(receiving::watch_link(sender.clone(), self.engine.clone()));
         tasks.spawn(viewing::picture(sender, keys, peer.leaf, screen));
         Readers {
             broadcast: route.to_owned(),

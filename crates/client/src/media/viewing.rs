@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::Leaf;
+use conclave_media::clock::now_us;
 use conclave_media::video::{Size, VideoPacket};
 use conclave_transport::{Delivery, SubscribeOptions};
 use conclave_wire::DeviceId;
@@ -21,6 +22,9 @@ use super::receiving::{Feed, Sender, own_place};
 use super::tracks;
 use crate::frames::FrameHub;
 use crate::saving::Recorder;
+
+/// Pictures that may wait to be shown.
+const MOST_WAITING: usize = 64;
 
 /// How long a wish for a key frame may take before it is said again.
 const KEY_FRAME_PATIENCE: Duration = Duration::from_millis(500);
@@ -77,6 +81,8 @@ pub(super) async fn picture(sender: Sender, keyring: Arc<Keyring>, leaf: Leaf, s
     let mut sizes = screen.sizes.clone();
     let mut burden = sender.figures.link.watch();
     let mut tasks = JoinSet::new();
+    let (stage, waiting) = mpsc::channel(MOST_WAITING);
+    tasks.spawn(present(sender.clone(), screen.clone(), waiting));
     let mut reading: HashMap<Size, AbortHandle> = HashMap::new();
     loop {
         sizes.mark_unchanged();
@@ -100,6 +106,7 @@ pub(super) async fn picture(sender: Sender, keyring: Arc<Keyring>, leaf: Leaf, s
                 sender: sender.clone(),
                 screen: screen.clone(),
                 size,
+                stage: stage.clone(),
                 drawn: drawn.clone(),
                 film: Film::default(),
             };
@@ -124,11 +131,29 @@ fn wanted(sender: &Sender, screen: &Screen) -> Option<Size> {
     sender.figures.link.size(screen.size(sender.device))
 }
 
+/// Shows a sender's pictures one after the other, each not long before its sound is heard.
+async fn present(sender: Sender, screen: Screen, mut waiting: mpsc::Receiver<VideoPacket>) {
+    while let Some(packet) = waiting.recv().await {
+        let lips = &sender.figures.lips;
+        tokio::time::sleep(lips.hold(now_us(), packet.capture_us)).await;
+        if !sender.guard.is_heard(sender.guard.voice(Instant::now())) {
+            continue;
+        }
+        if let Some(recorder) = &screen.recorder {
+            recorder.picture(sender.device, packet.clone());
+        }
+        if screen.hub.push(sender.tile, &packet) {
+            sender.figures.shown(packet.size);
+        }
+    }
+}
+
 /// One size of a sender's picture.
 struct View {
     sender: Sender,
     screen: Screen,
     size: Size,
+    stage: mpsc::Sender<VideoPacket>,
     /// The size that is drawn at present.
     drawn: watch::Sender<Option<Size>>,
     film: Film,
@@ -166,15 +191,12 @@ impl View {
             let track = tracks::video_track(self.size);
             self.sender.tell(MediaEvent::WantKeyFrame(device, track));
         }
-        if let Some(recorder) = &self.screen.recorder {
-            recorder.picture(device, packet.clone());
-        }
-        if self.screen.hub.push(tile, &packet) {
-            self.sender.figures.shown(self.size);
+        if self.stage.try_send(packet).is_err() {
+            self.film.lose();
         }
     }
 
-    /// Whether a frame of this size is drawn. The size that is wanted begins at a key frame.
+    /// Whether a frame of this size is to be drawn. The size that is wanted begins at a key frame.
     fn takes_the_stage(&self, key: bool) -> bool {
         if *self.drawn.borrow() == Some(self.size) {
             return true;
@@ -199,6 +221,11 @@ struct Course {
 }
 
 impl Film {
+    /// The frame that was taken in last will not be shown.
+    fn lose(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).next = None;
+    }
+
     /// Whether a key frame is to be asked for: frames are missing before this one or the decoder is
     /// stuck, and the last wish is old enough to have been lost.
     fn breaks_at(&self, packet: &VideoPacket, stuck: bool) -> bool {

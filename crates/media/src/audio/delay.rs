@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::clock::difference;
+
 /// Arrivals remembered, 8 s: long enough to know a link's habits, short
 /// enough to forget a bad moment.
 const WINDOW: usize = 400;
@@ -69,13 +71,6 @@ impl DelayEstimator {
         let jitter = (usual - least).clamp(LEAST_JITTER_US, MOST_JITTER_US);
         least + jitter + MARGIN_US
     }
-}
-
-/// `a - b` in microseconds, bounded so that sums of a few never overflow even
-/// when a peer sends absurd stamps.
-pub(super) fn difference(a: u64, b: u64) -> i64 {
-    const BOUND: i128 = i64::MAX as i128 / 8;
-    (i128::from(a) - i128::from(b)).clamp(-BOUND, BOUND) as i64
 }
 
 #[cfg(test)]

@@ -266,9 +266,14 @@ impl AudioEngine {
         self.tell_capture(sending::Command::Processing(processing));
     }
 
+    /// Whether packets have one size whatever the link loses, as they have until
+    /// this is told. Otherwise they are short where nothing gets lost.
+    pub fn keep_one_size(&self, one_size: bool) {
+        self.tell_capture(sending::Command::KeepOneSize(one_size));
+    }
+
     /// Says what gets lost of the packets sent. The more, the more earlier
-    /// frames each packet repeats, at the cost of their bit rate: its size
-    /// stays.
+    /// frames each packet repeats, at the cost of their bit rate.
     pub fn expect_loss(&self, loss: Loss) {
         self.tell_capture(sending::Command::ExpectLoss(loss));
     }

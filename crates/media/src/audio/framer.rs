@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::codec::FrameEncoder;
 use super::error::AudioError;
 use super::loss_meter::Loss;
-use super::packet::{AudioPacket, FRAMES_ROOM, FrameCopy, MOST_BACK, MOST_COPIES};
+use super::packet::{AudioPacket, FrameCopy, MOST_BACK, PacketSize};
 use super::redundancy::Redundancy;
 use super::{BLOCK_SAMPLES, Block, FRAME_SAMPLES};
 
@@ -65,16 +65,20 @@ impl Framer {
         }
         self.filled = 0;
         let plan = self.redundancy.next();
-        let (back, frame_bytes) = match &self.chosen {
-            Some(back) => (back.as_slice(), FRAMES_ROOM / (back.len() + 1)),
-            None => (plan.back, plan.frame_bytes()),
+        let (size, back, frame_bytes) = match &self.chosen {
+            Some(back) => {
+                let size = PacketSize::Whole;
+                (size, back.as_slice(), size.frames_room() / (back.len() + 1))
+            }
+            None => (plan.size, plan.back, plan.frame_bytes()),
         };
         let payload = self.encoder.encode(&self.frame, frame_bytes)?;
         let packet = AudioPacket {
             seq: self.seq,
             capture_us: self.capture_us,
             payload: payload.clone(),
-            copies: copies(&self.sent, back, FRAMES_ROOM - payload.len()),
+            size,
+            copies: copies(&self.sent, back, size.frames_room() - payload.len()),
         };
         self.sent.truncate(usize::from(MOST_BACK) - 1);
         self.sent.push_front(payload);
@@ -82,9 +86,15 @@ impl Framer {
         Ok(Some(packet))
     }
 
+    /// Whether packets have one size whatever the link loses, as they have until
+    /// this is told. Otherwise they are short where nothing has been lost for 10 s.
+    pub fn keep_one_size(&mut self, one_size: bool) {
+        self.redundancy.keep_one_size(one_size);
+    }
+
     /// Says what gets lost on the way. The more, the more earlier frames each
-    /// packet repeats, at the cost of their bit rate: its size stays. Less
-    /// loss is believed after 10 s.
+    /// packet repeats, at the cost of their bit rate. Less loss is believed
+    /// after 10 s.
     pub fn expect_loss(&mut self, loss: Loss) {
         self.redundancy.expect_loss(loss);
     }
@@ -93,7 +103,7 @@ impl Framer {
     /// ago they were sent, and whether Opus adds coarse copies of its own, as
     /// for so many percent of loss. For measurements.
     pub fn choose_copies(&mut self, back: &[u8], coarse_percent: u8) {
-        let most = back.len().min(MOST_COPIES);
+        let most = back.len().min(PacketSize::Whole.most_copies());
         self.chosen = Some(back[..most].to_vec());
         self.encoder.add_coarse_copies(coarse_percent);
     }

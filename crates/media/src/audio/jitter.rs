@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::codec::{FrameDecoder, holds_previous};
-use super::delay::{DelayEstimator, difference};
+use super::delay::DelayEstimator;
 use super::error::AudioError;
 use super::level::rms_dbfs;
 use super::loss::LossMemory;
@@ -26,6 +26,7 @@ use super::packet::{AudioPacket, MOST_BACK};
 use super::stats::JitterStats;
 use super::steer::{Direction, Steering};
 use super::{BLOCK_SAMPLES, BLOCK_US, Block, FRAME_SAMPLES, FRAME_US, stretch};
+use crate::clock::difference;
 
 /// Packets held at most, 2 s. A packet further away than this starts the
 /// stream anew.

@@ -107,7 +107,7 @@ impl LossMemory {
 mod tests {
     use bytes::Bytes;
 
-    use super::super::packet::FrameCopy;
+    use super::super::packet::{FrameCopy, PacketSize};
     use super::*;
 
     #[test]
@@ -127,6 +127,7 @@ mod tests {
             seq,
             capture_us: 0,
             payload: Bytes::new(),
+            size: PacketSize::Whole,
             copies: vec![FrameCopy {
                 back,
                 frame: Bytes::new(),

@@ -58,6 +58,12 @@ impl LossMeter {
         Some(loss)
     }
 
+    /// Leaves out what was lost until now: a link that overflows is not helped by more of the same,
+    /// so no sender is told of it.
+    pub fn leave_out(&mut self) {
+        self.readings.clear();
+    }
+
     fn measure(&mut self, now_us: u64, counts: LossCounts) -> Option<Loss> {
         self.readings.push_back((now_us, counts));
         while let Some((at_us, _)) = self.readings.get(1)
@@ -105,6 +111,17 @@ mod tests {
         let after = tell(&mut meter, 20, &[0; 20], &mut total);
         assert_eq!(after.last(), Some(&0), "{after:?}");
         assert!(after.len() <= 4, "{after:?}");
+    }
+
+    #[test]
+    fn what_an_overflowing_link_lost_is_left_out() {
+        let (mut meter, mut total) = (LossMeter::default(), LossCounts::default());
+        assert_eq!(tell(&mut meter, 10, &[0, 0], &mut total), []);
+        total.due += 50;
+        total.lost += 40;
+        meter.leave_out();
+        assert_eq!(tell(&mut meter, 13, &[0; 5], &mut total), []);
+        assert_eq!(tell(&mut meter, 18, &[5], &mut total), [3]);
     }
 
     #[test]

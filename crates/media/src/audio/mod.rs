@@ -44,7 +44,7 @@ pub use framer::Framer;
 pub use jitter::{JitterBuffer, Pulled};
 pub use listing::{list_microphones, list_speakers};
 pub use loss_meter::{Loss, LossCounts, LossMeter};
-pub use packet::{AudioPacket, ENCODED_LEN, FRAMES_ROOM, FrameCopy, MOST_BACK, MOST_COPIES};
+pub use packet::{AudioPacket, FrameCopy, MOST_BACK, PacketSize};
 pub use playout::SpeakerSink;
 pub use processing::{Cleaning, CleaningPart, EchoCancelling, Passthrough, Processing, Processor};
 pub use source::MicrophoneSource;

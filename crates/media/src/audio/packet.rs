@@ -1,32 +1,77 @@
-//! One audio packet as it travels sealed: always the same number of bytes,
-//! whether somebody speaks, is silent or is muted, and however much of it is
-//! copies of earlier frames.
+//! One audio packet as it travels sealed: one of two numbers of bytes, which
+//! does not depend on whether somebody speaks, is silent or is muted.
 //!
 //! ```text
-//! layout u8 | seq u32 | capture_us u64 | length u8 | 3 × (back u8 | length u8) | frames
+//! whole:  2 u8 | seq u32 | capture_us u64 | length u8 | 3 × (back u8 | length u8) | frames
+//! spare:  3 u8 | seq u32 | capture_us u64 | length u8 | frame
 //! ```
-//! Integers are big-endian. The frames take [`FRAMES_ROOM`] bytes: the packet's
-//! own one, then copies of those sent `back` packets before, then zeros. A slot
-//! without a copy is zero. Each frame has its own length, so that longer and
-//! shorter ones may stand side by side while the sender changes their size.
+//! Integers are big-endian. The frames of a whole packet take 280 bytes: the
+//! packet's own one, then copies of those sent `back` packets before, then
+//! zeros. A slot without a copy is zero. Each frame has its own length, so that
+//! longer and shorter ones may stand side by side while the sender changes
+//! their size. A spare packet repeats nothing, and its frame has room for 120.
 
 use bytes::Bytes;
 
 use super::codec;
 use super::error::PacketError;
 
-const HEADER_LEN: usize = 1 + 4 + 8 + 1 + 2 * MOST_COPIES;
-/// 0 and 1 were layouts with two frames of one length.
-const LAYOUT: u8 = 2;
+/// Before the slots of copies.
+const HEADER_LEN: usize = 1 + 4 + 8 + 1;
+/// Bytes of the slot of a copy.
+const SLOT_LEN: usize = 2;
 
-/// Bytes for the frames of one packet.
-pub const FRAMES_ROOM: usize = 280;
-/// Copies of earlier frames in one packet at most.
-pub const MOST_COPIES: usize = 3;
 /// How many packets later a frame may be sent again, at most.
 pub const MOST_BACK: u8 = 8;
-/// Size of every encoded [`AudioPacket`] in bytes.
-pub const ENCODED_LEN: usize = HEADER_LEN + FRAMES_ROOM;
+
+/// The two sizes of packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PacketSize {
+    /// For links that lose nothing: less than half of a whole one, nothing twice.
+    Spare,
+    /// With room for copies.
+    Whole,
+}
+
+impl PacketSize {
+    /// Bytes for the frames of a packet.
+    pub const fn frames_room(self) -> usize {
+        match self {
+            Self::Spare => 120,
+            Self::Whole => 280,
+        }
+    }
+
+    /// Copies of earlier frames at most.
+    pub const fn most_copies(self) -> usize {
+        match self {
+            Self::Spare => 0,
+            Self::Whole => 3,
+        }
+    }
+
+    /// Bytes of every such packet, encoded.
+    pub const fn encoded_len(self) -> usize {
+        self.frames_at() + self.frames_room()
+    }
+
+    const fn frames_at(self) -> usize {
+        HEADER_LEN + SLOT_LEN * self.most_copies()
+    }
+
+    /// The first byte. 0 and 1 were layouts with two frames of one length.
+    const fn layout(self) -> u8 {
+        match self {
+            Self::Spare => 3,
+            Self::Whole => 2,
+        }
+    }
+
+    fn of(layout: u8) -> Option<Self> {
+        let both = [Self::Spare, Self::Whole];
+        both.into_iter().find(|size| size.layout() == layout)
+    }
+}
 
 /// A frame that was sent before, in a packet that may have been lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,34 +91,37 @@ pub struct AudioPacket {
     pub capture_us: u64,
     /// One Opus frame, 48 kHz mono, 20 ms.
     pub payload: Bytes,
-    /// At most [`MOST_COPIES`] earlier frames, which heal what was lost.
+    /// How large the packet is on its way.
+    pub size: PacketSize,
+    /// At most [`PacketSize::most_copies`] earlier frames, which heal what was lost.
     pub copies: Vec<FrameCopy>,
 }
 
 impl AudioPacket {
-    /// The packet as [`ENCODED_LEN`] bytes.
+    /// The packet as [`PacketSize::encoded_len`] bytes.
     ///
     /// A payload that exceeds the room is cut, and a copy for which none is
     /// left is left out: the size on the wire never depends on what was said.
     pub fn encode(&self) -> Vec<u8> {
-        let own = &self.payload[..self.payload.len().min(FRAMES_ROOM).min(u8::MAX.into())];
-        let mut out = Vec::with_capacity(ENCODED_LEN);
-        out.push(LAYOUT);
+        let room = self.size.frames_room();
+        let own = &self.payload[..self.payload.len().min(room).min(u8::MAX.into())];
+        let mut out = Vec::with_capacity(self.size.encoded_len());
+        out.push(self.size.layout());
         out.extend_from_slice(&self.seq.to_be_bytes());
         out.extend_from_slice(&self.capture_us.to_be_bytes());
         out.push(own.len() as u8);
-        let mut room = FRAMES_ROOM - own.len();
+        let mut room = room - own.len();
         let mut frames = own.to_vec();
-        for copy in self.copies.iter().take(MOST_COPIES) {
+        for copy in self.copies.iter().take(self.size.most_copies()) {
             if copy.frame.len() <= room.min(u8::MAX.into()) {
                 room -= copy.frame.len();
                 out.extend_from_slice(&[copy.back, copy.frame.len() as u8]);
                 frames.extend_from_slice(&copy.frame);
             }
         }
-        out.resize(HEADER_LEN, 0);
+        out.resize(self.size.frames_at(), 0);
         out.extend_from_slice(&frames);
-        out.resize(ENCODED_LEN, 0);
+        out.resize(self.size.encoded_len(), 0);
         out
     }
 
@@ -83,16 +131,15 @@ impl AudioPacket {
     /// [`PacketError`] when the size or layout is wrong or a frame is not one
     /// Opus frame of 20 ms (RFC 6716 §3.1).
     pub fn decode(bytes: &[u8]) -> Result<Self, PacketError> {
-        if bytes.len() != ENCODED_LEN {
+        let layout = *bytes.first().ok_or(PacketError::Length(0))?;
+        let size = PacketSize::of(layout).ok_or(PacketError::Layout(layout))?;
+        if bytes.len() != size.encoded_len() {
             return Err(PacketError::Length(bytes.len()));
         }
-        if bytes[0] != LAYOUT {
-            return Err(PacketError::Layout(bytes[0]));
-        }
-        let (header, mut frames) = bytes.split_at(HEADER_LEN);
-        let payload = take_frame(&mut frames, header[13])?;
-        let mut copies = Vec::with_capacity(MOST_COPIES);
-        for slot in header[14..].chunks_exact(2) {
+        let (header, mut frames) = bytes.split_at(size.frames_at());
+        let payload = take_frame(&mut frames, header[HEADER_LEN - 1])?;
+        let mut copies = Vec::with_capacity(size.most_copies());
+        for slot in header[HEADER_LEN..].chunks_exact(SLOT_LEN) {
             match (slot[0], slot[1]) {
                 (0, 0) => {}
                 (back @ 1..=MOST_BACK, length) => {
@@ -106,6 +153,7 @@ impl AudioPacket {
             seq: header[1..5].iter().fold(0, |n, b| n << 8 | u32::from(*b)),
             capture_us: header[5..13].iter().fold(0, |n, b| n << 8 | u64::from(*b)),
             payload,
+            size,
             copies,
         })
     }

@@ -1,11 +1,13 @@
 //! How much of a packet is copies of earlier frames.
 //!
-//! A packet has one size whatever it holds, so copies are paid for with the
-//! bit rate of the frames. What each plan is worth at which loss was measured
-//! with `./dev bench media-loss`.
+//! Where nothing is lost, nothing is repeated and packets are short, unless
+//! they are to have one size. From the first loss on they have the other size
+//! whatever they hold, and copies are paid for with the bit rate of the frames.
+//! What each plan is worth at which loss was measured with
+//! `./dev bench media-loss`.
 
 use super::loss_meter::Loss;
-use super::packet::FRAMES_ROOM;
+use super::packet::PacketSize;
 
 /// Frames after which less loss is believed, 10 s. More loss is at once: a
 /// change is heard, and measured loss comes and goes.
@@ -18,49 +20,70 @@ const BURSTS_PERCENT: u8 = 2;
 pub(super) struct Plan {
     /// How many packets ago they were sent first, the dearest first.
     pub(super) back: &'static [u8],
+    pub(super) size: PacketSize,
     /// The share of lost packets in percent from which on it pays.
     from_percent: u8,
 }
 
+const fn whole(back: &'static [u8], from_percent: u8) -> Plan {
+    Plan {
+        back,
+        size: PacketSize::Whole,
+        from_percent,
+    }
+}
+
 /// From the least redundancy to the most. Copies further apart outlive a
 /// longer burst, and are waited for longer.
-const PLANS: [Plan; 4] = [
+const PLANS: [Plan; 5] = [
     Plan {
-        back: &[1],
+        back: &[],
+        size: PacketSize::Spare,
         from_percent: 0,
     },
-    Plan {
-        back: &[1, 2],
-        from_percent: 8,
-    },
-    Plan {
-        back: &[1, 2, 3],
-        from_percent: 28,
-    },
+    whole(&[1], 1),
+    whole(&[1, 2], 8),
+    whole(&[1, 2, 3], 28),
     BURSTS,
 ];
-
-const BURSTS: Plan = Plan {
-    back: &[1, 3, 5],
-    from_percent: u8::MAX,
-};
+/// The first one whose packets are whole. A sender begins with it: nothing is
+/// known of the link yet.
+const LEAST_WHOLE: usize = 1;
+const BURSTS: Plan = whole(&[1, 3, 5], u8::MAX);
 
 impl Plan {
     /// Bytes of one frame, so that it and its copies fill the room.
     pub(super) fn frame_bytes(self) -> usize {
-        FRAMES_ROOM / (self.back.len() + 1)
+        self.size.frames_room() / (self.back.len() + 1)
     }
 }
 
 /// Chooses the plan: up at once, down after a calm time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Redundancy {
     expected: Loss,
+    one_size: bool,
     plan: usize,
     calm: u32,
 }
 
+impl Default for Redundancy {
+    fn default() -> Self {
+        Self {
+            expected: Loss::default(),
+            one_size: true,
+            plan: LEAST_WHOLE,
+            calm: 0,
+        }
+    }
+}
+
 impl Redundancy {
+    /// Whether packets have one size whatever the link loses. At first they have.
+    pub(super) fn keep_one_size(&mut self, one_size: bool) {
+        self.one_size = one_size;
+    }
+
     /// Takes in what gets lost.
     pub(super) fn expect_loss(&mut self, loss: Loss) {
         self.expected = loss;
@@ -73,7 +96,8 @@ impl Redundancy {
             BURSTS => bursts && percent >= BURSTS_PERCENT,
             plan => plan.from_percent <= percent,
         };
-        let wanted = PLANS.iter().rposition(pays).unwrap_or(0);
+        let least = if self.one_size { LEAST_WHOLE } else { 0 };
+        let wanted = PLANS.iter().rposition(pays).unwrap_or(0).max(least);
         self.calm = match wanted < self.plan {
             true => self.calm + 1,
             false => 0,
@@ -111,7 +135,7 @@ mod tests {
             percent: 1,
             bursts: true,
         });
-        assert_eq!(redundancy.next(), PLANS[0]);
+        assert_eq!(redundancy.next(), PLANS[LEAST_WHOLE]);
         redundancy.expect_loss(Loss {
             percent: 5,
             bursts: true,
@@ -135,10 +159,28 @@ mod tests {
     }
 
     #[test]
+    fn packets_are_short_after_a_calm_time_unless_they_have_one_size() {
+        let mut redundancy = Redundancy::default();
+        let mut size_after = |frames, one_size, percent| {
+            redundancy.keep_one_size(one_size);
+            redundancy.expect_loss(random(percent));
+            (0..frames).map(|_| redundancy.next().size).last().unwrap()
+        };
+        let (spare, whole) = (PacketSize::Spare, PacketSize::Whole);
+        assert_eq!(size_after(2 * CALM_FRAMES, true, 0), whole);
+        assert_eq!(size_after(CALM_FRAMES - 1, false, 0), whole);
+        assert_eq!(size_after(1, false, 0), spare);
+        assert_eq!(size_after(1, false, 1), whole, "the first loss counts");
+        assert_eq!(size_after(CALM_FRAMES, false, 0), spare);
+        assert_eq!(size_after(1, true, 0), whole, "secrecy does not wait");
+    }
+
+    #[test]
     fn frames_and_copies_never_exceed_the_room() {
         for plan in PLANS {
             let frames = plan.back.len() + 1;
-            assert!(plan.frame_bytes() * frames <= FRAMES_ROOM, "{plan:?}");
+            let room = plan.size.frames_room();
+            assert!(plan.frame_bytes() * frames <= room, "{plan:?}");
             assert!(plan.frame_bytes() <= usize::from(u8::MAX), "{plan:?}");
         }
     }

@@ -28,6 +28,8 @@ pub(super) enum Command {
     Cleaning(Cleaning),
     /// This gets lost on the way.
     ExpectLoss(Loss),
+    /// Packets have one size whatever gets lost, or not.
+    KeepOneSize(bool),
 }
 
 /// What the engine and the capture thread both see.
@@ -127,6 +129,7 @@ impl CaptureThread {
                     self.processor.set_cleaning(cleaning);
                 }
                 Ok(Command::ExpectLoss(loss)) => self.framer.expect_loss(loss),
+                Ok(Command::KeepOneSize(one_size)) => self.framer.keep_one_size(one_size),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }

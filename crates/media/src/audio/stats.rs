@@ -22,8 +22,8 @@ pub struct SourceStats {
     /// From capture until the loudspeaker's callback took the sample, for the
     /// blocks of 10 ms played in the last second, in microseconds. True
     /// between processes on one machine; elsewhere it includes the difference
-    /// of the two clocks.
-    pub latency_us_recent: Vec<u64>,
+    /// of the two clocks, and may be negative.
+    pub latency_us_recent: Vec<i64>,
     /// Whether this person speaks now.
     pub speaking: bool,
     /// Level for a meter, 0 to 1.

@@ -19,7 +19,7 @@ use super::playout::{Sink, Taken, Turn};
 use super::stats::SourceStats;
 use super::tone::TestTone;
 use super::{BLOCK_US, Block};
-use crate::clock::now_us;
+use crate::clock::{self, now_us};
 
 /// Latencies kept per voice: one second of blocks.
 const RECENT: usize = 100;
@@ -63,7 +63,7 @@ struct Voice {
     jitter: Box<JitterBuffer>,
     meter: LevelMeter,
     taps: Vec<mpsc::Sender<Vec<f32>>>,
-    latencies_us: VecDeque<u64>,
+    latencies_us: VecDeque<i64>,
 }
 
 /// A block on its way through the device.
@@ -251,9 +251,8 @@ impl Mixing {
             if voice.latencies_us.len() == RECENT {
                 voice.latencies_us.pop_front();
             }
-            voice
-                .latencies_us
-                .push_back(played_us.saturating_sub(capture_us));
+            let latency_us = clock::difference(played_us, capture_us);
+            voice.latencies_us.push_back(latency_us);
         }
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! tee → valve → queue (1, leaky) → scaler → vp9enc → appsink → Outlet
+//!         └──────── Strain: fewer pictures ◀────────────┘
 //! ```
 //! A shut valve stops the frames before any work is done on them, so a size nobody watches costs nothing.
 //! The queue holds one frame and replaces it: an encoder that is too slow lowers the frame rate, not the
-//! punctuality.
+//! punctuality. One that is too slow for long gets fewer pictures to encode.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gstreamer as gst;
@@ -21,7 +23,9 @@ use super::error::VideoError;
 use super::outlet::{EncodedFrame, Next, Outlet};
 use super::size::Size;
 use super::stamp::capture_us;
+use super::strain::Strain;
 use super::vp9::FrameHeader;
+use crate::clock::{difference, now_us};
 
 /// A second guard beside the outlet's clock, in frames.
 const MAX_KEY_DISTANCE: i32 = 150;
@@ -31,6 +35,8 @@ pub(super) struct Branch {
     encoder: gst::Element,
     outlet: Arc<Mutex<Outlet>>,
     active: Arc<AtomicBool>,
+    /// Which pictures are made: each one (1), every second (2) and so on.
+    stride: Arc<AtomicU32>,
 }
 
 impl Branch {
@@ -62,7 +68,9 @@ impl Branch {
             encoder: encoder.clone(),
             outlet: Arc::new(Mutex::new(outlet)),
             active: Arc::new(AtomicBool::new(active)),
+            stride: Arc::new(AtomicU32::new(1)),
         };
+        branch.thin_out(&queue);
         branch.deliver(&sink, size);
         let shape = filter(&shape(size))?;
         let chained = [&valve, &queue, &scaler, &shape, &encoder, sink.upcast_ref()];
@@ -93,20 +101,49 @@ impl Branch {
         self.valve.set_property("drop", !active);
     }
 
+    /// Which pictures are made: each one (1), or fewer, because the computer is too slow.
+    pub(super) fn stride(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.stride)
+    }
+
+    /// Lets only every so many pictures into the branch.
+    fn thin_out(&self, queue: &gst::Element) {
+        let stride = Arc::clone(&self.stride);
+        let passed = AtomicU32::new(0);
+        if let Some(pad) = queue.static_pad("sink") {
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+                let number = passed.fetch_add(1, Ordering::Relaxed);
+                match number % stride.load(Ordering::Relaxed).max(1) {
+                    0 => gst::PadProbeReturn::Ok,
+                    _ => gst::PadProbeReturn::Drop,
+                }
+            });
+        }
+    }
+
     fn deliver(&self, sink: &gst_app::AppSink, size: Size) {
         let outlet = Arc::clone(&self.outlet);
         let active = Arc::clone(&self.active);
         let encoder = self.encoder.downgrade();
+        let (stride, mut strain) = (Arc::clone(&self.stride), Strain::default());
         let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
             // A frame that was in the encoder when the valve was shut.
             if !active.load(Ordering::Acquire) {
                 return Ok(gst::FlowSuccess::Ok);
             }
-            let next = sample
+            let frame = sample
                 .buffer()
-                .and_then(|buffer| encoded_frame(buffer, size))
-                .map(|frame| lock(&outlet).offer(frame));
+                .and_then(|buffer| encoded_frame(buffer, size));
+            if let Some(frame) = &frame {
+                let took_us = difference(now_us(), frame.capture_us).max(0);
+                let took = Duration::from_micros(took_us.unsigned_abs());
+                if let Some(changed) = strain.encoded(took) {
+                    tracing::info!(?size, stride = changed, "pictures are thinned out");
+                    stride.store(changed, Ordering::Relaxed);
+                }
+            }
+            let next = frame.map(|frame| lock(&outlet).offer(frame));
             if let (Some(Next::MakeKeyFrame), Some(encoder)) = (next, encoder.upgrade()) {
                 force_key_frame(&encoder);
             }

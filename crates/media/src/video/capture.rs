@@ -7,7 +7,7 @@
 //! [`VideoCapture`] stops everything.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub enum CaptureEvent {
     Silent(VideoError),
     /// Pictures come again after [`CaptureEvent::Silent`].
     Resumed,
+    /// The computer is too slow for all pictures of a size ([`VideoError::Strained`]).
+    Strained(VideoError),
 }
 
 /// A running camera with its encoders.
@@ -145,6 +147,7 @@ impl Running {
             branch(Size::Medium)?,
             branch(Size::High)?,
         ];
+        let strides = branches.each_ref().map(Branch::stride);
         let bus = bus_of(&pipeline)?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut running = Running {
@@ -159,6 +162,7 @@ impl Running {
             bus,
             feed,
             pulse,
+            strides,
             events,
             stop,
         };
@@ -198,6 +202,7 @@ struct Watch {
     bus: gst::Bus,
     feed: Feed,
     pulse: Pulse,
+    strides: [Arc<AtomicU32>; 3],
     events: mpsc::Sender<CaptureEvent>,
     stop: Arc<AtomicBool>,
 }
@@ -216,7 +221,7 @@ impl Watch {
     }
 
     fn run(self) {
-        let mut silent = false;
+        let (mut silent, mut strained) = (false, false);
         while !self.stop.load(Ordering::Acquire) {
             if let Some(error) = self.failure(WATCH_INTERVAL) {
                 self.report(CaptureEvent::Failed(error));
@@ -231,6 +236,12 @@ impl Watch {
                     CaptureEvent::Resumed
                 });
             }
+            let thins_out = |stride: &Arc<AtomicU32>| stride.load(Ordering::Relaxed) > 1;
+            let now_strained = self.strides.iter().any(thins_out);
+            if now_strained && !strained {
+                self.report(CaptureEvent::Strained(VideoError::Strained));
+            }
+            strained = now_strained;
         }
     }
 

@@ -1,8 +1,8 @@
-//! Why a capture did not start, or stopped.
+//! Why a capture did not start, stopped, or does less than it should.
 
 use std::path::PathBuf;
 
-/// A capture that could not start, or that ended by itself. Every message says what to do.
+/// A capture that could not start, that ended by itself, or that does less than it should. Every message says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VideoError {
     /// The machine has no camera.
@@ -47,6 +47,12 @@ pub enum VideoError {
         /// How long nothing came.
         seconds: u64,
     },
+    /// The computer is too slow.
+    #[error(
+        "This computer is too busy for your whole picture: fewer pictures a second are sent, so that sound \
+         stays whole. Close other programs to get them back."
+    )]
+    Strained,
     /// A part of GStreamer is not installed.
     #[error(
         "The GStreamer element “{element}” is missing. Install the package {package} and start again."

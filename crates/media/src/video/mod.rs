@@ -21,6 +21,7 @@ mod recording;
 mod size;
 mod source;
 mod stamp;
+mod strain;
 mod vp9;
 
 pub use camera::cameras;
