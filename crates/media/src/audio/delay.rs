@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use crate::clock::difference;
 
-/// Arrivals remembered, 8 s: long enough to know a link's habits, short
+/// Arrivals remembered, 2.5 s: long enough to know a link's habits, short
 /// enough to forget a bad moment.
-const WINDOW: usize = 400;
+const WINDOW: usize = 125;
 /// Share of packets that may arrive too late to be played in time.
 const LATE_SHARE: f64 = 0.01;
 /// Jitter assumed while little is known, and the least ever assumed.

@@ -9,7 +9,7 @@
 //! packet's own one, then copies of those sent `back` packets before, then
 //! zeros. A slot without a copy is zero. Each frame has its own length, so that
 //! longer and shorter ones may stand side by side while the sender changes
-//! their size. A spare packet repeats nothing, and its frame has room for 120.
+//! their size. A spare packet repeats nothing, and its frame has room for 140.
 
 use bytes::Bytes;
 
@@ -27,7 +27,7 @@ pub const MOST_BACK: u8 = 8;
 /// The two sizes of packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PacketSize {
-    /// For links that lose nothing: less than half of a whole one, nothing twice.
+    /// For links that lose nothing: half of a whole one, nothing twice.
     Spare,
     /// With room for copies.
     Whole,
@@ -37,7 +37,7 @@ impl PacketSize {
     /// Bytes for the frames of a packet.
     pub const fn frames_room(self) -> usize {
         match self {
-            Self::Spare => 120,
+            Self::Spare => 140,
             Self::Whole => 280,
         }
     }
