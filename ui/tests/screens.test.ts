@@ -143,6 +143,29 @@ describe("meeting", () => {
     expect(Object.keys(backend.shownTiles)).not.toContain(view.me.device);
   });
 
+  it("keeps the focus on a person's button wherever the tile goes", async () => {
+    const me = recorded.active.members.find((member) => member.isMe)!;
+    const other = recorded.active.members.find((member) => !member.isMe)!;
+    const crowd = Array.from({ length: 30 }, (_, index) => ({ ...other, device: `x${index}`, name: `Person ${index}`, tile: 9 + index }));
+    await open({ ...recorded.active, members: [me, ...crowd] });
+    await fireEvent.click(screen.getByRole("button", { name: "Next page" }));
+    const large = screen.getByRole("button", { name: "Show Person 20 large" });
+    large.focus();
+    await fireEvent.click(large);
+    const back = within(screen.getByTestId("pinned")).getByRole("button", { name: "Show Person 20 among the others" });
+    await waitFor(() => expect(document.activeElement).toBe(back));
+    await fireEvent.click(back);
+    const again = await screen.findByRole("button", { name: "Show Person 20 large" });
+    await waitFor(() => expect(document.activeElement).toBe(again));
+    expect(screen.queryByTestId("pinned")).toBeNull();
+    // Who only comes back to a page is not given the focus.
+    await fireEvent.click(screen.getByRole("button", { name: "Previous page" }));
+    const next = screen.getByRole("button", { name: "Next page" });
+    next.focus();
+    await fireEvent.click(next);
+    expect(document.activeElement).not.toBe(screen.getByRole("button", { name: "Show Person 20 large" }));
+  });
+
   it("obeys the keyboard", async () => {
     const backend = await open(recorded.active);
     await press("d");
