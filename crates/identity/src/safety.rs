@@ -17,10 +17,12 @@ const GROUPS: usize = 6;
 /// Bytes behind five digits: 40 bits modulo 100,000 are even to one in ten million.
 const BYTES_PER_GROUP: usize = 5;
 
-/// What a QR code begins with: a name and a version.
-const QR_MAGIC: &[u8; 5] = b"CNSN\x01";
+/// What a QR code begins with.
+const QR_NAME: &[u8; 4] = b"CNSN";
+/// Version of what follows the name.
+const QR_VERSION: u8 = 1;
 /// Length in bytes of what a QR code holds.
-pub const SCANNED_LEN: usize = QR_MAGIC.len() + 2 * FINGERPRINT_LEN;
+pub const SCANNED_LEN: usize = QR_NAME.len() + 1 + 2 * FINGERPRINT_LEN;
 
 /// Sixty digits of two device keys, the same on both screens.
 ///
@@ -37,7 +39,8 @@ pub const SCANNED_LEN: usize = QR_MAGIC.len() + 2 * FINGERPRINT_LEN;
 /// of 40 bits modulo 100,000). The smaller half stands first. To stand in for one side unnoticed,
 /// an attacker must find a key with the same thirty digits: about 2^99 tries of 5200 hashes each.
 ///
-/// The QR code holds more: 32 bytes of each side's hash, its own first.
+/// The QR code holds more: a name and a version, then 32 bytes of each side's hash, its own first.
+/// Who shows it thus says which two keys it knows, whole, and in which place each of them stands.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SafetyNumber {
     mine: [u8; FINGERPRINT_LEN],
@@ -55,7 +58,9 @@ pub enum Comparison {
     Differs,
     /// The code is the one on this device's own screen. Scan the other one's.
     OwnCode,
-    /// Some other code, or one of a newer version.
+    /// A safety number of another version of this program, which says nothing to this one.
+    OtherVersion,
+    /// Some other code.
     NotASafetyNumber,
 }
 
@@ -93,8 +98,11 @@ impl SafetyNumber {
 
     /// Compares with what was scanned from the other device's screen.
     pub fn matches_scanned(&self, scanned: &[u8]) -> Comparison {
-        if scanned.len() != SCANNED_LEN || !scanned.starts_with(QR_MAGIC) {
-            return Comparison::NotASafetyNumber;
+        match scanned.strip_prefix(QR_NAME).and_then(<[u8]>::split_first) {
+            Some((&QR_VERSION, rest)) if rest.len() == 2 * FINGERPRINT_LEN => {}
+            // What another version would have to say, and how long it is, is for that one to know.
+            Some((version, _)) if *version != QR_VERSION => return Comparison::OtherVersion,
+            _ => return Comparison::NotASafetyNumber,
         }
         let expected = content(&self.theirs, &self.mine);
         if verify_slices_are_equal(scanned, &expected).is_ok() {
@@ -106,7 +114,8 @@ impl SafetyNumber {
         }
     }
 
-    fn content(&self) -> [u8; SCANNED_LEN] {
+    /// What the code to show says.
+    pub fn content(&self) -> [u8; SCANNED_LEN] {
         content(&self.mine, &self.theirs)
     }
 }
@@ -117,7 +126,8 @@ fn content(
     shown_to: &[u8; FINGERPRINT_LEN],
 ) -> [u8; SCANNED_LEN] {
     let mut content = [0; SCANNED_LEN];
-    let bytes = QR_MAGIC.iter().chain(shown_by).chain(shown_to);
+    let header = QR_NAME.iter().chain(&[QR_VERSION]);
+    let bytes = header.chain(shown_by).chain(shown_to);
     for (to, from) in content.iter_mut().zip(bytes) {
         *to = *from;
     }
@@ -248,17 +258,38 @@ mod tests {
     fn other_codes_are_told_apart_from_a_mismatch() {
         let (ana, ben) = (SafetyNumber::new(&ANA, &BEN), SafetyNumber::new(&BEN, &ANA));
         let content = ben.content();
-        let mut newer = content;
-        newer[4] = 2;
         let longer = [content.as_slice(), &[0]].concat();
         for other in [
             b"conclave://example.org".as_slice(),
             &[],
             &content[..SCANNED_LEN - 1],
             &longer,
-            &newer,
+            &[0xFF; SCANNED_LEN],
+            b"CNSN",
         ] {
             assert_eq!(ana.matches_scanned(other), Comparison::NotASafetyNumber);
+        }
+    }
+
+    #[test]
+    fn a_number_of_another_version_is_neither_right_nor_wrong() {
+        let (ana, ben) = (SafetyNumber::new(&ANA, &BEN), SafetyNumber::new(&BEN, &ANA));
+        for version in [0, 2, 0xFF] {
+            let mut other = ben.content();
+            other[QR_NAME.len()] = version;
+            for other in [&other[..], &other[..20], &[&other[..], &[0; 9]].concat()] {
+                assert_eq!(ana.matches_scanned(other), Comparison::OtherVersion);
+            }
+        }
+    }
+
+    #[test]
+    fn one_bit_anywhere_in_the_keys_is_a_difference() {
+        let (ana, ben) = (SafetyNumber::new(&ANA, &BEN), SafetyNumber::new(&BEN, &ANA));
+        for bit in 8 * (QR_NAME.len() + 1)..8 * SCANNED_LEN {
+            let mut changed = ben.content();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(ana.matches_scanned(&changed), Comparison::Differs, "{bit}");
         }
     }
 
