@@ -1,7 +1,8 @@
 //! One source, encoded in up to three sizes.
 //!
 //! ```text
-//! test | camera | file → I420, at most 1280×720 → capture stamp → tee → Branch low / medium / high
+//! test | camera | file → I420, at most 1280×720 → capture stamp → tee ┬ Branch low / medium / high
+//!                                                                     └ Lookout, while somebody looks
 //! ```
 //! A thread watches the pipeline for errors and silence and reports them as [`CaptureEvent`]s. Dropping the
 //! [`VideoCapture`] stops everything.
@@ -19,6 +20,8 @@ use super::branch::Branch;
 use super::elements::{bus_of, chain, filter, make, reason, refused};
 use super::error::VideoError;
 use super::feed::Feed;
+use super::glance::Glance;
+use super::lookout::Lookout;
 use super::outlet::{Outlet, QUEUED_PACKETS};
 use super::packet::VideoPacket;
 use super::size::Size;
@@ -104,6 +107,13 @@ impl VideoCapture {
         }
     }
 
+    /// Pictures as they come from the source, for whoever looks for something in them: the newest
+    /// one whenever the one before was taken, until the receiver is dropped. Who looks next takes
+    /// them over. `None` if the capture is off.
+    pub fn look(&self) -> Option<mpsc::Receiver<Glance>> {
+        self.running.as_ref().map(|running| running.lookout.look())
+    }
+
     /// The events of this capture; `None` after the first call.
     pub fn take_events(&mut self) -> Option<mpsc::Receiver<CaptureEvent>> {
         self.events.take()
@@ -119,6 +129,7 @@ impl VideoCapture {
 struct Running {
     pipeline: gst::Pipeline,
     branches: [Branch; 3],
+    lookout: Lookout,
     stop: Arc<AtomicBool>,
     watcher: Option<JoinHandle<()>>,
 }
@@ -148,11 +159,13 @@ impl Running {
             branch(Size::High)?,
         ];
         let strides = branches.each_ref().map(Branch::stride);
+        let lookout = Lookout::attach(&pipeline, &tee)?;
         let bus = bus_of(&pipeline)?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut running = Running {
             pipeline,
             branches,
+            lookout,
             stop: Arc::clone(&stop),
             watcher: None,
         };
