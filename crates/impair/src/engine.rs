@@ -3,62 +3,29 @@
 //! Tokio's timer counts whole milliseconds; a thread that sleeps on a condition is exact to a
 //! fraction of one. It sends datagrams itself and hands pieces of streams to their tasks.
 
-use std::collections::{HashMap, VecDeque};
+mod state;
+
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use self::state::{Bytes, Connection, Event, State};
 use crate::direction::{Direction, Flow, Kind};
-use crate::link::{Link, Offer};
+use crate::link::Offer;
 use crate::plan::{Plan, Start};
 use crate::settings::Settings;
-use crate::stats::{Spread, Stats};
+use crate::stats::Stats;
+
+pub(crate) use self::state::NewPeer;
 
 /// Headers of IPv4 and UDP.
 const DATAGRAM_HEADERS: u64 = 28;
 /// Headers of IPv4 and TCP.
 const SEGMENT_HEADERS: u64 = 40;
-
-/// Bytes on their way. An empty piece of a stream is its end.
-type Bytes = Vec<u8>;
-
-struct Peer {
-    client: SocketAddr,
-    upstream: UdpSocket,
-    /// Takes each further socket to listen on.
-    sockets: UnboundedSender<UdpSocket>,
-    heard: Duration,
-}
-
-struct Connection {
-    ends: [UnboundedSender<Bytes>; 2],
-    cut: Arc<Notify>,
-}
-
-#[derive(Clone, Copy)]
-enum Event {
-    Rebind,
-    Cut,
-}
-
-struct State {
-    links: [Link<Bytes>; 2],
-    lateness: [Spread; 2],
-    /// Of each link's changes, how many the waiting streams were told.
-    told: [u64; 2],
-    events: VecDeque<(Duration, Event)>,
-    begun: Option<Duration>,
-    numbers: HashMap<SocketAddr, u32>,
-    peers: HashMap<u32, Peer>,
-    connections: HashMap<u32, Connection>,
-    stats: Stats,
-    sleeping_until: Option<Duration>,
-    stopped: bool,
-}
 
 pub(crate) struct Engine {
     state: Mutex<State>,
@@ -67,12 +34,6 @@ pub(crate) struct Engine {
     started: Instant,
     front: UdpSocket,
     upstream: SocketAddr,
-}
-
-/// What the task of a client of datagrams needs.
-pub(crate) struct NewPeer {
-    pub number: u32,
-    pub sockets: UnboundedReceiver<UdpSocket>,
 }
 
 /// What the task of a connection needs.
@@ -85,23 +46,7 @@ pub(crate) struct NewConnection {
 
 impl Engine {
     pub(crate) fn new(plan: &Plan, front: UdpSocket, upstream: SocketAddr) -> Self {
-        let rebinds = plan.rebind_at.iter().map(|at| (*at, Event::Rebind));
-        let cuts = plan.cut_at.iter().map(|at| (*at, Event::Cut));
-        let mut events: Vec<_> = rebinds.chain(cuts).collect();
-        events.sort_by_key(|(at, _)| *at);
-        let mut state = State {
-            links: Direction::BOTH.map(|direction| Link::new(plan, direction)),
-            lateness: Default::default(),
-            told: [0; 2],
-            events: events.into(),
-            begun: None,
-            numbers: HashMap::new(),
-            peers: HashMap::new(),
-            connections: HashMap::new(),
-            stats: Stats::default(),
-            sleeping_until: None,
-            stopped: false,
-        };
+        let mut state = State::new(plan);
         if plan.start == Start::Process {
             state.begin(Duration::ZERO);
         }
@@ -349,87 +294,4 @@ impl Engine {
             sent => sent.is_ok(),
         }
     }
-}
-
-impl State {
-    fn begin(&mut self, now: Duration) {
-        if self.begun.is_none() {
-            self.begun = Some(now);
-            for link in &mut self.links {
-                link.begin(now);
-            }
-        }
-    }
-
-    fn next(&self) -> Option<Duration> {
-        let event = self.begun.zip(self.events.front());
-        let event = event.map(|(begun, (at, _))| begun + *at);
-        self.links.iter().filter_map(Link::next).chain(event).min()
-    }
-
-    fn due(&mut self, now: Duration) -> Option<Event> {
-        let at = self.begun? + self.events.front()?.0;
-        (at <= now)
-            .then(|| self.events.pop_front())
-            .flatten()
-            .map(|(_, event)| event)
-    }
-
-    fn welcome(&mut self, client: SocketAddr, upstream: SocketAddr) -> io::Result<NewPeer> {
-        let (socket, listening) = socket_to(upstream)?;
-        let (sender, sockets) = unbounded_channel();
-        // The receiver is in this function.
-        let _ = sender.send(listening);
-        let number = self.stats.clients;
-        self.stats.clients += 1;
-        self.numbers.insert(client, number);
-        let peer = Peer {
-            client,
-            upstream: socket,
-            sockets: sender,
-            heard: Duration::ZERO,
-        };
-        self.peers.insert(number, peer);
-        Ok(NewPeer { number, sockets })
-    }
-
-    fn rebind(&mut self, upstream: SocketAddr) -> io::Result<()> {
-        for peer in self.peers.values_mut() {
-            let (socket, listening) = socket_to(upstream)?;
-            peer.upstream = socket;
-            // A client whose task has ended is about to be forgotten.
-            let _ = peer.sockets.send(listening);
-            self.stats.rebinds += 1;
-        }
-        Ok(())
-    }
-
-    fn cut(&mut self) {
-        for connection in self.connections.values() {
-            connection.cut.notify_one();
-            self.stats.cuts += 1;
-        }
-    }
-
-    fn stats(&self) -> Stats {
-        let mut stats = self.stats.clone();
-        for (way, of) in [(0, &mut stats.up), (1, &mut stats.down)] {
-            *of = self.links[way].stats();
-            of.late_ms_mean = self.lateness[way].mean_ms();
-            of.late_ms_max = self.lateness[way].max_ms();
-        }
-        stats
-    }
-}
-
-/// A new socket towards the server, to send and to listen with.
-fn socket_to(upstream: SocketAddr) -> io::Result<(UdpSocket, UdpSocket)> {
-    let any = match upstream {
-        SocketAddr::V4(_) => SocketAddr::from(([0, 0, 0, 0], 0)),
-        SocketAddr::V6(_) => SocketAddr::from(([0_u16; 8], 0)),
-    };
-    let socket = UdpSocket::bind(any)?;
-    socket.connect(upstream)?;
-    socket.set_nonblocking(true)?;
-    Ok((socket.try_clone()?, socket))
 }
