@@ -62,6 +62,16 @@ pub enum Event {
         name: String,
         /// 60 digits in groups.
         digits: String,
+        /// The QR code as lines of half blocks.
+        qr: String,
+    },
+    /// How a look for somebody's code ended.
+    Scan {
+        /// Whose.
+        name: String,
+        /// `matches`, `differs`, `ownCode`, `otherVersion`, `otherCode`, `nothingSeen` or
+        /// `stopped`.
+        outcome: String,
     },
     /// An order was not obeyed.
     #[serde(rename = "order_refused")]

@@ -2,7 +2,7 @@
 //! instruments that look at them from outside.
 //!
 //! - [`programs`], [`process`]: find and run the project's programs, and end them again.
-//! - [`server`], [`person`], [`event`]: a server process and people at it, by the CLI.
+//! - [`server`], [`person`], [`home`], [`event`]: a server process and people at it, by the CLI.
 //! - [`hostile`], [`faults`]: a server that lies; [`impair`]: a network that loses.
 //! - [`window`], [`webdriver`], [`display`], [`sound`]: the desktop window without a desktop.
 //! - [`picture`], [`wave`]: does what arrived resemble what was sent?
@@ -15,6 +15,7 @@ pub mod aes_keys;
 pub mod display;
 pub mod event;
 pub mod faults;
+pub mod home;
 pub mod hostile;
 pub mod impair;
 pub mod memory;

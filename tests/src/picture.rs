@@ -66,6 +66,43 @@ fn read(path: &Path, (width, height): Size, format: &str) -> Vec<u8> {
     ffmpeg.stdout
 }
 
+/// Draws what a terminal shows in half blocks, white on black, `scale` pixels to a half block, and
+/// has ffmpeg bend it by `filter` into `file`.
+pub fn half_blocks(text: &str, scale: usize, filter: &str, file: &Path) {
+    let rows: Vec<Vec<char>> = text.lines().map(|row| row.chars().collect()).collect();
+    let width = rows.iter().map(Vec::len).max().expect("some text");
+    let (width, height) = (width * scale, 2 * rows.len() * scale);
+    let mut grey = format!("P5 {width} {height} 255\n").into_bytes();
+    for y in 0..height {
+        for x in 0..width {
+            let block = rows[y / scale / 2].get(x / scale).copied();
+            let upper = (y / scale).is_multiple_of(2);
+            let is_light = match block.unwrap_or(' ') {
+                '█' => true,
+                '▀' => upper,
+                '▄' => !upper,
+                ' ' => false,
+                other => panic!("no half block: {other}"),
+            };
+            grey.push(if is_light { 235 } else { 20 });
+        }
+    }
+    let source = file.with_extension("pgm");
+    std::fs::write(&source, grey).expect("a folder of our own");
+    let ffmpeg = Command::new("ffmpeg")
+        .args(["-nostdin", "-y", "-v", "error", "-i"])
+        .arg(&source)
+        .args(["-vf", filter])
+        .arg(file)
+        .output()
+        .expect("ffmpeg runs");
+    assert!(
+        ffmpeg.status.success(),
+        "ffmpeg {filter}: {}",
+        String::from_utf8_lossy(&ffmpeg.stderr)
+    );
+}
+
 /// The size of a file's pictures.
 pub fn size(path: &Path) -> Size {
     let ffprobe = Command::new("ffprobe")

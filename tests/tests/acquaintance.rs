@@ -2,72 +2,18 @@
 //! meeting to the next, a changed key, and an identity that moves and ends.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use e2e::event::Event;
+use e2e::home::Home;
 use e2e::person::{Invitation, Person};
-use e2e::programs::program;
 use e2e::server::Server;
-use tempfile::TempDir;
-
-/// A folder with an identity in it, and the file with its passphrase.
-struct Home {
-    folder: TempDir,
-}
-
-impl Home {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        fs::write(folder.path().join("passphrase"), "correct horse battery\n")
-            .expect("a folder of our own");
-        Self { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn seat(&self, invitation: Invitation) -> Invitation {
-        let invitation = invitation.without_media().with(["--commands"]);
-        invitation.with(self.flags())
-    }
-
-    fn flags(&self) -> Vec<PathBuf> {
-        vec![
-            "--identity".into(),
-            self.path("identity"),
-            "--passphrase-file".into(),
-            self.path("passphrase"),
-        ]
-    }
-
-    /// Runs `conclave VERB...` on this identity; whether it went well, and what it said.
-    fn does(&self, verb: &[&str], rest: &[&Path]) -> (bool, String) {
-        let output = Command::new(program("conclave"))
-            .args(verb)
-            .arg("--json")
-            .args(self.flags())
-            .args(rest)
-            .output()
-            .expect("the program runs");
-        let said = [output.stdout, output.stderr].concat();
-        (
-            output.status.success(),
-            String::from_utf8_lossy(&said).into_owned(),
-        )
-    }
-
-    fn contacts(&self) -> String {
-        self.does(&["contacts", "list"], &[]).1
-    }
-}
 
 /// The number that `person` reads for comparing with `other`.
 fn number(person: &mut Person, other: &str) -> String {
     person.orders(&format!("safety-number {other}"));
     person.wait_for("a safety number", |event| match event {
-        Event::SafetyNumber { name, digits } => {
+        Event::SafetyNumber { name, digits, .. } => {
             assert_eq!(name, other);
             Some(digits.clone())
         }
@@ -77,9 +23,11 @@ fn number(person: &mut Person, other: &str) -> String {
 
 /// A host who asks, and a guest of the name Ben who waits at the door; gives the guest's mark.
 fn knock(server: &Server, ana: &Home, ben: &Home) -> (Person, Person, String) {
-    let mut ana = ana.seat(Invitation::host("Ana", &server.argument())).come();
+    let host = Invitation::host("Ana", &server.argument());
+    let mut ana = ana.seat(host).without_media().come();
     let link = ana.link();
-    let ben = ben.seat(Invitation::join("Ben", &link)).come();
+    let guest = Invitation::join("Ben", &link);
+    let ben = ben.seat(guest).without_media().come();
     let mark = ana.hears_knock("Ben");
     (ana, ben, mark)
 }

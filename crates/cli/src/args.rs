@@ -123,8 +123,8 @@ pub(crate) struct Seat {
     #[arg(long)]
     pub(crate) json: bool,
     /// Obey orders on standard input, one a line: admit, refuse, remove, lock, waiting-room, role,
-    /// successor, strict, secrecy, new-link, safety-number, accept, verify, mute, camera, watch,
-    /// microphone, speaker, clean, tone, end, leave.
+    /// successor, strict, secrecy, new-link, safety-number, accept, verify, stop-scan, mute, camera,
+    /// watch, microphone, speaker, clean, tone, end, leave.
     #[arg(long)]
     pub(crate) commands: bool,
     #[command(flatten)]

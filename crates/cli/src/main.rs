@@ -9,6 +9,7 @@ mod devices;
 mod meet;
 mod orders;
 mod report;
+mod scans;
 mod who;
 
 use std::process::ExitCode;

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::args::{Admit, Host, Join, Seat};
 use crate::orders::{Done, Present, obey};
 use crate::report::{tell, tell_number, tell_refusal};
+use crate::scans::Scans;
 
 pub(crate) async fn host(host: Host) -> Result<()> {
     let server = host.server.map_or(Server::Own, Server::At);
@@ -62,6 +63,7 @@ async fn take_part(options: Options, seat: Seat, title: Title, answers: bool) ->
         commands: seat.commands,
         present: Present::default(),
         knocks: VecDeque::new(),
+        scans: Scans::default(),
         stay: seat.seconds,
         leave_at: None,
     };
@@ -75,6 +77,7 @@ struct Party {
     commands: bool,
     present: Present,
     knocks: VecDeque<DeviceId>,
+    scans: Scans,
     /// Seconds to stay once in.
     stay: Option<u64>,
     leave_at: Option<Instant>,
@@ -108,6 +111,7 @@ impl Party {
                     Some(line) => self.answer(&line).await?,
                     None => lines = None,
                 },
+                told = self.scans.next(self.json) => told?,
                 () = &mut interrupted, if !leaving => {
                     leaving = true;
                     self.client.leave().await?;
@@ -134,10 +138,15 @@ impl Party {
         }
     }
 
-    async fn obey(&self, line: &str) -> Result<()> {
+    async fn obey(&mut self, line: &str) -> Result<()> {
         match obey(&self.client, &self.present, line).await? {
             Done::Quietly => {}
             Done::Number(device, number) => tell_number(device, &number, self.json)?,
+            Done::Scan(device) => {
+                let name = self.present.name(device).to_owned();
+                self.scans
+                    .begin(&self.client, device, name, line.to_owned());
+            }
             Done::Not(why) => tell_refusal(line, &why, self.json)?,
         }
         Ok(())

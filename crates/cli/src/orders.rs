@@ -15,7 +15,8 @@ use crate::args::Level;
 /// Every order, for who wrote one that is none.
 const HELP: &str = "Orders: admit D, refuse D, remove D, lock on|off, waiting-room on|off, \
 role D host|co-host|participant, successor D on|off, strict on|off, secrecy standard|high, \
-new-link [single-use] [expires SECONDS], safety-number D, accept D, verify D on|off, mute on|off, \
+new-link [single-use] [expires SECONDS], safety-number D, accept D, verify D on|off|scan, \
+stop-scan, mute on|off, \
 camera on|off, watch low|medium|high|off, microphone M, speaker S, clean echo|noise|gain on|off, \
 tone, end, leave. \
 D is a device's id or a name that only one has; M and S are as the flags have them.";
@@ -56,6 +57,13 @@ impl Present {
             .collect()
     }
 
+    /// The name of somebody who is here; empty until it is known.
+    pub(crate) fn name(&self, device: DeviceId) -> &str {
+        let mut all = self.room.iter().chain(&self.door);
+        let found = all.find(|(known, _)| **known == device);
+        found.map_or("", |(_, name)| name.as_str())
+    }
+
     fn find(&self, text: &str) -> Result<DeviceId, String> {
         if let Ok(device) = text.parse() {
             return Ok(device);
@@ -91,6 +99,8 @@ enum Order {
     SafetyNumber(DeviceId),
     Accept(DeviceId),
     Verify(DeviceId, bool),
+    Scan(DeviceId),
+    StopScan,
     Mute(bool),
     Camera(bool),
     Watch(Option<Size>),
@@ -106,6 +116,8 @@ enum Order {
 pub(crate) enum Done {
     Quietly,
     Number(DeviceId, SafetyView),
+    /// A code is to be looked for, which takes its time.
+    Scan(DeviceId),
     /// It was not obeyed; a sentence.
     Not(String),
 }
@@ -140,6 +152,8 @@ pub(crate) async fn obey(
         }
         Order::Accept(device) => client.accept(device).await?,
         Order::Verify(device, on) => client.set_verified(device, on).await?,
+        Order::Scan(device) => return Ok(Done::Scan(device)),
+        Order::StopScan => client.stop_scan().await?,
         Order::Mute(on) => client.set_muted(on).await?,
         Order::Camera(on) => client.set_camera(on).await?,
         Order::Watch(size) => client.watch(present.pictures(size)).await?,
@@ -204,9 +218,14 @@ fn read(line: &str, present: &Present) -> Result<Order, String> {
             Order::Successor(present.find(who.trim())?, switch(on)?)
         }
         "verify" => {
-            let (who, on) = with_last()?;
-            Order::Verify(present.find(who.trim())?, switch(on)?)
+            let (who, how) = with_last()?;
+            let who = present.find(who.trim())?;
+            match how {
+                "scan" => Order::Scan(who),
+                _ => Order::Verify(who, switch(how)?),
+            }
         }
+        "stop-scan" => Order::StopScan,
         "strict" => Order::Strict(switch(rest)?),
         "secrecy" => Order::Secrecy(secrecy_named(rest)?),
         "new-link" => new_link(rest)?,
@@ -302,6 +321,11 @@ mod tests {
             read(&format!(" verify {ANA}  on "), &present),
             Ok(Order::Verify(ANA, true))
         );
+        assert_eq!(
+            read("verify Ana Maria scan", &present),
+            Ok(Order::Scan(ANA))
+        );
+        assert_eq!(present.name(ANA), "Ana Maria");
         assert_eq!(
             read("role Ana Maria co-host", &present),
             Ok(Order::Role(ANA, Role::CoHost))
@@ -406,7 +430,15 @@ mod tests {
 
     #[test]
     fn what_is_no_order_is_answered_with_all_of_them() {
-        for wrong in ["", "admit", "lock", "lock maybe", "role", "dance"] {
+        for wrong in [
+            "",
+            "admit",
+            "lock",
+            "lock maybe",
+            "role",
+            "dance",
+            "verify Ana Maria by-eye",
+        ] {
             assert!(read(wrong, &present()).is_err(), "{wrong}");
         }
         assert_eq!(read("dance", &present()), Err(HELP.into()));

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use conclave_client::{
-    ClientEvent, DeviceId, MemberReport, PolicyView, SafetyView, SenderReport, TrackReport,
-    ViewTrust, WarningLevel,
+    ClientEvent, DeviceId, MemberReport, PolicyView, SafetyView, ScanOutcome, SenderReport,
+    TrackReport, ViewTrust, WarningLevel,
 };
 use serde_json::{Value, json};
 
@@ -35,6 +35,7 @@ pub(crate) fn tell_number(
                 "device": device.to_string(),
                 "name": number.name,
                 "digits": number.digits,
+                "qr": number.qr_text,
                 "trust": number.trust,
             });
             writeln!(out, "{value}")?;
@@ -44,6 +45,31 @@ pub(crate) fn tell_number(
             "Safety number with {}:\n{}\n{}",
             number.name, number.digits, number.qr_text
         )?,
+    }
+    out.flush()
+}
+
+/// Writes what came of looking for somebody's code.
+pub(crate) fn tell_scan(
+    device: DeviceId,
+    name: &str,
+    outcome: ScanOutcome,
+    as_json: bool,
+) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let text = outcome.in_words(name);
+    match as_json {
+        true => {
+            let value = json!({
+                "event": "scan",
+                "device": device.to_string(),
+                "name": name,
+                "outcome": outcome,
+                "text": text,
+            });
+            writeln!(out, "{value}")?;
+        }
+        false => writeln!(out, "{text}")?,
     }
     out.flush()
 }

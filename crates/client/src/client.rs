@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use conclave_media::audio::{CleaningPart, MicrophoneSource, SpeakerSink};
-use conclave_media::video::Size;
+use conclave_media::video::{CameraSource, Size};
 use conclave_meeting::{Role, Secrecy};
 use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,6 +16,7 @@ use crate::error::ClientError;
 use crate::event::{ClientEvent, EVENT_QUEUE};
 use crate::frames::FrameHub;
 use crate::options::{Introduction, Options};
+use crate::scan::ScanOutcome;
 use crate::view::{MeetingView, SafetyView};
 
 /// One meeting, from its lobby to its end. Dropping it ends everything at once; [`Self::leave`]
@@ -149,6 +150,40 @@ impl Client {
         let (answer, number) = oneshot::channel();
         self.order(Command::SafetyNumber(device, answer)).await?;
         number.await.map_err(|_| ClientError::Over)?
+    }
+
+    /// Looks through the camera for the code of the safety number on somebody's screen, at most
+    /// [`SCAN_LIMIT`](crate::SCAN_LIMIT) long. What comes of it is recorded as if the number had
+    /// been compared by eye. A camera that is off is opened for that alone, and others see nothing
+    /// of it; `chosen` is opened where this client was started without one. The future is its
+    /// own: this handle may be used, and dropped, meanwhile. A new scan stops the one before.
+    ///
+    /// # Errors
+    /// [`ClientError::Unknown`] if nobody of this id shows a card; [`ClientError::Video`],
+    /// [`ClientError::NoCamera`], [`ClientError::CameraStopped`]; [`ClientError::Contacts`] if the
+    /// outcome cannot be recorded; [`ClientError::Over`].
+    pub fn scan(
+        &self,
+        device: DeviceId,
+        chosen: CameraSource,
+    ) -> impl Future<Output = Result<ScanOutcome, ClientError>> + Send + use<> {
+        let commands = self.commands.clone();
+        async move {
+            let (answer, outcome) = oneshot::channel();
+            let order = Command::Scan(device, chosen, answer);
+            let ordered = commands.send(order).await;
+            drop(commands);
+            ordered.map_err(|_| ClientError::Over)?;
+            outcome.await.map_err(|_| ClientError::Over)?
+        }
+    }
+
+    /// Looks for no code any more.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn stop_scan(&self) -> Result<(), ClientError> {
+        self.order(Command::StopScan).await
     }
 
     /// Records somebody whose key is another than the one known by this name, beside that one.

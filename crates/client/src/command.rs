@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use conclave_media::audio::{CleaningPart, MicrophoneSource, SpeakerSink};
-use conclave_media::video::Size;
+use conclave_media::video::{CameraSource, Size};
 use conclave_meeting::{Role, Secrecy};
 use conclave_wire::DeviceId;
 use tokio::sync::oneshot;
 
 use crate::error::ClientError;
 use crate::options::Introduction;
+use crate::scan::ScanOutcome;
 use crate::view::SafetyView;
 
 /// Commands that wait; a person is slower than the driver.
@@ -31,6 +32,13 @@ pub(crate) enum Command {
         valid_s: Option<u32>,
     },
     SafetyNumber(DeviceId, oneshot::Sender<Result<SafetyView, ClientError>>),
+    /// Through this camera where there is none yet.
+    Scan(
+        DeviceId,
+        CameraSource,
+        oneshot::Sender<Result<ScanOutcome, ClientError>>,
+    ),
+    StopScan,
     Accept(DeviceId),
     SetVerified(DeviceId, bool),
     SetMuted(bool),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use conclave_identity::ContactsError;
 use conclave_media::audio::{AudioError, WavError};
 use conclave_media::video::{PictureError, RecordingError, VideoError};
 use conclave_transport::ConnectError;
@@ -55,6 +56,17 @@ pub enum ClientError {
     /// A picture cannot be written.
     #[error(transparent)]
     Picture(#[from] PictureError),
+    /// There is no camera to look through.
+    #[error(
+        "No camera is chosen here, so no code can be scanned. Compare the digits, or start again with a camera."
+    )]
+    NoCamera,
+    /// The camera gave pictures and then no more.
+    #[error("The camera stopped before a code was seen. Connect it again, or compare the digits.")]
+    CameraStopped,
+    /// The contact book takes no entry.
+    #[error(transparent)]
+    Contacts(#[from] ContactsError),
     /// Nobody of this id shows a card.
     #[error(
         "Nobody here has shown an identity card under this id yet. Wait a moment and try again."

@@ -25,6 +25,7 @@ mod media;
 mod options;
 mod randomness;
 mod saving;
+mod scan;
 pub mod sidecar;
 mod view;
 mod wait;
@@ -38,6 +39,7 @@ pub use options::{
     Devices, Entry, Introduction, MEETING_LIFETIME, Options, Server, ServerAddress,
     ServerAddressError,
 };
+pub use scan::{SCAN_LIMIT, ScanOutcome};
 pub use view::{
     CleaningView, DeviceView, InviteView, KnockView, LeftView, MeView, MeetingView, MemberView,
     PolicyView, SafetyView, ViewPhase, ViewRole, ViewTrust, ViewVoice, WarningLevel, WarningView,

@@ -4,6 +4,7 @@ mod devices;
 mod drawing;
 mod leaving;
 mod obeying;
+mod scanning;
 mod telling;
 mod trust;
 
@@ -21,6 +22,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use self::drawing::empty_view;
 use self::leaving::Leaving;
+use self::scanning::{Scan, scanned};
 use self::trust::Acquaintances;
 use crate::command::Command;
 use crate::control::{ControlLink, LinkEvent};
@@ -64,6 +66,7 @@ pub(crate) struct Driver {
     /// When the link in force ends, by the wall clock.
     link_ends_ms: Option<u64>,
     people: Acquaintances,
+    scan: Option<Scan>,
     warnings: Vec<WarningView>,
     last_warning: u64,
     admitted: BTreeSet<DeviceId>,
@@ -127,6 +130,7 @@ impl Driver {
             is_open: false,
             link_ends_ms: None,
             people: Acquaintances::new(options.identity),
+            scan: None,
             warnings: Vec::new(),
             last_warning: 0,
             admitted: BTreeSet::new(),
@@ -187,6 +191,7 @@ impl Driver {
                 },
                 event = link_event(&mut self.control) => self.link_event(event).await,
                 Some(event) = self.media_events.recv() => self.media_event(event),
+                seen = scanned(&mut self.scan) => self.scanned(seen).await,
                 () = until(deadline) => self.input(Input::Tick),
                 () = until(self.release_at) => self.release_microphone(),
                 () = until(self.leaving.at()) => self.leave_now(),

@@ -44,8 +44,14 @@ impl Driver {
                 valid_s,
             }),
             Command::SafetyNumber(device, answer) => self.safety_number(device, answer),
+            Command::Scan(device, chosen, answer) => self.scan(device, chosen, answer).await,
+            Command::StopScan => self.stop_scan().await,
             Command::Accept(device) => self.accept(device).await,
-            Command::SetVerified(device, verified) => self.set_verified(device, verified).await,
+            Command::SetVerified(device, verified) => {
+                if let Err(error) = self.set_verified(device, verified).await {
+                    self.warn(error.to_string());
+                }
+            }
             Command::SetMuted(muted) => {
                 self.muted = muted;
                 self.media.set_muted(muted);

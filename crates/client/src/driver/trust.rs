@@ -82,7 +82,8 @@ impl Acquaintances {
         self.marks.get(&device).map(|(_, _, mark)| mark)
     }
 
-    fn shown(&self, device: DeviceId) -> Option<([u8; 32], String)> {
+    /// The key and the name that somebody shows.
+    pub(super) fn shown(&self, device: DeviceId) -> Option<([u8; 32], String)> {
         self.marks
             .get(&device)
             .map(|(key, name, _)| (*key, name.clone()))
@@ -157,24 +158,34 @@ impl Driver {
     }
 
     /// The person has compared the safety number, or takes it back.
-    pub(super) async fn set_verified(&mut self, device: DeviceId, verified: bool) {
+    ///
+    /// # Errors
+    /// [`ClientError::Unknown`]; [`ClientError::Contacts`] if it cannot be kept.
+    pub(super) async fn set_verified(
+        &mut self,
+        device: DeviceId,
+        verified: bool,
+    ) -> Result<(), ClientError> {
         self.note(device, move |contacts, key, name, now| {
             contacts.accept(key, name, now)?;
             contacts.verify(key, verified, now)
         })
-        .await;
+        .await?;
         if verified {
             self.tell_what_stays_changed(device);
         }
+        Ok(())
     }
 
     /// The person says that somebody with another key than the known one is right so: recorded
     /// beside the one that is known, without having compared anything.
     pub(super) async fn accept(&mut self, device: DeviceId) {
-        self.note(device, |contacts, key, name, now| {
+        let noted = self.note(device, |contacts, key, name, now| {
             contacts.accept(key, name, now).map(drop)
-        })
-        .await;
+        });
+        if let Err(error) = noted.await {
+            self.warn(error.to_string());
+        }
         self.tell_what_stays_changed(device);
     }
 
@@ -205,21 +216,16 @@ impl Driver {
         change: impl FnOnce(&Contacts, &[u8; 32], &str, SystemTime) -> Result<(), ContactsError>
         + Send
         + 'static,
-    ) {
-        let Some((key, name)) = self.people.shown(device) else {
-            return self.warn(ClientError::Unknown.to_string());
-        };
+    ) -> Result<(), ClientError> {
+        let (key, name) = self.people.shown(device).ok_or(ClientError::Unknown)?;
         let identity = self.people.identity().clone();
         let noted = tokio::task::spawn_blocking(move || {
             change(identity.contacts(), &key, &name, SystemTime::now())
         });
-        match noted.await {
-            Ok(Ok(())) => {
-                self.people.look_again(&key);
-                self.roster().await;
-            }
-            Ok(Err(error)) => self.warn(error.to_string()),
-            Err(_) => {}
-        }
+        // Without a result the runtime is ending.
+        noted.await.map_err(|_| ClientError::Over)??;
+        self.people.look_again(&key);
+        self.roster().await;
+        Ok(())
     }
 }

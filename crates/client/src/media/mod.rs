@@ -7,8 +7,8 @@
 //! its opener; `guard` tells whether the sender is who it seems, `missing` whether its key is
 //! missing, `tile` what to say of its picture; `figures` counts. `link` judges what the way from a
 //! sender bears, `losses` tells each sender what is lost of its sound, `arriving` whether any
-//! comes. `sound` steers microphone and loudspeaker. `judging` answers the driver's questions about
-//! all this.
+//! comes. `sound` steers microphone and loudspeaker, `looking` lends the camera's pictures to
+//! whoever looks for something in them. `judging` answers the driver's questions about all this.
 
 mod arriving;
 mod camera;
@@ -19,6 +19,7 @@ mod judging;
 mod keys;
 mod link;
 mod lips;
+mod looking;
 mod losses;
 mod missing;
 mod padding;
@@ -35,4 +36,5 @@ mod writers;
 
 pub(crate) use figures::Figures;
 pub(crate) use guard::Voice;
+pub(crate) use looking::Looking;
 pub(crate) use plane::{MediaEvent, MediaPlane};

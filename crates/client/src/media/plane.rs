@@ -66,7 +66,7 @@ pub(crate) struct MediaPlane {
     pub(super) relay_is_up: Arc<AtomicBool>,
     doubt: Arc<Notify>,
     sound_sent: Arc<AtomicU64>,
-    orders: mpsc::Sender<Order>,
+    pub(super) orders: mpsc::Sender<Order>,
     grants: Option<mpsc::Sender<Grant>>,
     pub(super) peers: watch::Sender<Arc<Peers>>,
     pub(super) screen: Screen,

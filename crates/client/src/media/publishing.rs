@@ -13,7 +13,7 @@ use conclave_media::video::{CameraSource, Size, VideoError, VideoPacket};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::camera::{Camera, Given};
+use super::camera::{Camera, Given, Look};
 use super::discretion::{Discretion, MuteGate};
 use super::padding::pad;
 use super::plane::MediaEvent;
@@ -40,6 +40,11 @@ pub(super) enum Order {
     KeyFrame(Size),
     /// Camera on or off.
     Camera(bool),
+    /// Somebody at this computer looks for something in the camera's pictures, or in those of
+    /// this one where there was none.
+    Look(CameraSource, Look),
+    /// Nobody looks any more.
+    EndLook,
 }
 
 /// Owns the sealers and the camera.
@@ -132,6 +137,7 @@ impl Publisher {
                 Some(packet) = self.sound.recv() => self.send_sound(packet),
                 given = self.camera.next() => match given {
                     Given::Picture(packet) => self.send_picture(&packet),
+                    Given::Own(packet) => self.keep_picture(&packet),
                     Given::Trouble(error) => self.warn(error.to_string()),
                 },
             }
@@ -155,6 +161,12 @@ impl Publisher {
             Order::NoRelay => self.writers = None,
             Order::KeyFrame(size) => self.camera.show(size),
             Order::Camera(on) => self.camera.turn(on),
+            Order::Look(chosen, answer) => self.camera.look(chosen, answer),
+            Order::EndLook => {
+                if let (true, Some(hub)) = (self.camera.end_look(), &self.preview) {
+                    hub.remove(OWN_TILE);
+                }
+            }
         }
     }
 
@@ -260,12 +272,23 @@ impl Publisher {
         self.seal(Track::AUTH, &meta, &padded)
     }
 
-    fn send_picture(&mut self, packet: &VideoPacket) {
+    /// Shows the own picture to the person at this computer.
+    fn show_own(&self, packet: &VideoPacket) {
         if let Some(hub) = &self.preview
             && packet.size == OWN_SIZE
         {
             hub.push(OWN_TILE, packet);
         }
+    }
+
+    /// A picture that nobody else gets; what goes out after it begins anew.
+    fn keep_picture(&mut self, packet: &VideoPacket) {
+        self.show_own(packet);
+        self.gaps.entry(packet.size).or_default();
+    }
+
+    fn send_picture(&mut self, packet: &VideoPacket) {
+        self.show_own(packet);
         let is_whole = packet.key || !self.gaps.contains_key(&packet.size);
         if is_whole && self.write_picture(packet).is_some() {
             self.gaps.remove(&packet.size);
