@@ -22,6 +22,8 @@ const COMMANDS: &[&str] = &[
     "safety_number",
     "accept_key",
     "set_verified",
+    "scan_safety_number",
+    "stop_scan",
     "set_muted",
     "set_camera",
     "show_tiles",

@@ -20,6 +20,8 @@ const COMMANDS = new Set([
   "safety_number",
   "accept_key",
   "set_verified",
+  "scan_safety_number",
+  "stop_scan",
   "set_muted",
   "set_camera",
   "show_tiles",

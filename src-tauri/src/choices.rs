@@ -58,7 +58,7 @@ fn named(devices: Vec<DeviceInfo>) -> Vec<Choice> {
 /// The devices to open.
 pub fn devices(arguments: &Arguments, settings: &Settings) -> conclave_client::Devices {
     conclave_client::Devices {
-        camera: pick(&arguments.camera, &settings.camera, CameraSource::Device),
+        camera: camera(arguments, settings),
         microphone: microphone(arguments, settings),
         speaker: speaker(arguments, settings),
         cleaning: settings.cleaning(),
@@ -66,6 +66,12 @@ pub fn devices(arguments: &Arguments, settings: &Settings) -> conclave_client::D
         patient: true,
         ..conclave_client::Devices::default()
     }
+}
+
+/// The camera to use.
+pub fn camera(arguments: &Arguments, settings: &Settings) -> CameraSource {
+    let (flag, chosen) = (&arguments.camera, &settings.camera);
+    pick(flag, chosen, CameraSource::Device)
 }
 
 /// The microphone to use.

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use conclave_client::{ClientError, MeetingView, Role, SafetyView, Secrecy, Size};
+use conclave_client::{ClientError, MeetingView, Role, SafetyView, ScanOutcome, Secrecy, Size};
 use serde::{Deserialize, Serialize, Serializer};
 use tauri::ipc::Channel;
 use tauri::{Builder, Runtime, State};
@@ -105,6 +105,8 @@ pub fn register<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         safety_number,
         accept_key,
         set_verified,
+        scan_safety_number,
+        stop_scan,
         set_muted,
         set_camera,
         show_tiles,
@@ -235,6 +237,19 @@ async fn set_verified(session: State<'_, Session>, device: String, verified: boo
         .client()?
         .set_verified(known(&device)?, verified)
         .await?)
+}
+
+#[tauri::command]
+async fn scan_safety_number(session: State<'_, Session>, device: String) -> Answer<ScanOutcome> {
+    let scan = session
+        .client()?
+        .scan(known(&device)?, session.chosen_camera());
+    Ok(scan.await?)
+}
+
+#[tauri::command]
+async fn stop_scan(session: State<'_, Session>) -> Answer {
+    Ok(session.client()?.stop_scan().await?)
 }
 
 #[tauri::command]

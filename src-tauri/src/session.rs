@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use conclave_client::{
-    CleaningPart, Client, ClientError, DeviceId, Devices, DisplayName, Form, LinkError,
-    MEETING_LIFETIME, MeetingView, NameError, Options, Secrecy, Server, Size, Title, ViewPhase,
+    CameraSource, CleaningPart, Client, ClientError, DeviceId, Devices, DisplayName, Form,
+    LinkError, MEETING_LIFETIME, MeetingView, NameError, Options, Secrecy, Server, Size, Title,
+    ViewPhase,
 };
 use serde::Deserialize;
 use tauri::async_runtime::JoinHandle;
@@ -231,6 +232,11 @@ impl Session {
     /// Camera on or off.
     pub async fn set_camera(&self, on: bool) -> Result<(), SessionError> {
         Ok(self.client()?.set_camera(on).await?)
+    }
+
+    /// The camera that the person would be seen by, also where it could not be opened.
+    pub fn chosen_camera(&self) -> CameraSource {
+        choices::camera(&self.arguments, &self.store.get())
     }
 
     /// Back to no meeting, devices released.

@@ -106,6 +106,91 @@ describe("the safety number", () => {
   });
 });
 
+describe("the code on the other screen", () => {
+  const scan = async (trust: Trust): Promise<ScriptedBackend> => {
+    const backend = await compare(trust);
+    await click("scan");
+    await screen.findByTestId("viewfinder");
+    expect(backend.asked).toEqual(['safetyNumber "h1"', 'scanSafetyNumber "h1"']);
+    return backend;
+  };
+  const said = (): string => screen.getByTestId("safety-outcome").textContent ?? "";
+
+  it("is looked for with the camera, while the own code stays on the screen", async () => {
+    await scan("new");
+    expect(screen.getByTestId("qr").classList.contains("large")).toBe(true);
+    expect(screen.getByRole("dialog").textContent).toContain("a picture of it in this meeting proves nothing");
+    expect(screen.queryByTestId("match")).toBeNull();
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("stop-scan")));
+  });
+
+  it("says that nobody sees a camera that is off, and only then", async () => {
+    const backend = await scan("new");
+    const words = (): string => screen.getByRole("dialog").textContent ?? "";
+    expect(words()).not.toContain("they see nothing of this");
+    const off = { ...recorded.active, me: { ...recorded.active.me, camera: false } };
+    backend.show(withOthers(off, { trust: "new" }));
+    await waitFor(() => expect(words()).toContain("they see nothing of this"));
+  });
+
+  it("verifies when it matches, and records it once", async () => {
+    const backend = await scan("new");
+    backend.scanned("matches");
+    await waitFor(() => expect(said()).toContain("Ana Costa is verified."));
+    expect(screen.queryByTestId("viewfinder")).toBeNull();
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("close-safety")));
+    expect(backend.asked).toHaveLength(2);
+  });
+
+  it("warns when it does not match, and says what to do", async () => {
+    const backend = await scan("verified");
+    backend.scanned("differs");
+    await waitFor(() => expect(said()).toContain("Say nothing secret."));
+    expect(screen.getByTestId("safety-outcome").querySelector(".bad")).toBeTruthy();
+    expect(screen.queryByTestId("match")).toBeNull();
+  });
+
+  it("is asked for again when another code or none was seen", async () => {
+    const backend = await scan("new");
+    for (const [outcome, words] of [
+      ["ownCode", "on your own screen"],
+      ["otherVersion", "another version of Conclave"],
+      ["otherCode", "the code of something else"],
+      ["nothingSeen", "No code was seen for a minute"],
+    ] as const) {
+      backend.scanned(outcome);
+      expect(await screen.findByText(new RegExp(words))).toBeTruthy();
+      await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("scan")));
+      expect(said().trim()).toBe("");
+      await click("scan");
+      expect(screen.queryByText(new RegExp(words))).toBeNull();
+    }
+  });
+
+  it("is looked for no longer when the person stops, closes or loses whom it is about", async () => {
+    const backend = await scan("new");
+    await click("stop-scan");
+    await waitFor(() => expect(screen.queryByTestId("viewfinder")).toBeNull());
+    expect(screen.getByTestId("match")).toBeTruthy();
+    await click("scan");
+    await click("close-safety");
+    await waitFor(() => expect(backend.asked.filter((order) => order === "stopScan")).toHaveLength(2));
+    cleanup();
+    const other = await scan("new");
+    other.show({ ...recorded.active, members: recorded.active.members.filter((member) => member.isMe) });
+    await waitFor(() => expect(other.asked).toContain("stopScan"));
+  });
+
+  it("is not looked for without a camera, and says why", async () => {
+    const backend = await compare("new");
+    backend.failure = "the camera “Desk camera” gives no picture: it is busy";
+    await click("scan");
+    expect(await screen.findByText("The camera “Desk camera” gives no picture: it is busy.")).toBeTruthy();
+    expect(screen.queryByTestId("viewfinder")).toBeNull();
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("scan")));
+  });
+});
+
 describe("a changed key", () => {
   const changed = withOthers(recorded.active, { trust: "changed", knownAs: "Ana" });
   const accepted = withOthers(recorded.active, { trust: "known", knownAs: null });

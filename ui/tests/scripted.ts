@@ -1,5 +1,5 @@
 /** A backend that shows what a test tells it to, and remembers what the UI asked for. */
-import type { Backend, Contact, Devices, Identity, SafetyNumber, Settings } from "../src/backend/backend";
+import type { Backend, Contact, Devices, Identity, SafetyNumber, ScanOutcome, Settings } from "../src/backend/backend";
 import { SETTINGS } from "../src/backend/fake-people";
 import type { MeetingView, Role } from "../src/backend/view";
 import type { PictureSize } from "../src/state/grid";
@@ -62,6 +62,16 @@ export class ScriptedBackend implements Backend {
   };
   acceptKey = (device: string): Promise<void> => this.#note("acceptKey", device);
   setVerified = (device: string, verified: boolean): Promise<void> => this.#note("setVerified", [device, verified]);
+  /** Ends the scan that the window has begun. */
+  scanned: (outcome: ScanOutcome) => void = () => {};
+  scanSafetyNumber = async (device: string): Promise<ScanOutcome> => {
+    await this.#note("scanSafetyNumber", device);
+    return new Promise((resolve) => (this.scanned = resolve));
+  };
+  stopScan = async (): Promise<void> => {
+    await this.#note("stopScan");
+    this.scanned("stopped");
+  };
   // Read on their own by every window: not noted.
   contacts = async (): Promise<Contact[]> => this.people;
   identity = async (): Promise<Identity> => this.own;

@@ -64,6 +64,12 @@ export interface SafetyNumber {
   trust: Trust;
 }
 
+/**
+ * How a look through the camera for somebody's code ended. `matches` and `differs` are recorded;
+ * the others change nothing.
+ */
+export type ScanOutcome = "matches" | "differs" | "ownCode" | "otherVersion" | "otherCode" | "nothingSeen" | "stopped";
+
 /** Somebody whose device key this computer remembers. */
 export interface Contact {
   id: string;
@@ -122,6 +128,14 @@ export interface Backend {
    */
   acceptKey(device: string): Promise<void>;
   setVerified(device: string, verified: boolean): Promise<void>;
+  /**
+   * Looks through the camera for the code on this person's screen, for a minute at the most, and
+   * records what comes of it. A camera that is off is opened for that alone; tile 0 shows its
+   * picture, and nobody else gets it. Rejects when there is none to be had.
+   */
+  scanSafetyNumber(device: string): Promise<ScanOutcome>;
+  /** Ends the look: its promise is `stopped`. */
+  stopScan(): Promise<void>;
   setMuted(muted: boolean): Promise<void>;
   setCamera(on: boolean): Promise<void>;
   /** Says whose pictures are on the screen, and how large. Nobody else's are asked for. */

@@ -5,12 +5,15 @@
  * it. `?people=` says how many others sit in the meeting; `?identity=` how this computer keeps its
  * key: keyring, passphrase, ephemeral or locked.
  */
-import type { Backend, Contact, Device, Devices, Entry, Identity, Introduction, SafetyNumber, Settings } from "./backend";
+import type { Backend, Contact, Device, Devices, Entry, Identity, Introduction, SafetyNumber, ScanOutcome, Settings } from "./backend";
 import { FakeCameras } from "./fake-cameras";
 import { FakeIdentity, safetyNumber } from "./fake-identity";
 import { code, invite, knock, lobbyView, other, PEOPLE, SETTINGS } from "./fake-people";
 import { SCENES } from "./fake-scenes";
 import type { DeviceInUse, Me, MeetingView, Member, Policy, Role, Trust } from "./view";
+
+/** How long it takes to hold a screen before a camera. */
+const SCAN_MS = 4000;
 
 export class FakeBackend implements Backend {
   #settings: Settings = SETTINGS;
@@ -18,6 +21,8 @@ export class FakeBackend implements Backend {
   #onView: (view: MeetingView | null) => void = () => {};
   #timers: ReturnType<typeof setTimeout>[] = [];
   #links = 0;
+  /** Ends the scan that is under way. */
+  #scan: ((outcome: ScanOutcome) => void) | null = null;
   readonly #cameras = new FakeCameras();
   readonly #query: URLSearchParams;
   readonly #identity: FakeIdentity;
@@ -142,6 +147,25 @@ export class FakeBackend implements Backend {
     this.#trust(device, verified ? "verified" : "known");
   }
 
+  /** The code comes into the picture after a while, and it is the right one. */
+  scanSafetyNumber(device: string): Promise<ScanOutcome> {
+    this.#scan?.("stopped");
+    return new Promise((resolve) => {
+      const end = (outcome: ScanOutcome): void => {
+        if (this.#scan !== end) return;
+        this.#scan = null;
+        if (outcome === "matches") this.#trust(device, "verified");
+        resolve(outcome);
+      };
+      this.#scan = end;
+      this.#later(SCAN_MS, () => end("matches"));
+    });
+  }
+
+  async stopScan(): Promise<void> {
+    this.#scan?.("stopped");
+  }
+
   async setMuted(muted: boolean): Promise<void> {
     this.#edit({ me: { ...this.#need().me, muted } });
   }
@@ -206,7 +230,7 @@ export class FakeBackend implements Backend {
     const members = this.#view?.members ?? [];
     const others = members.filter((member) => !member.isMe && member.camera && !member.problem);
     const tiles = others.map((member) => member.tile);
-    if (this.#view?.me.camera) tiles.push(0);
+    if (this.#view?.me.camera || this.#scan) tiles.push(0);
     return this.#cameras.next(tiles, after, raw, signal);
   }
 

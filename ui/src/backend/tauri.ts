@@ -1,6 +1,6 @@
 /** The real backend: commands and a snapshot channel of the Tauri shell. */
 import { Channel, convertFileSrc, invoke } from "@tauri-apps/api/core";
-import type { Backend, Contact, Devices, Entry, Identity, Introduction, SafetyNumber, Settings } from "./backend";
+import type { Backend, Contact, Devices, Entry, Identity, Introduction, SafetyNumber, ScanOutcome, Settings } from "./backend";
 import type { PictureSize } from "../state/grid";
 import type { MeetingView, Role } from "./view";
 
@@ -82,6 +82,14 @@ export class TauriBackend implements Backend {
 
   setVerified(device: string, verified: boolean): Promise<void> {
     return invoke("set_verified", { device, verified });
+  }
+
+  scanSafetyNumber(device: string): Promise<ScanOutcome> {
+    return invoke("scan_safety_number", { device });
+  }
+
+  stopScan(): Promise<void> {
+    return invoke("stop_scan");
   }
 
   setMuted(muted: boolean): Promise<void> {

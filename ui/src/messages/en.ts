@@ -326,7 +326,7 @@ export const en = {
     loading: "Working out the number…",
     digits: "Safety number",
     qr: "QR code of the safety number",
-    qrText: "The same number as a picture, for a program that can scan it.",
+    qrText: (name: string) => `The same number as a picture, which ${name}'s camera can scan.`,
     noQr: "The QR code could not be drawn. Compare the digits.",
     match: "They match",
     matchText: (name: string) => `Nobody sits between you and ${name}. This computer marks the key as verified.`,
@@ -343,6 +343,27 @@ export const en = {
     isVerified: (name: string) => `You verified ${name} before.`,
     unverify: "No longer verified",
     unverified: (name: string) => `${name} is no longer verified.`,
+  },
+
+  scan: {
+    action: "Scan the code",
+    actionText: (name: string) => `Your camera reads the code on ${name}'s screen and compares all of it.`,
+    text: (name: string) =>
+      `Hold ${name}'s screen, with this dialog open on it, before your camera. ${name} can scan yours at the same time.`,
+    itself: "Scan the screen itself: a picture of it in this meeting proves nothing.",
+    alone: "Your camera is off for the others: they see nothing of this.",
+    looking: "Looking for a code…",
+    opening: "Opening the camera…",
+    picture: "What your camera sees",
+    noPicture: "The picture cannot be drawn here, but the camera looks for the code.",
+    stop: "Stop scanning",
+    ownCode: (name: string) => `That is the code on your own screen. Scan the one on ${name}'s screen.`,
+    otherVersion: (name: string) =>
+      `That safety number is of another version of Conclave. Bring both programs to the same version, or compare the digits with ${name}.`,
+    otherCode: (name: string) =>
+      `That is the code of something else. Ask ${name} to open the safety number with you, and scan the code beside it.`,
+    nothingSeen: (name: string) =>
+      `No code was seen for a minute. Hold ${name}'s screen nearer and still, with the whole code in the picture, and scan again, or compare the digits.`,
   },
 
   security: {

@@ -4,7 +4,7 @@
  * Components read from here and call the verbs below; they never talk to the backend themselves.
  */
 import { getContext, setContext } from "svelte";
-import { sentenceOf, UNTOUCHED, type Backend, type Devices, type Entry, type SafetyNumber, type Settings } from "../backend/backend";
+import { sentenceOf, UNTOUCHED, type Backend, type Devices, type Entry, type SafetyNumber, type ScanOutcome, type Settings } from "../backend/backend";
 import type { Knock, MeetingView, Member, Role } from "../backend/view";
 import { decodes } from "../video/decoder";
 import { FramePump } from "../video/pump";
@@ -154,6 +154,14 @@ export class Session {
 
   setVerified(device: string, verified: boolean): Promise<void> {
     return this.#backend.setVerified(device, verified);
+  }
+
+  scanSafetyNumber(device: string): Promise<ScanOutcome> {
+    return this.#backend.scanSafetyNumber(device);
+  }
+
+  stopScan(): Promise<void> {
+    return this.#backend.stopScan();
   }
 
   turnTo(page: Page): void {

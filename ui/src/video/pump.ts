@@ -15,10 +15,10 @@ const RETRY_MS = 500;
 
 interface Tile {
   decoder: TileDecoder;
-  painter: Painter | null;
+  /** Each canvas that shows it, and who hears of its first picture there. */
+  painters: Map<Painter, (() => void) | null>;
   /** A repaint is booked for the next animation frame. */
   booked: boolean;
-  onFirst: (() => void) | null;
 }
 
 export class FramePump {
@@ -60,23 +60,19 @@ export class FramePump {
   }
 
   /**
-   * Draws tile `number` on `canvas` until the returned function is called. `onFirst` hears of the
-   * first picture. Null when the computer cannot draw.
+   * Draws tile `number` on `canvas` until the returned function is called; other canvases may show
+   * it too. `onFirst` hears of the first picture. Null when the computer cannot draw.
    */
   attach(number: number, canvas: HTMLCanvasElement, onFirst: () => void): (() => void) | null {
     const painter = new Painter(canvas);
     if (!painter.works) return null;
     const tile = this.#tile(number);
     if (!tile) return null;
-    tile.painter?.close();
-    tile.painter = painter;
-    tile.onFirst = onFirst;
+    tile.painters.set(painter, onFirst);
     if (tile.decoder.picture) this.#book(tile);
     return () => {
       painter.close();
-      if (tile.painter !== painter) return;
-      tile.painter = null;
-      tile.onFirst = null;
+      tile.painters.delete(painter);
     };
   }
 
@@ -101,23 +97,24 @@ export class FramePump {
     if (this.#tiles.size >= MAX_TILES) return null;
     const tile: Tile = {
       decoder: new TileDecoder(() => this.#book(tile)),
-      painter: null,
+      painters: new Map(),
       booked: false,
-      onFirst: null,
     };
     this.#tiles.set(number, tile);
     return tile;
   }
 
   #book(tile: Tile): void {
-    if (tile.booked || !tile.painter) return;
+    if (tile.booked || tile.painters.size === 0) return;
     tile.booked = true;
     requestAnimationFrame(() => {
       tile.booked = false;
-      if (!tile.painter || !tile.decoder.picture) return;
-      tile.painter.paint(tile.decoder.picture);
-      tile.onFirst?.();
-      tile.onFirst = null;
+      if (!tile.decoder.picture) return;
+      for (const [painter, onFirst] of tile.painters) {
+        painter.paint(tile.decoder.picture);
+        onFirst?.();
+        tile.painters.set(painter, null);
+      }
     });
   }
 
@@ -125,8 +122,8 @@ export class FramePump {
     const tile = this.#tiles.get(number);
     this.#tiles.delete(number);
     tile?.decoder.close();
-    tile?.painter?.close();
-    if (tile) tile.painter = null;
+    for (const painter of tile?.painters.keys() ?? []) painter.close();
+    tile?.painters.clear();
   }
 }
 

@@ -86,6 +86,7 @@ export const OVERLAYS = {
   actions: ["meeting", "actions-p1"],
   safety: ["meeting", "actions-p3", "compare-p3"],
   matched: ["meeting", "actions-p3", "compare-p3", "match"],
+  scan: ["meeting", "actions-p3", "compare-p3", "scan"],
   "new-link": ["meeting", "new-link"],
   changed: ["door", "admit-d4"],
   accept: ["door", "accept-d4"],

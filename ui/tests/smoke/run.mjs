@@ -55,6 +55,15 @@ async function oneHost(open) {
   await holdsFocus(page, "[data-testid=compare-p3]", "the comparison gave the focus back to nobody");
   assert.match(await page.getByTestId("member-p3").textContent(), /Co-host[^]*Verified by you/);
 
+  await press(page, "actions-p1", "compare-p1", "scan");
+  await moves(page, "viewfinder");
+  await page.getByTestId("safety-outcome").getByText("is verified").waitFor();
+  await holdsFocus(page, "[data-testid=close-safety]", "the scan gave the focus back to nobody");
+  await press(page, "close-safety");
+  assert.match(await page.getByTestId("member-p1").textContent(), /Verified by you/);
+  // The stage went on showing this person beside the dialog, and does so after it.
+  await moves(page, await page.locator("[data-testid^=tile-]").first().getAttribute("data-testid"));
+
   await press(page, "actions-p2", "remove-p2", "confirm");
   await page.getByTestId("member-p2").waitFor({ state: "detached" });
   await holdsFocus(page, "aside, aside *", "the focus went down with the removed person");
