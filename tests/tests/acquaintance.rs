@@ -118,6 +118,20 @@ fn an_identity_moves_and_ends() {
     assert!(done, "{said}");
     assert_eq!(new.does(&["identity", "show"], &[]).1, shown);
 
+    // No room for the new one: the old one stays, and there is no part of another.
+    let before = new.contacts();
+    let line = "trap '' XFSZ; ulimit -f 2; exec \"$@\"";
+    let narrow = new.does_by(
+        &["sh", "-c", line, "sh"],
+        &["identity", "import", "--replace"],
+        &[&file, with, &secret],
+    );
+    assert!(!narrow.0, "{}", narrow.1);
+    assert!(narrow.1.contains("contact"), "{}", narrow.1);
+    assert!(!new.path("identity.new").exists());
+    assert_eq!(new.does(&["identity", "show"], &[]).1, shown);
+    assert_eq!(new.contacts(), before);
+
     assert!(!erase(&old, &[]), "it was not said that it is meant");
     assert!(erase(&old, &[Path::new("--yes")]));
     assert!(!old.path("identity").exists());

@@ -49,6 +49,12 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     keep_name(path)
 }
 
+/// Moves a file to another name on the same disk. On return that is on the disk too.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    keep_name(to)
+}
+
 /// Removes a file; says whether there was one.
 pub(crate) fn remove(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {

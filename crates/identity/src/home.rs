@@ -26,6 +26,9 @@ pub(crate) const IDENTITY: &str = "identity";
 const LOCK: &str = "lock";
 const PROFILE: &str = "profile";
 const VAULT: &str = "vault";
+/// What a profile is made of, in the order in which it moves in: what is there after each step is
+/// opened as what it is, or refused, and never taken for a new profile.
+const KEPT: [&str; 3] = [VAULT, PROFILE, CONTACTS];
 const MAX_PROFILE_LEN: u64 = 256;
 /// First word and version of the profile's file.
 const TITLE: &str = "conclave-profile";
@@ -99,9 +102,14 @@ impl Home {
         })
     }
 
-    /// Whether a folder is somebody's already.
+    /// Whether a folder is somebody's already, if only in part.
     pub(crate) fn is_taken(folder: &Path) -> Result<bool, IdentityError> {
-        Ok(Profile::read(folder)?.is_some())
+        for name in KEPT {
+            if folder.join(name).try_exists()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(crate) fn vault(&self) -> &Arc<dyn Vault> {
@@ -133,6 +141,49 @@ impl Home {
         } = self;
         erase(&folder, profile.kind, || Ok(vault), _lock)
     }
+}
+
+/// Where a profile is made before it moves into `folder`; whatever a crash has left there is gone
+/// then.
+///
+/// # Errors
+/// [`IdentityError::NotErased`] if it is not, and those of [`erase_unopened`].
+pub(crate) fn building_site(folder: &Path) -> Result<PathBuf, IdentityError> {
+    let site = disk::beside(folder);
+    match erase_unopened(&site)?.left.is_empty() {
+        true => Ok(site),
+        false => Err(IdentityError::NotErased),
+    }
+}
+
+/// Moves a whole profile that nobody has open into a folder where nobody lives. Nothing is
+/// written but names. If that fails it is all at the site again.
+pub(crate) fn move_in(site: &Path, folder: &Path) -> Result<(), IdentityError> {
+    disk::make_folder(folder)?;
+    let lock = lock(folder)?;
+    if Home::is_taken(folder)? {
+        return Err(IdentityError::AlreadyThere);
+    }
+    let mut moved = Vec::new();
+    for name in KEPT {
+        let (from, to) = (site.join(name), folder.join(name));
+        match disk::rename(&from, &to) {
+            Ok(()) => moved.push((from, to)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                for (from, to) in moved.into_iter().rev() {
+                    // The first failure is the one to tell of.
+                    let _ = disk::rename(&to, &from);
+                }
+                return Err(error.into());
+            }
+        }
+    }
+    drop(lock);
+    // Only its lock is left there; if it stays, the next one to build here removes it.
+    let _ = disk::remove(&site.join(LOCK));
+    let _ = std::fs::remove_dir(site);
+    Ok(())
 }
 
 /// Erases a profile that cannot be opened.

@@ -4,6 +4,8 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+mod settling;
+
 use super::*;
 use crate::contacts::MARK;
 use crate::{ContactsError, MemoryVault, Passphrase, Trust, Vault};
@@ -374,22 +376,6 @@ fn erasing_says_what_is_left_and_can_be_tried_again() {
     let identity = computer.open_by(FaultyBook::Replace).unwrap();
     assert_eq!(identity.key().public(), key);
     assert_eq!(identity.erase(), Erasure::default());
-}
-
-#[test]
-fn an_import_that_stopped_half_way_is_no_new_device() {
-    let computer = Computer::new();
-    let make_vault = |_: &str, _: &Path| Ok(Arc::clone(&computer.store) as Arc<dyn Vault>);
-    let folder = computer.folder.path().join("profile");
-    let kind = ProtectionKind::Keyring;
-    let settle = || {
-        let device = DeviceKey::generate().unwrap();
-        Identity::settle(&folder, kind, &make_vault, device, Book::default())
-    };
-    drop(settle().unwrap());
-    assert_eq!(settle().unwrap_err(), IdentityError::AlreadyThere);
-    computer.store.delete(IDENTITY).unwrap();
-    assert_eq!(computer.fault(), IdentityError::KeyMissing);
 }
 
 #[test]

@@ -11,13 +11,13 @@ use std::path::Path;
 use conclave_e2ee::DeviceKey;
 use zeroize::Zeroizing;
 
-use super::{Identity, IdentityError, Keys, shelf};
+use super::{FaultyBook, Identity, IdentityError, Keys, shelf};
 use crate::aead::AeadKey;
 use crate::contacts::{self, Book, MAX_CONTACTS, MAX_NAME_LEN};
 use crate::disk;
-use crate::home::{self, Home, IDENTITY, MakeVault};
+use crate::home::{self, Home, MakeVault};
 use crate::sealed::{FileKey, Purpose};
-use crate::{Contacts, Passphrase, Protection, ProtectionKind, SealedError};
+use crate::{Passphrase, Protection, ProtectionKind, SealedError};
 
 /// Longest exported file in bytes.
 const MAX_EXPORT_LEN: usize = MAX_CONTACTS * (32 + MAX_NAME_LEN + 24) + 512;
@@ -65,12 +65,15 @@ impl Identity {
 
     /// Makes the profile in a folder from an exported file, and opens it.
     ///
-    /// Keep the file until this has returned: after a crash in between, the profile may be in
-    /// part; then import again with [`Existing::Replace`].
+    /// It is made whole beside the folder before one that is there is erased: a full disk, or a
+    /// key store that refuses, leaves everything as it was. Keep the file until this has
+    /// returned: after a crash at the very end there may be no profile, or one in part, which is
+    /// refused when it is opened; then import again with [`Existing::Replace`].
     ///
     /// # Errors
     /// [`IdentityError::Sealed`] when the file does not open, [`IdentityError::AlreadyThere`], and
-    /// those of [`Identity::open`]. Whatever is wrong with the file, nothing was changed.
+    /// those of [`Identity::open`]; nothing was changed. [`IdentityError::NotErased`] when what was
+    /// there, or what an earlier try has left, could not be removed.
     pub fn import(
         folder: &Path,
         protection: Protection,
@@ -82,16 +85,8 @@ impl Identity {
         let Some(kind) = home::kept_by(&protection) else {
             return Self::ephemeral(device, book);
         };
-        if Home::is_taken(folder)? {
-            if existing == Existing::Keep {
-                return Err(IdentityError::AlreadyThere);
-            }
-            if !home::erase_unopened(folder)?.left.is_empty() {
-                return Err(IdentityError::NotErased);
-            }
-        }
         let make_vault = |id: &str, file: &Path| home::make_vault(&protection, id, file);
-        Self::settle(folder, kind, &make_vault, device, book)
+        Self::settle(folder, kind, &make_vault, device, book, existing)
     }
 
     /// Keeps an identity that was kept nowhere, or elsewhere, in a folder of its own from now on:
@@ -99,46 +94,61 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError::AlreadyThere`] when somebody lives in the folder, and those of
-    /// [`Identity::open`]; this one stays as it is.
+    /// [`Identity::open`]; this one stays as it is, and so does the folder.
     pub fn keep(&self, folder: &Path, protection: Protection) -> Result<Self, IdentityError> {
         let device = DeviceKey::from_seed(Zeroizing::new(*self.key.expose_seed()))?;
         let book = self.contacts.snapshot();
         let Some(kind) = home::kept_by(&protection) else {
             return Self::ephemeral(device, book);
         };
-        if Home::is_taken(folder)? {
-            return Err(IdentityError::AlreadyThere);
-        }
         let make_vault = |id: &str, file: &Path| home::make_vault(&protection, id, file);
-        Self::settle(folder, kind, &make_vault, device, book)
+        Self::settle(folder, kind, &make_vault, device, book, Existing::Keep)
     }
 
-    /// The contacts first: a profile that has them and no key is known to be in part.
+    /// Whatever needs room on the disk, or the good will of a key store, is done before anything
+    /// in the folder is touched.
     pub(super) fn settle(
         folder: &Path,
         kind: ProtectionKind,
         make_vault: &MakeVault<'_>,
         device: DeviceKey,
         book: Book,
+        existing: Existing,
     ) -> Result<Self, IdentityError> {
-        let home = Home::open(folder, kind, make_vault)?;
-        if home.vault().get(IDENTITY)?.is_some() {
+        let is_taken = Home::is_taken(folder)?;
+        if is_taken && existing == Existing::Keep {
             return Err(IdentityError::AlreadyThere);
         }
-        let keys = Keys {
-            device,
-            contacts: AeadKey::generate()?,
-        };
-        let contacts_key = AeadKey::new(Zeroizing::new(*keys.contacts.expose()));
-        let shelf = shelf(&home, contacts_key);
-        let book = contacts::create(&shelf, book)?;
-        keys.keep(&home)?;
-        Ok(Self {
-            key: keys.device.into(),
-            contacts: Contacts::new(book, shelf),
-            home: Some(home),
-        })
+        let site = home::building_site(folder)?;
+        let home = Home::open(&site, kind, make_vault).inspect_err(|_| {
+            // The first failure is the one to tell of; what is left goes with the next try.
+            let _ = home::erase_unopened(&site);
+        })?;
+        let built = build(&home, device, book).and_then(|()| match is_taken {
+            true if !home::erase_unopened(folder)?.left.is_empty() => Err(IdentityError::NotErased),
+            _ => Ok(()),
+        });
+        if let Err(error) = built {
+            home.erase();
+            return Err(error);
+        }
+        drop(home);
+        home::move_in(&site, folder).inspect_err(|_| {
+            let _ = home::erase_unopened(&site);
+        })?;
+        Self::open_with(folder, kind, make_vault, FaultyBook::Refuse)
     }
+}
+
+/// The contacts first: a profile that has them and no key is known to be in part.
+fn build(home: &Home, device: DeviceKey, book: Book) -> Result<(), IdentityError> {
+    let keys = Keys {
+        device,
+        contacts: AeadKey::generate()?,
+    };
+    let contacts_key = AeadKey::new(Zeroizing::new(*keys.contacts.expose()));
+    contacts::create(&shelf(home, contacts_key), book)?;
+    Ok(keys.keep(home)?)
 }
 
 fn read(file: &[u8], passphrase: &Passphrase) -> Result<(DeviceKey, Book), SealedError> {
