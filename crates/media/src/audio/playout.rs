@@ -247,7 +247,11 @@ impl DeviceOutput {
         }
         let waiting = RING_SAMPLES - self.samples.slots();
         let largest = self.signal.largest.load(Ordering::Relaxed) as usize;
-        let wanted = largest.max(step_len(self.rate_hz)) + (self.rate_hz / REFILL_PER_S) as usize;
+        let callback = match largest {
+            0 => step_len(self.rate_hz),
+            largest => largest,
+        };
+        let wanted = callback + (self.rate_hz / REFILL_PER_S) as usize;
         if waiting < wanted.min(RING_SAMPLES / 2) {
             self.last_room = Instant::now();
             return Turn::Mix;
