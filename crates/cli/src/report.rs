@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use conclave_client::{
-    ClientEvent, DeviceId, MemberReport, PolicyView, SafetyView, ScanOutcome, SenderReport,
+    ClientEvent, DeviceId, HandReport, MemberReport, PolicyView, SafetyView, ScanOutcome, SenderReport,
     TrackReport, ViewTrust, WarningLevel,
 };
 use serde_json::{Value, json};
@@ -127,6 +127,13 @@ fn to_json(event: &ClientEvent) -> Option<Value> {
             json!({"event": "media", "senders": senders})
         }
         ClientEvent::Rules(rules) => json!({"event": "rules", "rules": rules}),
+        ClientEvent::Hands(hands) => {
+            let hands: Vec<_> = hands.iter().map(hand_json).collect();
+            json!({"event": "hands", "hands": hands})
+        }
+        ClientEvent::Speaking { turn, text, muted } => {
+            json!({"event": "speaking", "turn": turn, "text": text, "muted": muted})
+        }
         ClientEvent::Devices {
             microphone,
             speaker,
@@ -150,6 +157,10 @@ fn member_json(member: &MemberReport) -> Value {
         "trust": member.trust,
         "silent": member.silent,
     })
+}
+
+fn hand_json(hand: &HandReport) -> Value {
+    json!({"device": hand.device.to_string(), "name": hand.name, "me": hand.is_me})
 }
 
 fn sender_json(sender: &SenderReport) -> Value {
@@ -207,6 +218,8 @@ fn to_text(event: &ClientEvent) -> Option<String> {
         }
         ClientEvent::Code { digits, reason, .. } => format!("Security code: {digits}. {reason}"),
         ClientEvent::Media(_) => return None,
+        ClientEvent::Hands(hands) => hands_in_words(hands),
+        ClientEvent::Speaking { text, .. } => format!("Note: {text}"),
         ClientEvent::Devices {
             microphone,
             speaker,
@@ -228,19 +241,37 @@ fn to_text(event: &ClientEvent) -> Option<String> {
     })
 }
 
+fn hands_in_words(hands: &[HandReport]) -> String {
+    let name = |hand: &HandReport| match hand.is_me {
+        true => "you".to_owned(),
+        false => hand.name.clone(),
+    };
+    let names: Vec<_> = hands.iter().map(name).collect();
+    match names.as_slice() {
+        [] => "All hands are down.".into(),
+        names => format!("Raised hands, the first first: {}.", names.join(", ")),
+    }
+}
+
 /// Rules that most meetings do not have; nothing where there are none.
 fn rules_in_words(rules: &PolicyView) -> Option<String> {
-    let rules = [
+    let switches = [
         (rules.locked, "locked"),
         (!rules.waiting_room, "no waiting room"),
         (rules.high_secrecy, "high secrecy"),
         (rules.strict, "strict"),
     ];
-    let words: Vec<_> = rules
+    let mut words: Vec<_> = switches
         .iter()
         .filter(|(on, _)| *on)
-        .map(|(_, word)| *word)
+        .map(|(_, word)| (*word).to_owned())
         .collect();
+    if rules.open_microphones != PolicyView::default().open_microphones {
+        words.push(format!(
+            "at most {} open microphones",
+            rules.open_microphones
+        ));
+    }
     (!words.is_empty()).then(|| format!("Rules of the meeting: {}.", words.join(", ")))
 }
 

@@ -125,6 +125,48 @@ impl Client {
         self.order(Command::SetSecrecy(secrecy)).await
     }
 
+    /// How many microphones may be open at the same time (host). Where more people are in the
+    /// meeting, the others are the audience.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn set_open_microphones(&self, bound: u16) -> Result<(), ClientError> {
+        self.order(Command::SetOpenMicrophones(bound)).await
+    }
+
+    /// Raises this person's hand, or lowers it and declines to speak.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn raise_hand(&self, up: bool) -> Result<(), ClientError> {
+        self.order(Command::RaiseHand(up)).await
+    }
+
+    /// Lets somebody speak: he is asked to unmute (host, co-host). Nobody opens his microphone.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn let_speak(&self, device: DeviceId) -> Result<(), ClientError> {
+        self.order(Command::LetSpeak(device)).await
+    }
+
+    /// Lowers somebody's hand (host, co-host).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn lower_hand(&self, device: DeviceId) -> Result<(), ClientError> {
+        self.order(Command::LowerHand(device)).await
+    }
+
+    /// Asks somebody to mute; in a meeting with an audience it ends his turn (host; a co-host only
+    /// participants).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn ask_to_mute(&self, device: DeviceId) -> Result<(), ClientError> {
+        self.order(Command::AskToMute(device)).await
+    }
+
     /// Makes a new invite link; the one before is void (host, co-host). `single_use`: it lets in
     /// one person. `valid_s`: after so many seconds it ends.
     ///
@@ -226,7 +268,8 @@ impl Client {
         self.order(Command::Remove(device)).await
     }
 
-    /// Mutes the microphone; packets of silence go on in the same size and rhythm.
+    /// Mutes the microphone, or opens it if there is a place for it among the open ones of this
+    /// meeting. Muted, it sends nothing; under high secrecy silence in the same size and rhythm.
     ///
     /// # Errors
     /// See [`Self::enter`].

@@ -27,6 +27,11 @@ pub(crate) enum Command {
     SetSuccessor(DeviceId, bool),
     SetStrict(bool),
     SetSecrecy(Secrecy),
+    SetOpenMicrophones(u16),
+    RaiseHand(bool),
+    LetSpeak(DeviceId),
+    LowerHand(DeviceId),
+    AskToMute(DeviceId),
     RenewLink {
         single_use: bool,
         valid_s: Option<u32>,

@@ -2,6 +2,7 @@
 
 use conclave_media::video::Size;
 use conclave_wire::DeviceId;
+use serde::Serialize;
 
 use crate::view::{DeviceView, PolicyView, ViewRole, ViewTrust, WarningLevel};
 
@@ -61,6 +62,17 @@ pub enum ClientEvent {
     },
     /// The rules in force.
     Rules(PolicyView),
+    /// The raised hands, in the order in which they were raised.
+    Hands(Vec<HandReport>),
+    /// This person's turn to speak came or went.
+    Speaking {
+        /// How.
+        turn: SpeakingTurn,
+        /// The same as a sentence that says what to do.
+        text: String,
+        /// Whether the microphone is muted now because of it.
+        muted: bool,
+    },
     /// Once a second while in the meeting.
     Media(Vec<SenderReport>),
     /// Which microphone and loudspeaker are in use now, at the beginning and at each change.
@@ -106,6 +118,37 @@ pub struct MemberReport {
     pub trust: ViewTrust,
     /// Whether it has given no sign of life for a while.
     pub silent: bool,
+}
+
+/// A raised hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandReport {
+    /// Pseudonym.
+    pub device: DeviceId,
+    /// Name by the card; empty until the card has come.
+    pub name: String,
+    /// Whether it is this device's.
+    pub is_me: bool,
+}
+
+/// What became of this person's turn to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SpeakingTurn {
+    /// There are more people than open microphones may be: who comes in is muted.
+    Audience,
+    /// The microphone was to be opened, and no more may be open.
+    Full,
+    /// The place went to somebody else.
+    Lost,
+    /// A host ended it.
+    Ended,
+    /// A host asks to mute.
+    AskedToMute,
+    /// A host lets this person speak.
+    LetSpeak,
+    /// There is room, and this person's hand comes first.
+    Room,
 }
 
 /// Figures of one remote sender.

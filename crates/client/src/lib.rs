@@ -32,7 +32,7 @@ mod wait;
 
 pub use client::Client;
 pub use error::ClientError;
-pub use event::{ClientEvent, MemberReport, SenderReport, TrackReport};
+pub use event::{ClientEvent, HandReport, MemberReport, SenderReport, SpeakingTurn, TrackReport};
 pub use frames::{Form, FrameHub};
 pub use logging::{LogLevelError, log_filter};
 pub use options::{
@@ -56,6 +56,8 @@ pub use conclave_media::audio::{
     list_speakers,
 };
 pub use conclave_media::video::{CameraSource, Size, cameras};
-pub use conclave_meeting::{DisplayName, InviteLink, LinkError, NameError, Role, Secrecy, Title};
+pub use conclave_meeting::{
+    DisplayName, InviteLink, LinkError, NameError, OPEN_MICROPHONES, Role, Secrecy, Title,
+};
 pub use conclave_transport::Fingerprint;
 pub use conclave_wire::DeviceId;

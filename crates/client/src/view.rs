@@ -3,7 +3,8 @@
 use conclave_media::DeviceInUse;
 use conclave_media::audio::Cleaning;
 use conclave_meeting::{
-    Change, Command, DisplayName, LeftReason, Phase, Policy, Role, Secrecy, Snapshot, Warning,
+    Change, Command, DisplayName, LeftReason, Phase, Policy, Role, Secrecy, Snapshot,
+    USUAL_OPEN_MICROPHONES, Warning,
 };
 use serde::Serialize;
 
@@ -87,6 +88,8 @@ pub struct PolicyView {
     pub high_secrecy: bool,
     /// What is not verified is muted.
     pub strict: bool,
+    /// So many microphones may be open at the same time.
+    pub open_microphones: u16,
 }
 
 impl Default for PolicyView {
@@ -96,6 +99,7 @@ impl Default for PolicyView {
             waiting_room: true,
             high_secrecy: false,
             strict: false,
+            open_microphones: USUAL_OPEN_MICROPHONES,
         }
     }
 }
@@ -174,6 +178,10 @@ pub struct MeView {
     pub muted: bool,
     /// Whether the camera is on.
     pub camera: bool,
+    /// Whether this person is in the audience: the microphone could not be opened now.
+    pub audience: bool,
+    /// Whether this person may unmute now and waited for it, or a host asks for it.
+    pub called: bool,
     /// Loudness of the microphone, 0 to 1; 0 while it is muted.
     pub level: f32,
     /// Whether this person talks although the microphone is muted. Only this computer knows.
@@ -236,6 +244,8 @@ pub struct MemberView {
     pub muted: bool,
     /// Whether its camera is on.
     pub camera: bool,
+    /// The place of its raised hand in the order of hands, from 1.
+    pub hand: Option<usize>,
     /// Whether it speaks now.
     pub speaking: bool,
     /// Under which number its pictures come from the frame hub.
@@ -381,6 +391,7 @@ pub(crate) fn policy(policy: &Policy) -> PolicyView {
         waiting_room: policy.waiting_room,
         high_secrecy: policy.secrecy == Secrecy::High,
         strict: policy.strict,
+        open_microphones: policy.open_microphones,
     }
 }
 

@@ -1,8 +1,10 @@
 //! What members say to each other inside MLS application messages.
 
+use conclave_wire::DeviceId;
 use serde::{Deserialize, Serialize};
 
 use crate::card::SignedCard;
+use crate::floor::{Floor, Say};
 use crate::warrant::Warrant;
 
 /// Cards in one message at the most; a larger meeting sends several.
@@ -51,11 +53,31 @@ pub(crate) enum Content {
         /// In so many seconds from now.
         in_s: u32,
     },
+    /// The sender raises a hand, or lowers it and does not want to speak.
+    Hand(bool),
+    /// A host or co-host about one member's speaking.
+    Speaking {
+        /// Whose.
+        device: DeviceId,
+        /// What he says about it.
+        say: Say,
+    },
+    /// Who speaks and who wants to, for those who came late; from a host or co-host.
+    Floor(Floor),
 }
 
 impl Content {
     pub(crate) fn encode(&self) -> Option<Vec<u8>> {
         postcard::to_allocvec(self).ok()
+    }
+
+    /// Whether it says who speaks: such a message counts from its place in the log on, for its
+    /// sender too.
+    pub(crate) fn is_of_floor(&self) -> bool {
+        matches!(
+            self,
+            Self::Media(_) | Self::Hand(_) | Self::Speaking { .. } | Self::Floor(_)
+        )
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {

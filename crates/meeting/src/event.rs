@@ -8,7 +8,7 @@ use conclave_wire::{ClientMessage, DeviceId, ErrorCode, ServerMessage};
 
 use crate::content::MediaState;
 use crate::name::{DisplayName, Title};
-use crate::policy::{Role, Secrecy, Violation};
+use crate::policy::{OPEN_MICROPHONES, Role, Secrecy, Violation};
 
 /// Something that happened outside the machine.
 #[derive(Debug)]
@@ -60,8 +60,19 @@ pub enum Command {
     /// So many packets of sound were sealed and sent so far. Heartbeats say it, so that the others
     /// can tell somebody who sends nothing from somebody whose sound is held back.
     SoundSent(u64),
-    /// Microphone or camera went on or off.
+    /// Microphone or camera went on or off. A microphone for which there is no place stays muted.
     SetMedia(MediaState),
+    /// Raise a hand, or lower it and do not speak.
+    RaiseHand(bool),
+    /// Let somebody speak: he is asked to open his microphone (host, co-host).
+    LetSpeak(DeviceId),
+    /// Lower somebody's hand (host, co-host).
+    LowerHand(DeviceId),
+    /// Ask somebody to mute; where there are more people than places, end his turn (host; a co-host
+    /// only participants).
+    AskToMute(DeviceId),
+    /// How many microphones may be open at the same time (host).
+    SetOpenMicrophones(u16),
     /// The media relay asks for a right to connect.
     RequestGrant,
     /// Ask a member for a key frame of one of its video tracks.
@@ -171,10 +182,51 @@ pub enum Event {
         /// Whether most are lost in bursts.
         bursts: bool,
     },
+    /// This person's turn to speak came or went.
+    Speaking(Speaking),
     /// Something is wrong and goes on being looked after.
     Warning(Warning),
     /// It is over.
     Left(LeftReason),
+}
+
+/// What became of this person's turn to speak. Each message says what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Speaking {
+    /// There are more people than places: who comes in is muted.
+    #[error(
+        "You are in the audience of a large meeting and muted. Unmute to speak while there is room, or raise your hand."
+    )]
+    Audience,
+    /// The microphone was to be opened, and all places are taken.
+    #[error(
+        "All open microphones of this meeting are taken, so you stay muted. Raise your hand to speak."
+    )]
+    Full,
+    /// The place went to somebody else, who came first or was let speak.
+    #[error(
+        "All open microphones of this meeting are taken now, so you were muted. Raise your hand to speak."
+    )]
+    Lost,
+    /// A host ended the turn.
+    #[error("A host has ended your turn to speak; you are muted.")]
+    Ended,
+    /// A host asks to mute; nothing was done.
+    #[error("A host asks you to mute yourself.")]
+    AskedToMute,
+    /// A host lets this person speak; nothing was opened.
+    #[error("A host lets you speak. Unmute when you are ready.")]
+    LetSpeak,
+    /// The hand comes first and a place is free; nothing was opened.
+    #[error("There is room for you to speak. Unmute when you are ready.")]
+    Room,
+}
+
+impl Speaking {
+    /// Whether the microphone is to be muted.
+    pub fn mutes(self) -> bool {
+        matches!(self, Self::Audience | Self::Full | Self::Lost | Self::Ended)
+    }
 }
 
 /// What a person should know although the meeting goes on.
@@ -212,6 +264,16 @@ pub enum Warning {
         "That is not possible now: a meeting needs a host, and at most eight people can be hosts or co-hosts."
     )]
     NotPossible,
+    /// More or fewer open microphones than there can be.
+    #[error(
+        "Between {} and {} microphones can be open at the same time.",
+        OPEN_MICROPHONES.start(),
+        OPEN_MICROPHONES.end()
+    )]
+    OpenMicrophones,
+    /// It has to be said to all, and nobody can be reached.
+    #[error("The connection is broken, so nobody was told. Try again when it is back.")]
+    NotSaid,
     /// Something in the log was not sealed by anyone with the link.
     #[error("The server delivered something that is not of this meeting; it was ignored.")]
     Foreign,

@@ -24,6 +24,7 @@ mod content;
 mod context;
 mod descriptor;
 mod event;
+mod floor;
 mod joining;
 mod left;
 mod link;
@@ -40,9 +41,12 @@ mod warrant;
 
 pub use content::MediaState;
 pub use context::{Entropy, Identity};
-pub use event::{Command, Event, Input, LeftReason, Names, Output, Warning};
+pub use event::{Command, Event, Input, LeftReason, Names, Output, Speaking, Warning};
 pub use link::{InviteLink, LinkError};
 pub use machine::{HostParams, Meeting, StartError};
 pub use name::{DisplayName, NameError, Title};
-pub use policy::{LinkRules, MAX_ROLES, Permissions, Policy, Role, Secrecy, Violation, Who};
-pub use snapshot::{Change, KnockView, MemberView, Phase, Snapshot};
+pub use policy::{
+    LinkRules, MAX_ROLES, OPEN_MICROPHONES, Permissions, Policy, Role, Secrecy,
+    USUAL_OPEN_MICROPHONES, Violation, Who,
+};
+pub use snapshot::{Change, FloorView, KnockView, MemberView, Phase, Snapshot};

@@ -9,7 +9,7 @@ use crate::active::Active;
 use crate::content::MediaState;
 use crate::context::{Context, Entropy, Identity};
 use crate::descriptor::Descriptor;
-use crate::event::{Input, LeftReason, Output};
+use crate::event::{Command, Input, LeftReason, Output};
 use crate::joining::Joining;
 use crate::left::Left;
 use crate::link::InviteLink;
@@ -17,7 +17,7 @@ use crate::lobby::{Described, Lobby};
 use crate::name::{DisplayName, Title};
 use crate::policy::{LinkRules, Policy, Secrecy};
 use crate::recovering::Recovering;
-use crate::snapshot::{Change, Phase, Snapshot};
+use crate::snapshot::{Change, FloorView, Phase, Snapshot};
 
 /// The state that the machine is in; consumed on every input.
 pub(crate) enum State {
@@ -113,6 +113,10 @@ impl Meeting {
         match input {
             Input::LinkUp => self.context.connected(),
             Input::LinkDown => self.context.link_up = false,
+            // Outside the group nobody is told yet; it holds from the first word inside.
+            Input::Command(Command::SetMedia(media)) if !matches!(self.state, State::Active(_)) => {
+                self.context.media = media;
+            }
             _ => {}
         }
         let context = &mut self.context;
@@ -148,6 +152,11 @@ impl Meeting {
         }
     }
 
+    /// What this device sends of itself: a microphone for which there is no place is muted.
+    pub fn media(&self) -> MediaState {
+        self.context.media
+    }
+
     /// The invite link, for the person to hand on.
     pub fn link(&self) -> &InviteLink {
         &self.context.link
@@ -179,6 +188,7 @@ impl Meeting {
             policy: None,
             link_ends_at: None,
             members: Vec::new(),
+            floor: FloorView::default(),
             knocks: Vec::new(),
             link_up: self.context.link_up,
         }

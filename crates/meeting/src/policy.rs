@@ -8,6 +8,7 @@ mod judge;
 mod tests;
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use conclave_e2ee::Pseudonym;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,10 @@ pub(crate) use judge::judge;
 pub const MAX_ROLES: usize = 8;
 /// Members that may succeed the hosts.
 pub const MAX_SUCCESSORS: usize = 8;
+/// Microphones that a policy may allow to be open at the same time.
+pub const OPEN_MICROPHONES: RangeInclusive<u16> = 1..=500;
+/// Microphones that may be open at the same time in a new meeting.
+pub const USUAL_OPEN_MICROPHONES: u16 = 25;
 /// Relays that a policy may name.
 const MAX_RELAYS: usize = 8;
 /// Bytes of a relay's `host:port`.
@@ -121,6 +126,9 @@ pub struct Policy {
     pub strict: bool,
     /// How people may come in.
     pub link: LinkRules,
+    /// How many microphones may be open at the same time, in [`OPEN_MICROPHONES`]. Who has a place
+    /// is no part of the rules: it follows from the log.
+    pub open_microphones: u16,
 }
 
 impl Policy {
@@ -137,6 +145,7 @@ impl Policy {
             secrecy: Secrecy::Standard,
             strict: false,
             link: LinkRules::default(),
+            open_microphones: USUAL_OPEN_MICROPHONES,
         }
     }
 
@@ -189,6 +198,15 @@ impl Policy {
         policy.is_sound().then_some(policy)
     }
 
+    /// The same rules with another bound of open microphones.
+    pub(crate) fn with_open_microphones(&self, bound: u16) -> Option<Self> {
+        let policy = Self {
+            open_microphones: bound,
+            ..self.clone()
+        };
+        policy.is_sound().then_some(policy)
+    }
+
     /// The same rules after this successor has made himself a host.
     pub(crate) fn succeeded_by(&self, successor: [u8; 16]) -> Option<Self> {
         if !self.successors.contains(&successor) {
@@ -219,6 +237,7 @@ impl Policy {
             && distinct.len() <= MAX_ROLES
             && successors.len() == self.successors.len()
             && successors.len() <= MAX_SUCCESSORS
+            && OPEN_MICROPHONES.contains(&self.open_microphones)
             && self.relays.len() <= MAX_RELAYS
             && self.relays.iter().all(|relay| relay.len() <= MAX_RELAY)
     }

@@ -63,6 +63,19 @@ pub struct MemberView {
     pub media: MediaState,
     /// Whether the service sees it connected (a hint).
     pub online: bool,
+    /// Whether there is a place for its sound. Nobody reads the sound of who has none.
+    pub place: bool,
+    /// The place of its raised hand in the order of hands, from 1.
+    pub hand: Option<usize>,
+}
+
+/// What this person may do about speaking.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FloorView {
+    /// There are more people than places, and this person's microphone could not be opened now.
+    pub audience: bool,
+    /// A host lets this person speak, or a place is free and his hand comes first.
+    pub called: bool,
 }
 
 /// One who knocks.
@@ -99,6 +112,8 @@ pub struct Snapshot {
     pub link_ends_at: Option<Instant>,
     /// In the order of leaves.
     pub members: Vec<MemberView>,
+    /// What this person may do about speaking.
+    pub floor: FloorView,
     /// In the order of arrival (host only).
     pub knocks: Vec<KnockView>,
     /// Whether the control connection stands.

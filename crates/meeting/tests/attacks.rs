@@ -447,6 +447,74 @@ fn a_participant_cannot_make_herself_a_host() {
 }
 
 #[test]
+fn a_participant_cannot_make_room_for_more_microphones() {
+    let (mut world, link, mut mallory) = two_and_mallory();
+    let policy = Policy {
+        waiting_room: false,
+        open_microphones: 500,
+        ..Policy::founded_by(world.device(ANA).0)
+    };
+    let policy = postcard::to_allocvec(&policy).unwrap();
+    let (commit, _) = mallory.forges(|builder| {
+        builder
+            .propose_group_context_extensions(extensions(&policy))
+            .unwrap()
+            .force_self_update(true)
+    });
+    mallory.offers(&mut world, &commit, &[]);
+    both_refused(&world, Violation::PolicyByNonHost);
+    goes_on(&mut world, &link, &[mallory.device]);
+}
+
+/// Content variants by their number (docs/protocol.md, section 6).
+fn speaking(device: DeviceId, say: u8) -> Vec<u8> {
+    let mut content = vec![9];
+    content.extend_from_slice(&device.0);
+    content.push(say);
+    content
+}
+
+#[test]
+fn a_participant_governs_nobodys_turn_to_speak() {
+    let (mut world, _, mut mallory) = two_and_mallory();
+    world.command(ANA, Command::SetOpenMicrophones(1));
+    world.command(BEN, Command::RaiseHand(true));
+    let (ana, ben) = (world.device(ANA), world.device(BEN));
+    mallory.reads(&mut world);
+    // Lets Ben speak, lowers his hand, ends Ana's turn, and tells a floor of her own making: she
+    // speaks, nobody else, and nobody has a hand up.
+    mallory.publishes(&mut world, &speaking(ben, 0));
+    mallory.publishes(&mut world, &speaking(ben, 1));
+    mallory.publishes(&mut world, &speaking(ana, 2));
+    let mut floor = vec![10, 1];
+    floor.extend_from_slice(&mallory.device.0);
+    floor.extend_from_slice(&[1, 0, 0]);
+    mallory.publishes(&mut world, &floor);
+    for who in [ANA, BEN] {
+        let there = world.people[who].snapshot().members;
+        let of = |device| there.iter().find(|member| member.device == device).unwrap();
+        assert_eq!(of(ben).hand, Some(1), "{who}");
+        assert!(of(ana).place && !of(ana).media.muted, "{who}");
+        assert!(!of(mallory.device).place, "{who}");
+    }
+    assert!(!world.people[BEN].snapshot().floor.called);
+}
+
+#[test]
+fn who_opens_the_microphone_without_a_place_is_heard_by_nobody() {
+    let (mut world, _, mut mallory) = two_and_mallory();
+    world.command(ANA, Command::SetOpenMicrophones(1));
+    mallory.reads(&mut world);
+    // Media: not muted, no camera.
+    mallory.publishes(&mut world, &[1, 0, 0]);
+    for who in [ANA, BEN] {
+        let there = world.people[who].snapshot().members;
+        let hers = there.iter().find(|member| member.device == mallory.device);
+        assert!(!hers.unwrap().place, "{who}");
+    }
+}
+
+#[test]
 fn nobody_is_let_in_without_the_link() {
     let (mut world, link, mut mallory) = two_and_mallory();
     let key = LeafKey::generate();

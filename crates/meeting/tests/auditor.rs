@@ -40,6 +40,8 @@ fn sees(me: DeviceId, code: &str, devices: &[DeviceId]) -> Snapshot {
         is_me: *device == me,
         media: MediaState::default(),
         online: true,
+        place: true,
+        hand: None,
     });
     Snapshot {
         phase: Phase::Active,
@@ -52,6 +54,7 @@ fn sees(me: DeviceId, code: &str, devices: &[DeviceId]) -> Snapshot {
         policy: None,
         link_ends_at: None,
         members: members.collect(),
+        floor: Default::default(),
         knocks: Vec::new(),
         link_up: true,
     }

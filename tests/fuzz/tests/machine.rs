@@ -24,7 +24,7 @@ fn device(feed: &mut Feed<'_>, table: &Table) -> DeviceId {
 
 fn command(feed: &mut Feed<'_>, table: &Table) -> Command {
     let device = device(feed, table);
-    match feed.byte() % 19 {
+    match feed.byte() % 24 {
         0 => Command::Join,
         1 => Command::Admit(device),
         2 => Command::Refuse(device),
@@ -55,7 +55,12 @@ fn command(feed: &mut Feed<'_>, table: &Table) -> Command {
             percent: feed.below(256) as u8,
             bursts: feed.flag(),
         },
-        _ => Command::End,
+        18 => Command::End,
+        19 => Command::RaiseHand(feed.flag()),
+        20 => Command::LetSpeak(device),
+        21 => Command::LowerHand(device),
+        22 => Command::AskToMute(device),
+        _ => Command::SetOpenMicrophones(feed.number(4) as u16),
     }
 }
 

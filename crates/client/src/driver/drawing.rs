@@ -49,6 +49,8 @@ impl Driver {
                 role: view::role(self.role(&snapshot)),
                 muted: self.muted,
                 camera: self.camera,
+                audience: snapshot.floor.audience,
+                called: snapshot.floor.called,
                 level: self.media.microphone_level(),
                 talks_while_muted: self.media.talks_while_muted(),
                 microphone: view::device(self.media.in_use(DeviceKind::Microphone)),
@@ -129,8 +131,10 @@ impl Driver {
             silent: member.silent,
             voice: view::voice(self.media.voice(member.device)),
             missing_key: !member.is_me && self.media.lacks_key(member.device),
-            muted: member.media.muted,
+            // Who has no place is heard by nobody, whatever he says.
+            muted: member.media.muted || !member.place,
             camera: member.media.camera,
+            hand: member.hand,
             speaking: !member.is_me && self.media.is_speaking(member.device),
             tile: if member.is_me {
                 OWN_TILE
@@ -160,6 +164,8 @@ pub(super) fn empty_view() -> MeetingView {
             role: ViewRole::Participant,
             muted: false,
             camera: false,
+            audience: false,
+            called: false,
             level: 0.0,
             talks_while_muted: false,
             microphone: DeviceView::default(),

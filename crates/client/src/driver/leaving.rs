@@ -121,6 +121,8 @@ mod tests {
                 camera: false,
             },
             online: true,
+            place: true,
+            hand: None,
         };
         Snapshot {
             phase: Phase::Active,
@@ -133,6 +135,7 @@ mod tests {
             policy: Some(policy),
             link_ends_at: None,
             members: vec![member(ANA), member(BEN)],
+            floor: Default::default(),
             knocks: Vec::new(),
             link_up: true,
         }

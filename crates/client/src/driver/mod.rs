@@ -5,6 +5,7 @@ mod drawing;
 mod leaving;
 mod obeying;
 mod scanning;
+mod speaking;
 mod telling;
 mod trust;
 
@@ -27,7 +28,7 @@ use self::trust::Acquaintances;
 use crate::command::Command;
 use crate::control::{ControlLink, LinkEvent};
 use crate::error::ClientError;
-use crate::event::{ClientEvent, MemberReport};
+use crate::event::{ClientEvent, HandReport, MemberReport};
 use crate::frames::FrameHub;
 use crate::media::{MediaEvent, MediaPlane};
 use crate::options::{Entry, Options, ServerAddress};
@@ -71,6 +72,7 @@ pub(crate) struct Driver {
     last_warning: u64,
     admitted: BTreeSet<DeviceId>,
     last_roster: Vec<MemberReport>,
+    last_hands: Vec<HandReport>,
     broken_at: Option<Instant>,
     release_at: Option<Instant>,
     refreshes: u32,
@@ -135,6 +137,7 @@ impl Driver {
             last_warning: 0,
             admitted: BTreeSet::new(),
             last_roster: Vec::new(),
+            last_hands: Vec::new(),
             broken_at: None,
             release_at: None,
             refreshes: 0,
@@ -333,6 +336,7 @@ impl Driver {
                 policy: None,
                 link_ends_at: None,
                 members: Vec::new(),
+                floor: Default::default(),
                 knocks: Vec::new(),
                 link_up: false,
             },

@@ -52,11 +52,12 @@ impl Driver {
                     self.warn(error.to_string());
                 }
             }
-            Command::SetMuted(muted) => {
-                self.muted = muted;
-                self.media.set_muted(muted);
-                self.wish(view::media_command(self.muted, self.camera));
-            }
+            Command::SetMuted(muted) => self.mute_or_open(muted),
+            Command::SetOpenMicrophones(bound) => self.wish(Wish::SetOpenMicrophones(bound)),
+            Command::RaiseHand(up) => self.wish(Wish::RaiseHand(up)),
+            Command::LetSpeak(device) => self.wish(Wish::LetSpeak(device)),
+            Command::LowerHand(device) => self.wish(Wish::LowerHand(device)),
+            Command::AskToMute(device) => self.wish(Wish::AskToMute(device)),
             Command::SetCamera(on) => {
                 self.camera = on;
                 self.media.set_camera(on).await;
@@ -76,6 +77,22 @@ impl Driver {
             Command::Leave => self.leave(),
             Command::End => self.wish(Wish::End),
         }
+    }
+
+    /// Mutes at once; opens when the machine has found that there is a place.
+    fn mute_or_open(&mut self, muted: bool) {
+        if muted {
+            self.set_muted(true);
+        }
+        self.wish(view::media_command(muted, self.camera));
+        let meeting = self.meeting.as_ref();
+        let refused = meeting.is_some_and(|meeting| meeting.media().muted);
+        self.set_muted(muted || refused);
+    }
+
+    pub(super) fn set_muted(&mut self, muted: bool) {
+        self.muted = muted;
+        self.media.set_muted(muted);
     }
 
     /// Hands a wish to the machine.

@@ -44,9 +44,16 @@ impl Driver {
                 percent,
                 bursts,
             } => self.media.loss_reported(device, Loss { percent, bursts }),
+            Event::Speaking(speaking) => self.tell_speaking(speaking).await,
             Event::Warning(warning) => {
                 let text = warning.to_string();
-                if matches!(warning, Warning::NotAllowed | Warning::NotPossible) {
+                if matches!(
+                    warning,
+                    Warning::NotAllowed
+                        | Warning::NotPossible
+                        | Warning::OpenMicrophones
+                        | Warning::NotSaid
+                ) {
                     // Each order is answered, though the window shows the sentence once.
                     self.warnings.retain(|shown| shown.text != text);
                 }
@@ -147,20 +154,10 @@ impl Driver {
         }
         self.notice_people();
         self.tell_recovery(&snapshot).await;
-        let members: Vec<_> = snapshot
-            .members
-            .iter()
-            .map(|member| {
-                (
-                    member.device,
-                    member.leaf,
-                    member.name.clone().map(String::from),
-                )
-            })
-            .collect();
-        self.media.set_members(snapshot.device, &members);
+        self.media.set_members(snapshot.device, &snapshot.members);
         self.tell_newcomers(&snapshot).await;
-        if members.len() > 1 && self.media.has_held_back() && self.release_at.is_none() {
+        self.tell_hands(&snapshot).await;
+        if snapshot.members.len() > 1 && self.media.has_held_back() && self.release_at.is_none() {
             self.release_at = Some(Instant::now() + FILE_DELAY);
         }
         let reports: Vec<_> = snapshot
@@ -268,22 +265,29 @@ impl Driver {
     }
 
     pub(super) fn warn_at(&mut self, level: WarningLevel, text: String) {
+        if self.show(level, text.clone()) {
+            let _ = self.events.try_send(ClientEvent::Warning { text, level });
+        }
+    }
+
+    /// Puts a sentence on the view; whether it was not there yet.
+    pub(super) fn show(&mut self, level: WarningLevel, text: String) -> bool {
         if self.warnings.iter().any(|warning| warning.text == text) {
-            return;
+            return false;
         }
         self.last_warning += 1;
         self.warnings.push(WarningView {
             id: self.last_warning,
-            text: text.clone(),
+            text,
             level,
         });
         if self.warnings.len() > MAX_WARNINGS {
             self.warnings.remove(0);
         }
-        let _ = self.events.try_send(ClientEvent::Warning { text, level });
+        true
     }
 
-    async fn send(&self, event: ClientEvent) {
+    pub(super) async fn send(&self, event: ClientEvent) {
         // A reader that is gone will end the client by dropping it.
         let _ = self.events.send(event).await;
     }

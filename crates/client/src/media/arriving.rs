@@ -38,6 +38,11 @@ impl Arriving {
         inner.share = (sent >= ENOUGH).then(|| (came as f32 / sent as f32).min(1.0));
     }
 
+    /// What was counted so far says nothing about what comes.
+    pub(super) fn begin_anew(&self) {
+        *self.lock() = Inner::default();
+    }
+
     /// The share of the sound sent between the last two heartbeats that came, 0 to 1; `None` if
     /// hardly anything was sent.
     pub(super) fn share(&self) -> Option<f32> {
@@ -81,6 +86,17 @@ mod tests {
         assert!(!arriving.is_held_back());
         arriving.hear(1000 + ENOUGH - 1, 990);
         assert!(!arriving.is_held_back());
+    }
+
+    #[test]
+    fn sound_that_was_not_read_is_not_held_back() {
+        let arriving = Arriving::default();
+        arriving.hear(1000, 990);
+        arriving.begin_anew();
+        arriving.hear(2000, 990);
+        assert!(!arriving.is_held_back());
+        arriving.hear(2250, 990);
+        assert!(arriving.is_held_back());
     }
 
     #[test]

@@ -15,6 +15,8 @@ const LAST_PACKETS: u32 = 8;
 pub(super) struct Discretion {
     high: AtomicBool,
     muted: AtomicBool,
+    /// Nobody reads the sound of this device: there is no place for it.
+    has_no_place: AtomicBool,
 }
 
 impl Discretion {
@@ -25,6 +27,11 @@ impl Discretion {
 
     pub(super) fn set_muted(&self, muted: bool) {
         self.muted.store(muted, Relaxed);
+    }
+
+    /// Whether anybody reads this device's sound: without a place not even silence goes out.
+    pub(super) fn set_place(&self, has_place: bool) {
+        self.has_no_place.store(!has_place, Relaxed);
     }
 
     pub(super) fn picture_room(&self) -> Room {
@@ -43,7 +50,8 @@ impl Discretion {
     }
 
     fn wants_quiet(&self) -> bool {
-        self.muted.load(Relaxed) && !self.high.load(Relaxed)
+        let muted = self.muted.load(Relaxed) && !self.high.load(Relaxed);
+        muted || self.has_no_place.load(Relaxed)
     }
 }
 
@@ -134,6 +142,18 @@ mod tests {
         assert_eq!(sent(&mut gate, &discretion, 102..104), [13, 14]);
         let fifth = gate.pass(&discretion, packet(104)).unwrap();
         assert_eq!(fifth.copies, [1, 2, 4].map(copy));
+    }
+
+    #[test]
+    fn without_a_place_nothing_goes_out_whatever_the_secrecy() {
+        let (discretion, mut gate) = (Discretion::default(), MuteGate::default());
+        discretion.set_high(true);
+        discretion.set_muted(true);
+        discretion.set_place(false);
+        let last = sent(&mut gate, &discretion, 0..100);
+        assert_eq!(last.len(), LAST_PACKETS as usize);
+        discretion.set_place(true);
+        assert_eq!(sent(&mut gate, &discretion, 100..150).len(), 50);
     }
 
     #[test]

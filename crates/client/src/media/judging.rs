@@ -42,7 +42,8 @@ impl MediaPlane {
 
     /// A member says how many packets of sound it has sent so far.
     pub(crate) fn sound_sent(&self, device: DeviceId, packets: u64) {
-        if let Some(peer) = self.peers.borrow().find(device) {
+        let peers = self.peers.borrow();
+        if let Some(peer) = peers.find(device).filter(|peer| peer.has_place) {
             let came = peer.figures.audio.came();
             peer.figures.arriving.hear(packets, came);
         }

@@ -2,8 +2,8 @@
 //!
 //! `plane` is what the driver holds. `session` keeps the connection to the relay and decides what
 //! to read. Outwards: `publishing` seals, signs and writes to `writers` what the microphone and
-//! `camera` give, as far as `discretion` allows, in sizes by `padding`. Inwards: `receiving` reads
-//! and opens, `viewing` the pictures that somebody looks at; `keys` gives each track of each sender
+//! `camera` give, as far as `discretion` allows, in sizes by `padding`. Inwards: `reading` says
+//! whose sound is read, `receiving` reads and opens, `viewing` the pictures that somebody looks at; `keys` gives each track of each sender
 //! its opener; `guard` tells whether the sender is who it seems, `missing` whether its key is
 //! missing, `tile` what to say of its picture; `figures` counts. `link` judges what the way from a
 //! sender bears, `losses` tells each sender what is lost of its sound, `arriving` whether any
@@ -26,6 +26,7 @@ mod padding;
 mod peers;
 mod plane;
 mod publishing;
+mod reading;
 mod receiving;
 mod session;
 mod sound;

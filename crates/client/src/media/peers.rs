@@ -15,6 +15,8 @@ pub(crate) struct Peer {
     pub(crate) leaf: Leaf,
     pub(crate) tile: u32,
     pub(crate) name: Option<String>,
+    /// Whether there is a place for its sound. That of others is not read.
+    pub(super) has_place: bool,
     pub(super) figures: Arc<Figures>,
 }
 

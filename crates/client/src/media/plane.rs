@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use conclave_e2ee::{Leaf, MediaEpoch, Track};
+use conclave_e2ee::{MediaEpoch, Track};
 use conclave_media::audio::{AudioEngine, AudioEvent, AudioOptions, MicrophoneSource, SourceId};
 use conclave_media::video::Size;
+use conclave_meeting::MemberView;
 use conclave_wire::DeviceId;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -199,16 +200,13 @@ impl MediaPlane {
     }
 
     /// Takes the members as they are now, this device among them.
-    pub(crate) fn set_members(
-        &mut self,
-        me: DeviceId,
-        members: &[(DeviceId, Leaf, Option<String>)],
-    ) {
+    pub(crate) fn set_members(&mut self, me: DeviceId, members: &[MemberView]) {
         let before = self.peers.borrow().clone();
-        let others = members.iter().filter(|(device, ..)| *device != me);
-        let others: Vec<Peer> = others
-            .map(|(device, leaf, name)| self.peer(&before, *device, *leaf, name))
-            .collect();
+        let others = members.iter().filter(|member| member.device != me);
+        let others: Vec<Peer> = others.map(|member| self.peer(&before, member)).collect();
+        let own = members.iter().find(|member| member.device == me);
+        self.discretion
+            .set_place(own.is_none_or(|member| member.place));
         for old in &before.others {
             let now = others.iter().find(|new| new.device == old.device);
             // Who came back at another leaf keeps the tile; keys and replay windows are a leaf's.
@@ -230,19 +228,22 @@ impl MediaPlane {
         self.peers.send_replace(Arc::new(Peers { me, others }));
     }
 
-    fn peer(
-        &mut self,
-        before: &Peers,
-        device: DeviceId,
-        leaf: Leaf,
-        name: &Option<String>,
-    ) -> Peer {
+    fn peer(&mut self, before: &Peers, member: &MemberView) -> Peer {
+        let name = member.name.clone().map(String::from);
+        let (device, leaf, has_place) = (member.device, member.leaf, member.place);
         match before.find(device) {
-            Some(known) => Peer {
-                leaf,
-                name: name.clone(),
-                ..known.clone()
-            },
+            Some(known) => {
+                if has_place != known.has_place {
+                    // What was not read did not have to arrive.
+                    known.figures.arriving.begin_anew();
+                }
+                Peer {
+                    leaf,
+                    name,
+                    has_place,
+                    ..known.clone()
+                }
+            }
             None => {
                 self.last_tile += 1;
                 let figures = Arc::new(Figures::default());
@@ -250,7 +251,8 @@ impl MediaPlane {
                     device,
                     leaf,
                     tile: self.last_tile,
-                    name: name.clone(),
+                    name,
+                    has_place,
                     figures,
                 };
                 self.engine.add_source(peer.source());

@@ -17,6 +17,7 @@ use super::keys::Keyring;
 use super::peers::{Peer, Peers};
 use super::plane::{Grant, MediaEvent};
 use super::publishing::Order;
+use super::reading;
 use super::receiving::{self, Sender};
 use super::viewing::{self, Screen};
 use super::writers::Writers;
@@ -54,6 +55,7 @@ pub(super) struct Session {
 struct Readers {
     broadcast: String,
     leaf: conclave_e2ee::Leaf,
+    has_place: watch::Sender<bool>,
     _tasks: JoinSet<()>,
 }
 
@@ -160,10 +162,16 @@ impl Session {
         for peer in &peers.others {
             peer.figures
                 .set_announced(routes.contains_key(&peer.device));
-            if let Some(route) = routes.get(&peer.device)
-                && !readers.contains_key(&peer.device)
-            {
-                readers.insert(peer.device, self.read(relay, peer, route));
+            match (readers.get(&peer.device), routes.get(&peer.device)) {
+                (Some(readers), _) => {
+                    let change =
+                        |place: &mut bool| std::mem::replace(place, peer.has_place) != *place;
+                    readers.has_place.send_if_modified(change);
+                }
+                (None, Some(route)) => {
+                    readers.insert(peer.device, self.read(relay, peer, route));
+                }
+                (None, None) => {}
             }
         }
     }
@@ -184,14 +192,23 @@ impl Session {
         let opener = |track| self.keyring.opener(peer.leaf, track);
         let (auth, audio) = (opener(Track::AUTH), opener(Track::AUDIO));
         let (keys, screen) = (self.keyring.clone(), self.screen.clone());
+        let has_place = watch::Sender::new(peer.has_place);
+        let place = has_place.subscribe();
         let mut tasks = JoinSet::new();
-        tasks.spawn(receiving::signatures(sender.clone(), auth));
-        tasks.spawn(receiving::sound(sender.clone(), audio, self.engine.clone()));
+        tasks.spawn(reading::signatures(
+            sender.clone(),
+            auth,
+            place.clone(),
+            screen.clone(),
+        ));
+        let engine = self.engine.clone();
+        tasks.spawn(reading::sound(sender.clone(), audio, engine, place));
         tasks.spawn(receiving::watch_link(sender.clone(), self.engine.clone()));
         tasks.spawn(viewing::picture(sender, keys, peer.leaf, screen));
         Readers {
             broadcast: route.to_owned(),
             leaf: peer.leaf,
+            has_place,
             _tasks: tasks,
         }
     }

@@ -7,7 +7,9 @@ use conclave_e2ee::{Group, KnockKey, Leaf};
 
 use super::desk::Desk;
 use super::standing::Standing;
-use super::{Active, Commits, Doorkeeper, Echoes, Place, Pulse, Removed, Repeats, Returning};
+use super::{
+    Active, Commits, Doorkeeper, Echoes, Place, Podium, Pulse, Removed, Repeats, Returning,
+};
 use crate::card::{Card, SignedCard};
 use crate::content::Content;
 use crate::context::Context;
@@ -115,6 +117,7 @@ impl Active {
             log_epoch: 0,
             begun_at: 0,
             people: People::default(),
+            podium: Podium::default(),
             seen: HashSet::new(),
             commits: Commits::default(),
             echoes: Echoes::default(),
@@ -131,6 +134,7 @@ impl Active {
 
     /// The first epoch that a newcomer is in.
     pub(crate) fn begin(mut self, context: &mut Context, now: Instant) -> State {
+        self.enter_audience(context);
         let flow = self.new_epoch(context, now, Change::Begun, false, None);
         self.publish(context, &Content::Media(context.media));
         // Who comes back has the role that he had.

@@ -37,12 +37,10 @@ impl Active {
             }
             // Our own, come back; MLS does not open what one has sealed oneself. What the service
             // says of its sender counts for nothing.
-            EntryBody::Application { message } if self.echoes.take(message.as_slice()) => {
-                Flow::Stay
-            }
-            EntryBody::Application { message } => {
-                self.application(context, now, message.as_slice())
-            }
+            EntryBody::Application { message } => match self.echoes.take(message.as_slice()) {
+                Some(plain) => self.said(context, plain),
+                None => self.application(context, now, message.as_slice()),
+            },
         };
         self.note_read();
         flow
@@ -127,6 +125,10 @@ impl Active {
             .collect();
         let removal = !summary.removes.is_empty();
         self.note_sent_away(summary);
+        if returns && self.describer() == Some(context.device) {
+            // He has missed what was said meanwhile.
+            self.podium.owe();
+        }
         let policy = summary.changes_policy.as_deref().and_then(Policy::decode);
         self.commits.lost(&mut self.group);
         if self.group.merge(staged).is_err() {
@@ -219,10 +221,7 @@ impl Active {
         let role = self.policy.role(from);
         match content {
             Content::Cards(cards) => self.cards(context, from, cards),
-            Content::Media(media) => {
-                self.people.set_media(device, media);
-                context.event(Event::Roster);
-            }
+            content if content.is_of_floor() => self.hear_of_floor(context, from, content),
             Content::Leave => {
                 self.removed.said_goodbye(device);
                 self.people.set_online(device, false, now);
@@ -247,6 +246,9 @@ impl Active {
             | Content::KnockKey(_)
             | Content::Warrants(_)
             | Content::LinkEnds { .. } => {}
+            // Heard above.
+            Content::Media(_) | Content::Hand(_) | Content::Speaking { .. } | Content::Floor(_) => {
+            }
         }
         Flow::Stay
     }

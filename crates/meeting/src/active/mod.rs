@@ -14,7 +14,7 @@
 //! what goes with them), `door` (what it shows, under which link), `desk` (answers to those who
 //! knock), `absence` (who is away for too long), `removed` (who was sent away), `signals` (what
 //! members tell each other outside the log), `pulse` (heartbeats, and what silence means),
-//! `returning` (coming back by oneself), `repeating` (for those who missed a renewed link) and
+//! `speaking` (turns and hands), `returning` (coming back by oneself), `repeating` (for those who missed a renewed link) and
 //! `echoes` (whether what was sent arrives).
 
 mod absence;
@@ -33,6 +33,7 @@ mod returning;
 mod rules;
 mod settling;
 mod signals;
+mod speaking;
 mod standing;
 
 use std::collections::HashSet;
@@ -50,6 +51,7 @@ use self::removed::Removed;
 use self::repeating::Repeats;
 use self::returning::Returning;
 use self::rules::RuleWish;
+use self::speaking::Podium;
 use self::standing::Standing;
 use crate::content::Content;
 use crate::context::Context;
@@ -87,6 +89,7 @@ pub(crate) struct Active {
     /// The log's epoch in which the group's present epoch began; `token` proves membership there.
     begun_at: u64,
     people: People,
+    podium: Podium,
     /// Every device that was ever in the group as we saw it: none of them knocks again.
     seen: HashSet<DeviceId>,
     commits: Commits,
@@ -150,6 +153,7 @@ impl Active {
     /// What every input may have made possible.
     fn after(&mut self, context: &mut Context, now: Instant) -> Flow {
         self.step(context, now);
+        self.settle_floor(context);
         match self.leaves_by {
             Some(at) if at <= now || self.has_another_host(context) => {
                 self.farewell(context, &Content::Leave)
@@ -266,13 +270,16 @@ impl Active {
         if self.standing != Standing::Attached {
             return;
         }
-        let sealed = content
-            .encode()
-            .and_then(|bytes| self.group.protect(&bytes).ok())
-            .and_then(|message| context.seal.seal(Purpose::Application, 0, &message));
+        let Some(plain) = content.encode() else {
+            return;
+        };
+        let message = self.group.protect(&plain).ok();
+        let sealed =
+            message.and_then(|message| context.seal.seal(Purpose::Application, 0, &message));
         let Some(sealed) = sealed else { return };
         if let Some(now) = context.now {
-            self.echoes.await_echo(now, sealed.clone());
+            let plain = content.is_of_floor().then_some(plain);
+            self.echoes.await_echo(now, sealed.clone(), plain);
         }
         if let Ok(message) = Blob::new(sealed) {
             context.send(ClientMessage::Publish { message });
@@ -302,6 +309,8 @@ impl Active {
         }
         let present: HashSet<_> = self.devices().collect();
         self.people.retain(&present);
+        self.podium.floor.retain(&present);
+        self.podium.touch();
         self.seen.extend(&present);
         self.pulse.retain(&present, now);
         self.repeats.retain(&present);
@@ -350,7 +359,10 @@ impl Active {
     }
 
     pub(crate) fn snapshot(&self, context: &Context) -> Snapshot {
-        let members = self.group.members().into_iter().map(|member| {
+        let members = self.group.members();
+        let speakers = self.speakers(&members);
+        let places = self.places(&speakers);
+        let members = members.into_iter().map(|member| {
             let device = DeviceId(member.pseudonym.0);
             MemberView {
                 device,
@@ -363,6 +375,8 @@ impl Active {
                 is_me: device == context.device,
                 media: self.people.media(device),
                 online: self.people.is_online(device),
+                place: places.contains(&device),
+                hand: self.podium.floor.hand_of(device),
             }
         });
         Snapshot {
@@ -376,6 +390,7 @@ impl Active {
             policy: Some(self.policy.clone()),
             link_ends_at: self.keeper.link_ends_at,
             members: members.collect(),
+            floor: self.floor_view(context, &speakers),
             knocks: self
                 .desk
                 .as_ref()

@@ -9,8 +9,9 @@ use super::standing::Standing;
 use super::{Active, Flow};
 use crate::content::Content;
 use crate::context::Context;
-use crate::event::{Command, Event, LeftReason, Warning};
-use crate::policy::Role;
+use crate::event::{Command, LeftReason, Warning};
+use crate::floor::Say;
+use crate::policy::{OPEN_MICROPHONES, Role};
 use crate::signal::Signal;
 
 /// How long a leaving host waits for his heir to be one.
@@ -44,12 +45,15 @@ impl Active {
             }
             Command::SoundSent(packets) => self.pulse.sound = packets,
             Command::KeyMissing(device) => self.key_missing(context, now, device),
-            Command::SetMedia(media) => {
-                context.media = media;
-                self.people.set_media(context.device, media);
-                context.event(Event::Roster);
-                self.publish(context, &Content::Media(media));
+            Command::SetMedia(media) => self.set_media(context, media),
+            Command::RaiseHand(up) => self.raise_hand(context, up),
+            Command::LetSpeak(device) => self.speak_of(context, device, Say::LetSpeak),
+            Command::LowerHand(device) => self.speak_of(context, device, Say::LowerHand),
+            Command::AskToMute(device) => self.speak_of(context, device, Say::Mute),
+            Command::SetOpenMicrophones(bound) if OPEN_MICROPHONES.contains(&bound) => {
+                self.want_rule(context, RuleWish::OpenMicrophones(bound));
             }
+            Command::SetOpenMicrophones(_) => context.warn(Warning::OpenMicrophones),
             Command::RequestGrant => {
                 if self.standing == Standing::Attached {
                     context.send(ClientMessage::RequestGrant);

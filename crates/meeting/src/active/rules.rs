@@ -26,6 +26,7 @@ pub(super) enum RuleWish {
     WaitingRoom(bool),
     Secrecy(Secrecy),
     Strict(bool),
+    OpenMicrophones(u16),
     Role(DeviceId, Role),
     Successor(DeviceId, bool),
     RenewLink {
@@ -45,6 +46,7 @@ impl RuleWish {
             Self::WaitingRoom(on) => new.waiting_room = on,
             Self::Secrecy(secrecy) => new.secrecy = secrecy,
             Self::Strict(strict) => new.strict = strict,
+            Self::OpenMicrophones(bound) => return policy.with_open_microphones(bound),
             Self::Role(device, role) => return policy.with_role(device.0, role),
             Self::Successor(device, named) => return policy.with_successor(device.0, named),
             Self::RenewLink {
@@ -130,6 +132,7 @@ impl Active {
             // Before anybody asks whether this device speaks for the link: it does, for it made it.
             self.set_described(context, described);
         }
+        self.podium.touch();
         self.take_role(context);
         self.give_warrants(context, &old);
         context.event(Event::Rules);

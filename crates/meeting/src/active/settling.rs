@@ -53,6 +53,7 @@ impl Active {
         }
         if !pending.admitted.is_empty() {
             self.introduce_all(context);
+            self.podium.owe();
         }
         match (flow, pending.policy) {
             (Flow::Stay, Some(policy)) => {

@@ -154,9 +154,11 @@ impl Active {
             self.pulse.look_again(now);
         }
         self.publish(context, &Content::Media(context.media));
+        self.say_hand_again(context);
         if self.desk.is_some() {
             self.clear_desk(context);
             self.introduce_all(context);
+            self.podium.owe();
             self.announce_door(context);
         }
         context.event(Event::Roster);

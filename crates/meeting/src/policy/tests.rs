@@ -200,7 +200,7 @@ fn a_co_host_keeps_the_door_and_nothing_else() {
         rules.link.single_use = true;
     });
     assert_eq!(verdict(&door), Ok(()));
-    let changes: [fn(&mut Policy); 5] = [
+    let changes: [fn(&mut Policy); 6] = [
         |rules| rules.strict = true,
         |rules| rules.co_hosts.push([2; 16]),
         |rules| {
@@ -209,6 +209,7 @@ fn a_co_host_keeps_the_door_and_nothing_else() {
         },
         |rules| rules.successors.clear(),
         |rules| rules.permissions.record = Who::Everyone,
+        |rules| rules.open_microphones = 1,
     ];
     for change in changes {
         let commit = rules_by(3, change);
@@ -271,6 +272,18 @@ fn a_link_for_one_lets_in_one_and_ends() {
 }
 
 #[test]
+fn only_a_host_says_how_many_microphones_may_be_open() {
+    let fewer = |rules: &mut Policy| rules.open_microphones = 2;
+    assert_eq!(verdict(&rules_by(0, fewer)), Ok(()));
+    for leaf in [1, 3, 4] {
+        let forged = verdict(&rules_by(leaf, fewer));
+        assert_eq!(forged, Err(Violation::PolicyByNonHost), "leaf {leaf}");
+    }
+    let unsound = rules_by(0, |rules| rules.open_microphones = 0);
+    assert_eq!(verdict(&unsound), Err(Violation::Policy));
+}
+
+#[test]
 fn links_are_renewed_one_by_one() {
     for generation in [2, u32::MAX] {
         let leap = rules_by(0, |rules| rules.link.generation = generation);
@@ -296,7 +309,9 @@ fn rules_over_their_bounds_are_not_read() {
     let doubled = |rules: &mut Policy| rules.co_hosts.push([0; 16]);
     let crowd = |rules: &mut Policy| rules.co_hosts = (10..18).map(|n| [n; 16]).collect();
     let relays = |rules: &mut Policy| rules.relays = vec!["r".repeat(300)];
-    for change in [doubled as fn(&mut Policy), crowd, relays] {
+    let nobody = |rules: &mut Policy| rules.open_microphones = 0;
+    let too_loud = |rules: &mut Policy| rules.open_microphones = OPEN_MICROPHONES.end() + 1;
+    for change in [doubled as fn(&mut Policy), crowd, relays, nobody, too_loud] {
         let mut rules = policy();
         change(&mut rules);
         assert_eq!(Policy::decode(&rules.encode().unwrap()), None);

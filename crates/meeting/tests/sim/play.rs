@@ -254,6 +254,9 @@ impl Play {
             Act::Appoint(who, role) => self.about(who, |device| Command::SetRole(device, role)),
             Act::Name(who) => self.about(who, |device| Command::SetSuccessor(device, true)),
             Act::Rule(rule) => self.rule(rule),
+            Act::Hand(who, up) => self.command(who, Command::RaiseHand(up)),
+            Act::LetSpeak(who) => self.about(who, Command::LetSpeak),
+            Act::AskToMute(who) => self.about(who, Command::AskToMute),
             Act::EndMeeting => match self.host() {
                 Some(host) => {
                     for actor in &mut self.actors {
@@ -344,6 +347,7 @@ impl Play {
             }
             Rule::Secrecy(secrecy) => Command::SetSecrecy(secrecy),
             Rule::Strict(strict) => Command::SetStrict(strict),
+            Rule::OpenMicrophones(bound) => Command::SetOpenMicrophones(bound),
             Rule::Link {
                 single_use,
                 valid_s,
@@ -745,6 +749,13 @@ impl Play {
                     first.epoch, snapshot.epoch
                 ));
             }
+            if self.malice.plan().next().is_none() && floor(snapshot) != floor(first) {
+                return Err(format!(
+                    "{one} and {who} see others speak, or other hands: {:?}, {:?}",
+                    floor(first),
+                    floor(snapshot)
+                ));
+            }
             if roster(snapshot) != roster(first) {
                 return Err(format!("{one} and {who} see other people at the end"));
             }
@@ -819,6 +830,15 @@ impl Play {
             eprintln!("{}  {at:9.3}  {}", self.seed, what());
         }
     }
+}
+
+/// Who has a place, and whose hand is up.
+fn floor(snapshot: &Snapshot) -> Vec<(DeviceId, bool, Option<usize>)> {
+    snapshot
+        .members
+        .iter()
+        .map(|member| (member.device, member.place, member.hand))
+        .collect()
 }
 
 fn roster(snapshot: &Snapshot) -> BTreeSet<DeviceId> {

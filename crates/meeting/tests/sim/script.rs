@@ -31,6 +31,12 @@ pub enum Act {
     Name(Who),
     /// A host changes another rule.
     Rule(Rule),
+    /// Somebody raises a hand, or lowers it.
+    Hand(Who, bool),
+    /// A host lets somebody speak.
+    LetSpeak(Who),
+    /// A host asks somebody to mute.
+    AskToMute(Who),
     /// A host ends the meeting for all.
     EndMeeting,
     /// The service dies and is started again with nothing in its memory.
@@ -56,6 +62,7 @@ pub enum Rule {
     WaitingRoom(bool),
     Secrecy(Secrecy),
     Strict(bool),
+    OpenMicrophones(u16),
     Link {
         single_use: bool,
         valid_s: Option<u32>,
@@ -111,6 +118,13 @@ impl Script {
                 script.government(&mut rules, end);
             }
         }
+        let mut speaking = Rng::new(seed, 7);
+        if speaking.chance(400) {
+            let bounded = Malice::new(seed).is_honest();
+            for _ in 0..speaking.between(1, 8) {
+                script.speaking(&mut speaking, end, bounded);
+            }
+        }
         if forks {
             script.acts.push((rng.below(end), Act::Fork));
         }
@@ -156,6 +170,26 @@ impl Script {
             }
             _ => self.acts.push((at, Act::Restart)),
         }
+    }
+
+    /// Who speaks, who wants to, and for how many there is room.
+    fn speaking(&mut self, rng: &mut Rng, end: Micros, bounded: bool) {
+        let at = rng.below(end);
+        let who = rng.below(self.people as u64) as Who;
+        let act = match rng.below(100) {
+            0..30 => Act::Hand(who, rng.chance(700)),
+            30..45 => Act::LetSpeak(who),
+            45..55 => Act::AskToMute(who),
+            55..75 if bounded => Act::Rule(Rule::OpenMicrophones(rng.between(1, 4) as u16)),
+            _ => Act::Media(
+                who,
+                MediaState {
+                    muted: rng.chance(500),
+                    camera: true,
+                },
+            ),
+        };
+        self.acts.push((at, act));
     }
 
     /// Roles, followers and rules; and with followers, hosts who go.

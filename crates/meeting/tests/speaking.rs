@@ -1,0 +1,337 @@
+//! Hands and places: who may be heard, as everybody sees it alike.
+
+mod sim;
+
+use std::time::Duration;
+
+use conclave_meeting::{Command, Event, MediaState, MemberView, Role, Secrecy, Speaking, Warning};
+use sim::people::World;
+
+const ANA: usize = 0;
+const BEN: usize = 1;
+const CY: usize = 2;
+const DORA: usize = 3;
+
+/// So many people, the host first, all with open microphones.
+fn meeting(people: usize) -> World {
+    let mut world = World::new();
+    let (_, link) = world.host("Ana", false);
+    for name in ["Ben", "Cy", "Dora"].iter().take(people - 1) {
+        world.join(name, &link);
+        world.pass(Duration::from_millis(300));
+    }
+    world
+}
+
+/// The same with so many places, which come to those who were first.
+fn crowded(people: usize, places: u16) -> World {
+    let mut world = meeting(people);
+    world.command(ANA, Command::SetOpenMicrophones(places));
+    world
+}
+
+fn mute(world: &mut World, who: usize, muted: bool) {
+    let media = MediaState {
+        muted,
+        camera: true,
+    };
+    world.command(who, Command::SetMedia(media));
+}
+
+/// How `who` sees `whom`.
+fn seen(world: &World, who: usize, whom: usize) -> MemberView {
+    let device = world.device(whom);
+    let members = world.people[who].snapshot().members;
+    let found = members.into_iter().find(|member| member.device == device);
+    found.unwrap()
+}
+
+/// Who is heard, as all see it.
+#[track_caller]
+fn heard(world: &World) -> Vec<usize> {
+    let everybody = 0..world.people.len();
+    let by = |who: usize| -> Vec<usize> {
+        let is_heard = |whom: &usize| {
+            let member = seen(world, who, *whom);
+            member.place && !member.media.muted
+        };
+        everybody.clone().filter(is_heard).collect()
+    };
+    let first = by(ANA);
+    for who in everybody.clone() {
+        assert_eq!(by(who), first, "{who} hears others than the host");
+    }
+    first
+}
+
+/// Whose hands are up, in order, as all see it.
+#[track_caller]
+fn hands(world: &World) -> Vec<usize> {
+    let by = |who: usize| -> Vec<usize> {
+        let people = 0..world.people.len();
+        let mut up: Vec<_> = people
+            .filter_map(|whom| Some((seen(world, who, whom).hand?, whom)))
+            .collect();
+        up.sort_unstable();
+        up.into_iter().map(|(_, whom)| whom).collect()
+    };
+    let first = by(ANA);
+    for who in 0..world.people.len() {
+        assert_eq!(by(who), first, "{who} sees other hands than the host");
+    }
+    first
+}
+
+fn was_told(world: &World, who: usize, speaking: Speaking) -> bool {
+    let events = &world.people[who].events;
+    events.contains(&Event::Speaking(speaking))
+}
+
+#[test]
+fn a_small_meeting_notices_nothing() {
+    let mut world = meeting(4);
+    mute(&mut world, DORA, true);
+    mute(&mut world, DORA, false);
+    assert_eq!(heard(&world), [ANA, BEN, CY, DORA]);
+    for person in &world.people {
+        let told = |event: &Event| matches!(event, Event::Speaking(_));
+        assert!(!person.events.iter().any(told), "{:?}", person.events);
+        assert_eq!(person.snapshot().floor, Default::default());
+        assert_eq!(person.snapshot().policy.unwrap().open_microphones, 25);
+    }
+}
+
+#[test]
+fn who_mutes_before_he_is_in_comes_in_muted() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", true);
+    let ben = world.join("Ben", &link);
+    mute(&mut world, ben, true);
+    world.admit_all(ana);
+    assert!(seen(&world, ana, ben).media.muted);
+    mute(&mut world, ben, false);
+    assert!(!seen(&world, ana, ben).media.muted);
+}
+
+#[test]
+fn with_fewer_places_those_who_were_first_keep_theirs() {
+    let world = crowded(4, 2);
+    assert_eq!(heard(&world), [ANA, BEN]);
+    for who in [CY, DORA] {
+        assert!(was_told(&world, who, Speaking::Lost));
+        assert!(world.people[who].meeting.media().muted);
+        assert!(world.people[who].snapshot().floor.audience);
+    }
+}
+
+#[test]
+fn the_audience_does_not_open_a_microphone_until_there_is_room() {
+    let mut world = crowded(4, 2);
+    mute(&mut world, CY, false);
+    assert!(was_told(&world, CY, Speaking::Full));
+    assert!(world.people[CY].meeting.media().muted);
+    mute(&mut world, BEN, true);
+    assert!(!world.people[CY].snapshot().floor.audience);
+    mute(&mut world, CY, false);
+    assert_eq!(heard(&world), [ANA, CY]);
+    assert!(world.people[BEN].snapshot().floor.audience);
+}
+
+#[test]
+fn with_room_nobody_needs_a_host() {
+    let mut world = crowded(4, 2);
+    mute(&mut world, BEN, true);
+    world.hang_up(ANA);
+    mute(&mut world, DORA, false);
+    assert!(!world.people[DORA].meeting.media().muted);
+    let dora = world.device(DORA);
+    for who in [BEN, CY, DORA] {
+        let there = world.people[who].snapshot().members;
+        let hers = there.iter().find(|member| member.device == dora).unwrap();
+        assert!(hers.place && !hers.media.muted, "{who}");
+    }
+}
+
+#[test]
+fn of_two_who_open_at_once_the_log_says_who_was_first() {
+    let mut world = crowded(4, 2);
+    mute(&mut world, BEN, true);
+    // Cy's word is not delivered before Dora says hers.
+    world.hang_up(DORA);
+    mute(&mut world, CY, false);
+    mute(&mut world, DORA, false);
+    assert!(
+        !world.people[DORA].meeting.media().muted,
+        "as far as she knows"
+    );
+    world.dial(DORA);
+    world.settle();
+    assert_eq!(heard(&world), [ANA, CY]);
+    assert!(was_told(&world, DORA, Speaking::Lost));
+}
+
+#[test]
+fn a_host_lets_somebody_speak_at_once() {
+    let mut world = crowded(4, 2);
+    world.command(DORA, Command::RaiseHand(true));
+    world.command(CY, Command::RaiseHand(true));
+    assert_eq!(hands(&world), [DORA, CY]);
+    world.command(ANA, Command::LetSpeak(world.device(CY)));
+    assert_eq!(hands(&world), [DORA]);
+    assert!(was_told(&world, CY, Speaking::LetSpeak));
+    assert!(
+        world.people[CY].meeting.media().muted,
+        "nobody opens it for him"
+    );
+    assert!(world.people[CY].snapshot().floor.called);
+    mute(&mut world, CY, false);
+    assert_eq!(heard(&world), [ANA, CY], "Ben gives way");
+    assert!(was_told(&world, BEN, Speaking::Lost));
+}
+
+#[test]
+fn the_first_hand_is_called_when_a_place_is_free() {
+    let mut world = crowded(4, 2);
+    world.command(DORA, Command::RaiseHand(true));
+    world.command(CY, Command::RaiseHand(true));
+    assert!(!world.people[DORA].snapshot().floor.called);
+    mute(&mut world, BEN, true);
+    assert!(was_told(&world, DORA, Speaking::Room));
+    assert!(!was_told(&world, CY, Speaking::Room));
+    mute(&mut world, DORA, false);
+    assert_eq!(hands(&world), [CY]);
+    assert_eq!(heard(&world), [ANA, DORA]);
+}
+
+#[test]
+fn hands_work_in_a_small_meeting_too() {
+    let mut world = meeting(3);
+    mute(&mut world, BEN, true);
+    world.command(BEN, Command::RaiseHand(true));
+    world.command(CY, Command::RaiseHand(true));
+    assert_eq!(hands(&world), [BEN, CY]);
+    world.command(ANA, Command::LowerHand(world.device(CY)));
+    assert_eq!(hands(&world), [BEN]);
+    world.command(ANA, Command::LetSpeak(world.device(BEN)));
+    assert!(was_told(&world, BEN, Speaking::LetSpeak));
+    assert!(world.people[BEN].meeting.media().muted);
+    world.command(BEN, Command::RaiseHand(false));
+    assert!(!world.people[BEN].snapshot().floor.called, "he declined");
+    world.command(CY, Command::RaiseHand(true));
+    world.command(CY, Command::RaiseHand(false));
+    assert_eq!(hands(&world), [0; 0]);
+}
+
+#[test]
+fn asked_to_mute_one_is_asked_in_a_small_meeting_and_ended_in_a_large_one() {
+    let mut world = meeting(3);
+    world.command(ANA, Command::AskToMute(world.device(BEN)));
+    assert!(was_told(&world, BEN, Speaking::AskedToMute));
+    assert_eq!(heard(&world), [ANA, BEN, CY]);
+    world.command(ANA, Command::SetOpenMicrophones(2));
+    world.command(ANA, Command::AskToMute(world.device(BEN)));
+    assert!(was_told(&world, BEN, Speaking::Ended));
+    assert_eq!(heard(&world), [ANA]);
+}
+
+#[test]
+fn only_who_keeps_the_door_governs_turns_and_no_co_host_a_hosts() {
+    let mut world = meeting(4);
+    let [ana, ben, cy] = [ANA, BEN, CY].map(|who| world.device(who));
+    world.command(BEN, Command::RaiseHand(true));
+    for command in [
+        Command::LetSpeak(ben),
+        Command::LowerHand(ben),
+        Command::AskToMute(ben),
+        Command::SetOpenMicrophones(2),
+    ] {
+        let before = world.people[CY].events.len();
+        world.command(CY, command);
+        let told = &world.people[CY].events[before..];
+        assert_eq!(told, [Event::Warning(Warning::NotAllowed)], "{command:?}");
+    }
+    assert_eq!(hands(&world), [BEN]);
+    world.command(ANA, Command::SetRole(cy, Role::CoHost));
+    world.command(CY, Command::LowerHand(ben));
+    assert_eq!(hands(&world), [0; 0]);
+    let refused = |world: &World| {
+        let events = world.people[CY].events.iter();
+        events
+            .filter(|event| **event == Event::Warning(Warning::NotAllowed))
+            .count()
+    };
+    let before = refused(&world);
+    world.command(CY, Command::AskToMute(ana));
+    assert_eq!(refused(&world), before + 1);
+    assert!(!was_told(&world, ANA, Speaking::AskedToMute));
+}
+
+#[test]
+fn a_number_of_microphones_that_cannot_be_is_refused() {
+    let mut world = meeting(2);
+    for bound in [0, 501] {
+        world.command(ANA, Command::SetOpenMicrophones(bound));
+    }
+    let events = &world.people[ANA].events;
+    let refused = |event: &&Event| **event == Event::Warning(Warning::OpenMicrophones);
+    assert_eq!(events.iter().filter(refused).count(), 2);
+    let text = Warning::OpenMicrophones.to_string();
+    assert_eq!(
+        text,
+        "Between 1 and 500 microphones can be open at the same time."
+    );
+}
+
+#[test]
+fn who_comes_into_a_large_meeting_is_muted_and_sees_what_the_others_see() {
+    let mut world = crowded(3, 2);
+    world.command(CY, Command::RaiseHand(true));
+    let link = world.people[ANA].meeting.link().clone();
+    let dora = world.join("Dora", &link);
+    world.pass(Duration::from_millis(300));
+    assert!(was_told(&world, dora, Speaking::Audience));
+    assert!(world.people[dora].meeting.media().muted);
+    assert_eq!(heard(&world), [ANA, BEN]);
+    assert_eq!(hands(&world), [CY]);
+}
+
+#[test]
+fn a_raised_hand_outlives_a_broken_link_and_goes_with_its_owner() {
+    let mut world = meeting(3);
+    world.hang_up(BEN);
+    world.command(BEN, Command::RaiseHand(true));
+    world.dial(BEN);
+    world.settle();
+    assert_eq!(hands(&world), [BEN]);
+    world.hang_up(CY);
+    world.command(BEN, Command::RaiseHand(false));
+    world.command(BEN, Command::RaiseHand(true));
+    world.dial(CY);
+    world.settle();
+    assert_eq!(hands(&world), [BEN]);
+    world.command(BEN, Command::Leave);
+    world.pass(Duration::from_secs(1));
+    let members = world.people[ANA].snapshot().members;
+    assert!(members.iter().all(|member| member.hand.is_none()));
+}
+
+#[test]
+fn who_mutes_keeps_the_place_until_somebody_needs_it() {
+    let mut world = crowded(4, 2);
+    world.command(ANA, Command::SetSecrecy(Secrecy::High));
+    mute(&mut world, BEN, true);
+    assert!(seen(&world, CY, BEN).place, "the relay sees no difference");
+    mute(&mut world, CY, false);
+    assert!(!seen(&world, ANA, BEN).place);
+    assert_eq!(heard(&world), [ANA, CY]);
+}
+
+#[test]
+fn a_host_who_is_cut_off_is_told_that_nobody_heard_him() {
+    let mut world = meeting(2);
+    world.command(BEN, Command::RaiseHand(true));
+    world.hang_up(ANA);
+    world.command(ANA, Command::LetSpeak(world.device(BEN)));
+    let events = &world.people[ANA].events;
+    assert!(events.contains(&Event::Warning(Warning::NotSaid)));
+}
