@@ -55,6 +55,18 @@ pub enum Event {
         /// As much of them as a window shows.
         rules: Rules,
     },
+    /// The raised hands in their order.
+    Hands {
+        /// The first first.
+        hands: Vec<Hand>,
+    },
+    /// The own turn to speak came or went.
+    Speaking {
+        /// `audience`, `full`, `lost`, `ended`, `askedToMute`, `letSpeak` or `room`.
+        turn: String,
+        /// Whether the microphone is muted because of it.
+        muted: bool,
+    },
     /// The number to compare with somebody.
     #[serde(rename = "safety_number")]
     SafetyNumber {
@@ -121,6 +133,13 @@ pub struct Member {
     pub trust: String,
 }
 
+/// A raised hand.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Hand {
+    /// Whose.
+    pub name: String,
+}
+
 /// The rules of a meeting.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -133,6 +152,8 @@ pub struct Rules {
     pub high_secrecy: bool,
     /// Whether what is not verified is muted.
     pub strict: bool,
+    /// How many microphones may be open at the same time.
+    pub open_microphones: u16,
 }
 
 /// What arrived of one person.

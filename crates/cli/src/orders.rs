@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use conclave_client::{
-    CleaningPart, Client, ClientError, ClientEvent, DeviceId, MicrophoneSource, Role, SafetyView,
-    Secrecy, Size, SpeakerSink,
+    CleaningPart, Client, ClientError, ClientEvent, DeviceId, MicrophoneSource, OPEN_MICROPHONES,
+    Role, SafetyView, Secrecy, Size, SpeakerSink,
 };
 
 use crate::args::Level;
@@ -15,6 +15,7 @@ use crate::args::Level;
 /// Every order, for who wrote one that is none.
 const HELP: &str = "Orders: admit D, refuse D, remove D, lock on|off, waiting-room on|off, \
 role D host|co-host|participant, successor D on|off, strict on|off, secrecy standard|high, \
+open-microphones N, hand up|down, let-speak D, lower D, ask-to-mute D, \
 new-link [single-use] [expires SECONDS], safety-number D, accept D, verify D on|off|scan, \
 stop-scan, mute on|off, \
 camera on|off, watch low|medium|high|off, microphone M, speaker S, clean echo|noise|gain on|off, \
@@ -92,6 +93,11 @@ enum Order {
     Successor(DeviceId, bool),
     Strict(bool),
     Secrecy(Secrecy),
+    OpenMicrophones(u16),
+    Hand(bool),
+    LetSpeak(DeviceId),
+    Lower(DeviceId),
+    AskToMute(DeviceId),
     NewLink {
         single_use: bool,
         valid_s: Option<u32>,
@@ -142,6 +148,11 @@ pub(crate) async fn obey(
         Order::Successor(device, on) => client.set_successor(device, on).await?,
         Order::Strict(on) => client.set_strict(on).await?,
         Order::Secrecy(secrecy) => client.set_secrecy(secrecy).await?,
+        Order::OpenMicrophones(bound) => client.set_open_microphones(bound).await?,
+        Order::Hand(up) => client.raise_hand(up).await?,
+        Order::LetSpeak(device) => client.let_speak(device).await?,
+        Order::Lower(device) => client.lower_hand(device).await?,
+        Order::AskToMute(device) => client.ask_to_mute(device).await?,
         Order::NewLink {
             single_use,
             valid_s,
@@ -228,6 +239,11 @@ fn read(line: &str, present: &Present) -> Result<Order, String> {
         "stop-scan" => Order::StopScan,
         "strict" => Order::Strict(switch(rest)?),
         "secrecy" => Order::Secrecy(secrecy_named(rest)?),
+        "open-microphones" => Order::OpenMicrophones(microphones(rest)?),
+        "hand" => Order::Hand(hand(rest)?),
+        "let-speak" => Order::LetSpeak(present.find(rest)?),
+        "lower" => Order::Lower(present.find(rest)?),
+        "ask-to-mute" => Order::AskToMute(present.find(rest)?),
         "new-link" => new_link(rest)?,
         "end" => Order::End,
         "leave" => Order::Leave,
@@ -241,6 +257,27 @@ fn switch(word: &str) -> Result<bool, String> {
         "off" => Ok(false),
         _ => Err(HELP.into()),
     }
+}
+
+fn hand(word: &str) -> Result<bool, String> {
+    match word {
+        "up" => Ok(true),
+        "down" => Ok(false),
+        _ => Err("Write hand up, or hand down.".into()),
+    }
+}
+
+fn microphones(word: &str) -> Result<u16, String> {
+    let bound = word.parse().ok();
+    bound
+        .filter(|bound| OPEN_MICROPHONES.contains(bound))
+        .ok_or_else(|| {
+            format!(
+                "Write open-microphones with a number from {} to {}.",
+                OPEN_MICROPHONES.start(),
+                OPEN_MICROPHONES.end()
+            )
+        })
 }
 
 fn size_named(word: &str) -> Result<Option<Size>, String> {
@@ -406,6 +443,24 @@ mod tests {
             Ok(Order::Secrecy(Secrecy::High))
         );
         assert!(read("secrecy on", &present).is_err());
+    }
+
+    #[test]
+    fn hands_and_places_are_ordered_as_written() {
+        let present = present();
+        let order = |line: &str| read(line, &present);
+        assert_eq!(order("hand up"), Ok(Order::Hand(true)));
+        assert_eq!(order("hand down"), Ok(Order::Hand(false)));
+        assert_eq!(order("let-speak Ana Maria"), Ok(Order::LetSpeak(ANA)));
+        assert_eq!(order("lower Ana Maria"), Ok(Order::Lower(ANA)));
+        assert_eq!(order("ask-to-mute Ana Maria"), Ok(Order::AskToMute(ANA)));
+        assert_eq!(order("open-microphones 2"), Ok(Order::OpenMicrophones(2)));
+        for wrong in ["0", "501", "-1", "many", ""] {
+            let why = order(&format!("open-microphones {wrong}")).unwrap_err();
+            assert!(why.contains("from 1 to 500"), "{wrong}: {why}");
+        }
+        assert!(order("hand").unwrap_err().contains("hand up"));
+        assert!(order("let-speak Eve").is_err());
     }
 
     #[test]
