@@ -101,6 +101,11 @@ pub fn register<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         set_successor,
         set_strict,
         set_high_secrecy,
+        set_open_microphones,
+        raise_hand,
+        let_speak,
+        lower_hand,
+        ask_to_mute,
         new_link,
         safety_number,
         accept_key,
@@ -210,6 +215,31 @@ async fn set_high_secrecy(session: State<'_, Session>, on: bool) -> Answer {
         false => Secrecy::Standard,
     };
     Ok(session.client()?.set_secrecy(secrecy).await?)
+}
+
+#[tauri::command]
+async fn set_open_microphones(session: State<'_, Session>, bound: u16) -> Answer {
+    Ok(session.client()?.set_open_microphones(bound).await?)
+}
+
+#[tauri::command]
+async fn raise_hand(session: State<'_, Session>, up: bool) -> Answer {
+    Ok(session.client()?.raise_hand(up).await?)
+}
+
+#[tauri::command]
+async fn let_speak(session: State<'_, Session>, device: String) -> Answer {
+    Ok(session.client()?.let_speak(known(&device)?).await?)
+}
+
+#[tauri::command]
+async fn lower_hand(session: State<'_, Session>, device: String) -> Answer {
+    Ok(session.client()?.lower_hand(known(&device)?).await?)
+}
+
+#[tauri::command]
+async fn ask_to_mute(session: State<'_, Session>, device: String) -> Answer {
+    Ok(session.client()?.ask_to_mute(known(&device)?).await?)
 }
 
 #[tauri::command]

@@ -52,6 +52,23 @@ describe("simulated people", () => {
     expect(view().invite).toMatchObject({ singleUse: true, expiresAtMs: Date.now() + 60_000 });
   });
 
+  it("raise hands in order and speak when they may", async () => {
+    const { backend, view } = await scene("scene=hands&people=4");
+    const hands = (): [string, number | null][] => view().members.flatMap((one) => (one.hand ? [[one.device, one.hand]] : []));
+    expect(hands()).toEqual([["p2", 2], ["p3", 1]]);
+    await backend.raiseHand(true);
+    expect(view().members[0]?.hand).toBe(3);
+    await backend.letSpeak("p3");
+    expect(hands()).toEqual([["a0", 2], ["p2", 1]]);
+    vi.advanceTimersByTime(1000);
+    expect(view().members[3]?.muted).toBe(false);
+    await backend.setMuted(false);
+    expect(hands()).toEqual([["p2", 1]]);
+    const crowd = await scene("scene=audience&people=4");
+    await crowd.backend.setMuted(false);
+    expect(crowd.view().me.muted).toBe(true);
+  });
+
   it("have a safety number for everybody who is there", async () => {
     const { backend } = await scene("scene=meeting&people=1");
     expect((await backend.safetyNumber("p1")).digits).toMatch(/^\d{5}( \d{5}){11}$/);

@@ -55,6 +55,11 @@ export class ScriptedBackend implements Backend {
   setSuccessor = (device: string, on: boolean): Promise<void> => this.#note("setSuccessor", [device, on]);
   setStrict = (strict: boolean): Promise<void> => this.#note("setStrict", strict);
   setHighSecrecy = (on: boolean): Promise<void> => this.#note("setHighSecrecy", on);
+  setOpenMicrophones = (bound: number): Promise<void> => this.#note("setOpenMicrophones", bound);
+  raiseHand = (up: boolean): Promise<void> => this.#note("raiseHand", up);
+  letSpeak = (device: string): Promise<void> => this.#note("letSpeak", device);
+  lowerHand = (device: string): Promise<void> => this.#note("lowerHand", device);
+  askToMute = (device: string): Promise<void> => this.#note("askToMute", device);
   newLink = (single: boolean, seconds: number | null): Promise<void> => this.#note("newLink", [single, seconds]);
   safetyNumber = async (device: string): Promise<SafetyNumber> => {
     await this.#note("safetyNumber", device);

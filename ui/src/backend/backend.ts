@@ -119,6 +119,15 @@ export interface Backend {
   setStrict(strict: boolean): Promise<void>;
   /** Sends packets of one size and rhythm, or what there is to send (host). */
   setHighSecrecy(on: boolean): Promise<void>;
+  /** How many microphones may be open at the same time (host). */
+  setOpenMicrophones(bound: number): Promise<void>;
+  /** Raises this person's hand, or lowers it and declines to speak. */
+  raiseHand(up: boolean): Promise<void>;
+  /** Asks somebody to unmute and speak (host, co-host). */
+  letSpeak(device: string): Promise<void>;
+  lowerHand(device: string): Promise<void>;
+  /** Asks somebody to mute; in a meeting with an audience it ends the turn. */
+  askToMute(device: string): Promise<void>;
   /** Makes a new invite link. The old one opens nothing from then on. */
   newLink(singleUse: boolean, expiresInS: number | null): Promise<void>;
   safetyNumber(device: string): Promise<SafetyNumber>;

@@ -19,6 +19,8 @@ const SOUND = {
   cleaning: { echo: true, noise: true, gain: true },
 };
 
+const FLOOR = { audience: false, called: false };
+
 export const SETTINGS: Settings = { ...UNTOUCHED, name: "Ravi Shah" };
 
 export function lobbyView(name: string, isHost: boolean): MeetingView {
@@ -26,14 +28,14 @@ export function lobbyView(name: string, isHost: boolean): MeetingView {
     phase: "lobby",
     title: isHost ? "" : "Chen v. Harbour Trust: witness preparation",
     hostName: isHost ? name : "Ana Costa",
-    policy: { locked: false, waitingRoom: true, highSecrecy: false, strict: false },
+    policy: { locked: false, waitingRoom: true, highSecrecy: false, strict: false, openMicrophones: 25 },
     invite: null,
     isHost,
     ownServer: false,
     epoch: 0,
     code: null,
     codeReason: null,
-    me: { device: "a0", name, role: isHost ? "host" : "participant", muted: false, camera: true, level: 0, ...SOUND },
+    me: { device: "a0", name, role: isHost ? "host" : "participant", muted: false, camera: true, level: 0, ...FLOOR, ...SOUND },
     members: [],
     knocks: [],
     linkUp: true,
@@ -50,6 +52,7 @@ export function other(index: number, role: Role, knock?: Knock): Member {
     isMe: false,
     muted: false,
     camera: true,
+    hand: null,
     speaking: false,
     tile: index,
     problem: null,

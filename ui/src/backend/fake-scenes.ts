@@ -22,7 +22,7 @@ export const SCENES: Record<string, (view: MeetingView) => Partial<MeetingView>>
 
   /** An insider and a server at work, and the rules that answer them. */
   alarm: (view) => ({
-    policy: { locked: true, waitingRoom: true, highSecrecy: true, strict: false },
+    policy: { locked: true, waitingRoom: true, highSecrecy: true, strict: false, openMicrophones: 25 },
     members: each(view, {
       1: { voice: "forged", speaking: true },
       2: { silent: true },
@@ -53,6 +53,35 @@ export const SCENES: Record<string, (view: MeetingView) => Partial<MeetingView>>
 
   /** Somebody talks and has forgotten that nobody hears it. */
   muted: (view) => ({ me: { ...view.me, muted: true, talksWhileMuted: true } }),
+
+  /** Two want to speak, and this person says who does. */
+  hands: (view) => ({
+    members: each(view, { 2: { hand: 2, muted: true }, 3: { hand: 1, muted: true } }),
+  }),
+
+  /** More people than open microphones may be: this person listens. */
+  audience: (view) => ({
+    isHost: false,
+    hostName: "Ana Costa",
+    invite: null,
+    policy: { ...view.policy, openMicrophones: 2 },
+    me: { ...view.me, role: "participant", muted: true, audience: true },
+    members: each(view, {
+      0: { role: "participant", hand: 2 },
+      1: { role: "host" },
+      3: { muted: true, hand: 1 },
+      4: { muted: true },
+    }),
+  }),
+
+  /** A host lets this person speak. */
+  called: (view) => ({
+    isHost: false,
+    hostName: "Ana Costa",
+    invite: null,
+    me: { ...view.me, role: "participant", muted: true, called: true },
+    members: each(view, { 0: { role: "participant" }, 1: { role: "host" } }),
+  }),
 
   /** This person keeps the door for somebody else. */
   cohost: (view) => ({

@@ -128,6 +128,30 @@ export class FakeBackend implements Backend {
     this.#rule({ highSecrecy: on });
   }
 
+  async setOpenMicrophones(bound: number): Promise<void> {
+    this.#rule({ openMicrophones: bound });
+  }
+
+  async raiseHand(up: boolean): Promise<void> {
+    const me = this.#need().members.find((member) => member.isMe);
+    if (!me) throw new Error("There is no meeting to speak in now.");
+    if (!up) this.#edit({ me: { ...this.#need().me, called: false } });
+    this.#hand(me.device, up);
+  }
+
+  async letSpeak(device: string): Promise<void> {
+    this.#hand(device, false);
+    this.#later(900, () => this.#member(device, { muted: false }));
+  }
+
+  async lowerHand(device: string): Promise<void> {
+    this.#hand(device, false);
+  }
+
+  async askToMute(device: string): Promise<void> {
+    this.#later(900, () => this.#member(device, { muted: true }));
+  }
+
   async newLink(singleUse: boolean, expiresInS: number | null): Promise<void> {
     this.#links += 1;
     const expiresAtMs = expiresInS === null ? null : Date.now() + expiresInS * 1000;
@@ -167,7 +191,11 @@ export class FakeBackend implements Backend {
   }
 
   async setMuted(muted: boolean): Promise<void> {
-    this.#edit({ me: { ...this.#need().me, muted } });
+    const { me, members } = this.#need();
+    if (!muted && me.audience) return;
+    this.#edit({ me: { ...me, muted, called: false } });
+    const own = members.find((member) => member.isMe);
+    if (!muted && own) this.#hand(own.device, false);
   }
 
   async setCamera(on: boolean): Promise<void> {
@@ -292,6 +320,18 @@ export class FakeBackend implements Backend {
     }));
     this.#edit({ me: { ...view.me, level }, members });
     this.#later(120, () => this.#breathe());
+  }
+
+  /** Raises or lowers a hand; the others keep their order. */
+  #hand(device: string, up: boolean): void {
+    const hands = this.#need().members.filter((member) => member.hand !== null && member.device !== device);
+    hands.sort((one, next) => (one.hand ?? 0) - (next.hand ?? 0));
+    const order = [...hands.map((member) => member.device), ...(up ? [device] : [])];
+    const members = this.#need().members.map((member) => {
+      const place = order.indexOf(member.device);
+      return { ...member, hand: place < 0 ? null : place + 1 };
+    });
+    this.#edit({ members });
   }
 
   #rule(change: Partial<Policy>): void {

@@ -68,6 +68,26 @@ export class TauriBackend implements Backend {
     return invoke("set_high_secrecy", { on });
   }
 
+  setOpenMicrophones(bound: number): Promise<void> {
+    return invoke("set_open_microphones", { bound });
+  }
+
+  raiseHand(up: boolean): Promise<void> {
+    return invoke("raise_hand", { up });
+  }
+
+  letSpeak(device: string): Promise<void> {
+    return invoke("let_speak", { device });
+  }
+
+  lowerHand(device: string): Promise<void> {
+    return invoke("lower_hand", { device });
+  }
+
+  askToMute(device: string): Promise<void> {
+    return invoke("ask_to_mute", { device });
+  }
+
   newLink(singleUse: boolean, expiresInS: number | null): Promise<void> {
     return invoke("new_link", { singleUse, expiresInS });
   }

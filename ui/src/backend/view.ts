@@ -28,6 +28,10 @@ export interface Me {
   role: Role;
   muted: boolean;
   camera: boolean;
+  /** In the audience of a large meeting: the microphone could not be opened now. */
+  audience: boolean;
+  /** May unmute now: a host lets this person speak, or there is room and the own hand comes first. */
+  called: boolean;
   /** Loudness of the microphone, 0 to 1; 0 while it is muted. */
   level: number;
   /** Talks although the microphone is muted. Only this computer knows. */
@@ -63,6 +67,8 @@ export interface Member {
   isMe: boolean;
   muted: boolean;
   camera: boolean;
+  /** The place of the raised hand in the order of hands, from 1. */
+  hand: number | null;
   speaking: boolean;
   /** Number under which this member's pictures come from the frame loop. 0 is this device. */
   tile: number;
@@ -105,6 +111,8 @@ export interface Policy {
   highSecrecy: boolean;
   /** What is not proven to be its sender's is not played. */
   strict: boolean;
+  /** So many microphones may be open at the same time. */
+  openMicrophones: number;
 }
 
 export interface Invite {

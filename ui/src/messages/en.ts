@@ -185,6 +185,8 @@ export const en = {
   controls: {
     mute: "Mute",
     unmute: "Unmute",
+    raiseHand: "Raise hand",
+    lowerHand: "Lower hand",
     stopCamera: "Stop camera",
     startCamera: "Start camera",
     people: "People",
@@ -195,7 +197,30 @@ export const en = {
     knocking: (count: number) => (count === 1 ? "1 person waits" : `${count} people wait`),
   },
 
+  floor: {
+    hands: (people: number) => `Raised hands · ${people}`,
+    letSpeak: "Let speak",
+    letSpeakName: (name: string) => `Let ${name} speak`,
+    lower: "Lower",
+    lowerName: (name: string) => `Lower ${name}'s hand`,
+    askToMute: "Ask to mute",
+    askToMuteName: (name: string) => `Ask ${name} to mute`,
+    endTurn: "End turn",
+    endTurnName: (name: string) => `End ${name}'s turn to speak`,
+    called: "You may speak now.",
+    calledText: "Your microphone opens only when you unmute.",
+    speak: "Unmute",
+    decline: "Not now",
+    audience: "You are in the audience.",
+    audienceText: (bound: number) =>
+      bound === 1
+        ? "One microphone may be open here, and it is taken. Raise your hand to speak."
+        : `${bound} microphones may be open here, and all are taken. Raise your hand to speak.`,
+    waiting: (place: number) => `Your hand is up, number ${place} in the order of hands.`,
+  },
+
   tile: {
+    hand: (place: number) => `hand raised, number ${place}`,
     muted: "muted",
     cameraOff: "camera off",
     speaking: "speaking",
@@ -393,12 +418,19 @@ export const en = {
         "Standard profile: from sizes and times of packets the server can tell who is muted and how much a picture changes, not what is said or seen.",
       strict: "Strict: what is not proven to be its sender's is not played.",
       lenient: "Picture and sound play at once and are proven a moment later.",
+      openMicrophones: (bound: number) =>
+        bound === 1
+          ? "Open microphones: one at a time. Whoever wants to speak raises a hand."
+          : `Open microphones: at most ${bound} at the same time. Where more people are here, the others raise a hand.`,
     },
     rulesText: "Every member's program keeps to them; the server cannot change them.",
     highSecrecy: "High secrecy",
     highSecrecyOn: "Packets have one size and rhythm, whatever is said.",
     highSecrecyOff:
       "From sizes and times of packets the server can tell who is muted and how much a picture changes, not what is said or seen.",
+    openMicrophones: "Open microphones",
+    openMicrophonesText: "At most so many at the same time. Where more people are here, the others are the audience and raise a hand.",
+    openMicrophonesWrong: (least: number, most: number) => `Write a whole number from ${least} to ${most}.`,
     strict: "Strict",
     strictOn: "What is not proven to be its sender's is not played.",
     strictOff: "Picture and sound play at once and are proven a moment later.",
@@ -418,6 +450,7 @@ export const en = {
     mic: "Mute or unmute",
     talk: "Hold to talk while muted",
     camera: "Camera on or off",
+    hand: "Raise or lower your hand",
     people: "People",
     leave: "Leave",
     list: "This list",
@@ -455,6 +488,14 @@ export const en = {
       coHost: (name: string) => `${name} is a co-host now.`,
       participant: (name: string) => `${name} is a participant now.`,
     },
+    handUp: (name: string) => `${name} raises a hand.`,
+    handDown: (name: string) => `${name}'s hand is down.`,
+    yourHandUp: (place: number) => `Your hand is up, number ${place}.`,
+    yourHandDown: "Your hand is down.",
+    called: "You may speak now. Unmute when you are ready.",
+    audience: "You are in the audience: all open microphones are taken. Raise your hand to speak.",
+    noAudience: "There is room for you to speak: you can unmute.",
+    openMicrophones: (bound: number) => `Open microphones at the same time: ${bound}.`,
     alive: (name: string) => `${name} gives signs of life again.`,
     newLink: "The invite link is a new one.",
     talksWhileMuted: "You are muted: nobody hears what you say.",

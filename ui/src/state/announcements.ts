@@ -41,6 +41,8 @@ function named(view: MeetingView): Member[] {
 function changes(earlier: Member, member: Member): string[] {
   const said: string[] = [];
   if (earlier.muted !== member.muted) said.push(muteOf(member));
+  if (earlier.hand === null && member.hand !== null) said.push(m.said.handUp(member.name));
+  if (earlier.hand !== null && member.hand === null) said.push(m.said.handDown(member.name));
   if (earlier.role !== member.role) said.push(m.said.role[member.role](member.name));
   if (earlier.trust !== member.trust) said.push(m.said.trust(member.name, trustWords(member)));
   if (earlier.voice !== "forged" && member.voice === "forged") said.push(m.tile.forged(member.name));
@@ -68,14 +70,26 @@ function rules(before: MeetingView, now: MeetingView): string[] {
   if (was.waitingRoom !== is.waitingRoom) said.push(is.waitingRoom ? m.said.waitingRoomOn : m.said.waitingRoomOff);
   if (was.highSecrecy !== is.highSecrecy) said.push(is.highSecrecy ? m.said.highSecrecyOn : m.said.highSecrecyOff);
   if (was.strict !== is.strict) said.push(is.strict ? m.said.strictOn : m.said.strictOff);
+  if (was.openMicrophones !== is.openMicrophones) said.push(m.said.openMicrophones(is.openMicrophones));
   // The first link comes with the meeting or with a role, which is said already.
   if (before.invite && now.invite && before.invite.link !== now.invite.link) said.push(m.said.newLink);
   return said;
 }
 
+function ownHand(view: MeetingView): number | null {
+  return view.members.find((member) => member.isMe)?.hand ?? null;
+}
+
 function own(before: MeetingView, now: MeetingView): string[] {
   const said: string[] = [];
   if (before.me.muted !== now.me.muted) said.push(now.me.muted ? m.said.youMuted : m.said.youUnmuted);
+  const [handBefore, hand] = [ownHand(before), ownHand(now)];
+  if (handBefore === null && hand !== null) said.push(m.said.yourHandUp(hand));
+  if (handBefore !== null && hand === null) said.push(m.said.yourHandDown);
+  if (!before.me.called && now.me.called) said.push(m.said.called);
+  else if (before.me.audience !== now.me.audience && now.me.muted) {
+    said.push(now.me.audience ? m.said.audience : m.said.noAudience);
+  }
   if (!before.me.talksWhileMuted && now.me.talksWhileMuted) said.push(m.said.talksWhileMuted);
   for (const device of ["microphone", "speaker"] as const) {
     // A problem is said by the warning that comes with it.

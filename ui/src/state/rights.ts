@@ -15,6 +15,16 @@ export function mayRemove(view: MeetingView, member: Member): boolean {
   return view.me.role === "host" || (view.me.role === "coHost" && member.role === "participant");
 }
 
+/** Lets people speak and lowers their hands. */
+export function leadsTalk(view: MeetingView): boolean {
+  return view.me.role !== "participant";
+}
+
+/** More people than open microphones may be: the others listen. */
+export function hasAudience(view: MeetingView): boolean {
+  return view.members.length > view.policy.openMicrophones;
+}
+
 /** Only a host says how strict and how secret the meeting is. */
 export function setsRules(view: MeetingView): boolean {
   return view.me.role === "host";

@@ -121,6 +121,11 @@ export class Session {
   setSuccessor = (device: string, on: boolean): Promise<void> => this.#try(() => this.#backend.setSuccessor(device, on));
   setStrict = (strict: boolean): Promise<void> => this.#try(() => this.#backend.setStrict(strict));
   setHighSecrecy = (on: boolean): Promise<void> => this.#try(() => this.#backend.setHighSecrecy(on));
+  setOpenMicrophones = (bound: number): Promise<void> => this.#try(() => this.#backend.setOpenMicrophones(bound));
+  raiseHand = (up: boolean): Promise<void> => this.#try(() => this.#backend.raiseHand(up));
+  letSpeak = (device: string): Promise<void> => this.#try(() => this.#backend.letSpeak(device));
+  lowerHand = (device: string): Promise<void> => this.#try(() => this.#backend.lowerHand(device));
+  askToMute = (device: string): Promise<void> => this.#try(() => this.#backend.askToMute(device));
   acceptKey = (device: string): Promise<void> => this.#try(() => this.#backend.acceptKey(device));
   dismissWarning = (id: number): Promise<void> => this.#try(() => this.#backend.dismissWarning(id));
   playTone = (): Promise<void> => this.#try(() => this.#backend.playTone());

@@ -1,8 +1,8 @@
 /** Which key does what in a meeting. */
 
-export type Action = "mute" | "camera" | "people" | "leave" | "list";
+export type Action = "mute" | "camera" | "hand" | "people" | "leave" | "list";
 
-const KEYS: Record<string, Action> = { d: "mute", e: "camera", p: "people", l: "leave", "?": "list" };
+const KEYS: Record<string, Action> = { d: "mute", e: "camera", h: "hand", p: "people", l: "leave", "?": "list" };
 
 /** The action of a key press, or null when the key belongs to what has the focus. */
 export function actionOf(event: KeyboardEvent): Action | null {

@@ -74,6 +74,9 @@ export const SCREENS = {
   cohost: "?scene=cohost&people=3",
   guest: "?scene=guest&people=3",
   trouble: "?scene=trouble&people=4",
+  hands: "?scene=hands&people=4",
+  audience: "?scene=audience&people=4",
+  called: "?scene=called&people=3",
   left: "?scene=left",
 };
 
