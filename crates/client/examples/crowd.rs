@@ -1,0 +1,223 @@
+//! An audience for a bench: so many muted people in one process, each with its own device, group
+//! state, control connection and relay session at a real server.
+//!
+//! `crowd LINK COUNT`. They publish tracks and nothing on them, as muted people without a camera do.
+//! They read nobody, and no heartbeat: what they cost is not what is measured. All come to the door
+//! first and knock together, so that the group grows by few commits. A line on standard output
+//! says when all are in; the process ends with its standard input.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use conclave_e2ee::DeviceKey;
+use conclave_meeting::{
+    Command, Event, Identity, Input, InviteLink, MediaState, Meeting, Output,
+};
+use conclave_transport::{
+    Broadcast, ControlChannel, Delivery, Endpoint, Fingerprint, Relay, TrackOptions, TrackWriter,
+    Trust,
+};
+use conclave_wire::ServerMessage;
+use tokio::io::AsyncReadExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// The tracks that a person publishes: name, delivery, priority.
+const TRACKS: [(&str, Delivery, u8); 6] = [
+    ("audio", Delivery::Datagrams, 200),
+    ("audio.g", Delivery::Groups, 200),
+    ("auth", Delivery::Groups, 190),
+    ("video/low", Delivery::Groups, 120),
+    ("video/medium", Delivery::Groups, 100),
+    ("video/high", Delivery::Groups, 80),
+];
+/// Between one who comes to the door and the next.
+const BETWEEN: Duration = Duration::from_millis(20);
+/// Before a connection that broke is made again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// A media session with its tracks; all of it is withdrawn when this is dropped.
+struct Seat {
+    _relay: Relay,
+    _broadcast: Broadcast,
+    _tracks: Vec<TrackWriter>,
+}
+
+struct Member {
+    meeting: Meeting,
+    endpoint: Endpoint,
+    trust: Trust,
+    seat: Option<Seat>,
+    counts: Arc<Counts>,
+    is_at_the_door: bool,
+    has_knocked: bool,
+}
+
+/// How far the audience is.
+#[derive(Default)]
+struct Counts {
+    at_the_door: AtomicUsize,
+    present: AtomicUsize,
+    seated: AtomicUsize,
+    /// Whether all may knock.
+    knock: watch::Sender<bool>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let usage = "crowd LINK COUNT";
+    let link: InviteLink = arguments.next().ok_or(usage)?.parse()?;
+    let count: usize = arguments.next().ok_or(usage)?.parse()?;
+    let counts = Arc::<Counts>::default();
+    for number in 0..count {
+        let member = Member::new(&link, number, counts.clone())?;
+        tokio::spawn(member.take_part());
+        sleep(BETWEEN).await;
+    }
+    while counts.at_the_door.load(Relaxed) < count {
+        sleep(BETWEEN).await;
+    }
+    counts.knock.send_replace(true);
+    while counts.present.load(Relaxed) < count || counts.seated.load(Relaxed) < count {
+        sleep(BETWEEN).await;
+    }
+    println!("{count} are in");
+    tokio::io::stdin().read_to_end(&mut Vec::new()).await?;
+    Ok(())
+}
+
+impl Member {
+    fn new(link: &InviteLink, number: usize, counts: Arc<Counts>) -> Result<Self, Failure> {
+        let identity = Identity {
+            name: format!("Audience {number}").parse()?,
+            key: Arc::new(DeviceKey::generate().map_err(|_| "no key can be made")?),
+        };
+        let media = MediaState {
+            muted: true,
+            camera: false,
+        };
+        let random = |buffer: &mut [u8]| {
+            if aws_lc_rs::rand::fill(buffer).is_err() {
+                std::process::abort();
+            }
+        };
+        Ok(Self {
+            meeting: Meeting::join(link.clone(), identity, media, Box::new(random)),
+            endpoint: Endpoint::new(link.host.clone(), link.port),
+            trust: match link.certificate {
+                Some(certificate) => Trust::Pinned(Fingerprint(certificate)),
+                None => Trust::System,
+            },
+            seat: None,
+            counts,
+            is_at_the_door: false,
+            has_knocked: false,
+        })
+    }
+
+    async fn take_part(mut self) {
+        loop {
+            if let Err(error) = self.connection().await {
+                eprintln!("crowd: {error}");
+            }
+            self.meeting.handle(now(), Input::LinkDown);
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// One control connection, until it ends or the machine wants another.
+    async fn connection(&mut self) -> Result<(), Failure> {
+        let mut channel = ControlChannel::connect(&self.endpoint, &self.trust).await?;
+        self.meeting.handle(now(), Input::LinkUp);
+        let counts = self.counts.clone();
+        let mut knock = counts.knock.subscribe();
+        loop {
+            while let Some(output) = self.meeting.poll() {
+                match output {
+                    Output::Send(message) => channel.send(message.encode()?).await?,
+                    Output::Event(Event::Described { .. }) if !self.is_at_the_door => {
+                        self.is_at_the_door = true;
+                        counts.at_the_door.fetch_add(1, Relaxed);
+                    }
+                    Output::Event(Event::Admitted) => {
+                        counts.present.fetch_add(1, Relaxed);
+                        self.meeting
+                            .handle(now(), Input::Command(Command::RequestGrant));
+                    }
+                    Output::Event(Event::Left(reason)) => return Err(reason.to_string().into()),
+                    Output::Grant { path, token, .. } => {
+                        let seat = self.sit_down(&path, &token).await?;
+                        if self.seat.replace(seat).is_none() {
+                            counts.seated.fetch_add(1, Relaxed);
+                        }
+                    }
+                    Output::Reconnect | Output::Close => return Ok(()),
+                    Output::Event(_) | Output::Keys { .. } => {}
+                }
+            }
+            let deadline = self.meeting.deadline().map(Instant::from_std);
+            let wake = async {
+                match deadline {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let input = tokio::select! {
+                message = channel.recv() => match message? {
+                    Some(bytes) => match ServerMessage::decode(&bytes)? {
+                        ServerMessage::Signal { .. } => continue,
+                        message => Input::Message(Box::new(message)),
+                    },
+                    None => return Ok(()),
+                },
+                Ok(()) = may(&mut knock), if !self.has_knocked => {
+                    self.has_knocked = true;
+                    Input::Command(Command::Join)
+                }
+                () = wake => Input::Tick,
+            };
+            self.meeting.handle(now(), input);
+        }
+    }
+
+    async fn sit_down(&self, path: &str, token: &str) -> Result<Seat, Failure> {
+        let relay = Relay::connect(&self.endpoint, &self.trust, path, token).await?;
+        let mut instance = [0; 8];
+        aws_lc_rs::rand::fill(&mut instance).map_err(|_| "no random bytes")?;
+        let instance = u64::from_le_bytes(instance);
+        let me = self.meeting.snapshot().device;
+        let mut broadcast = relay.publish(&format!("{me}/{instance:016x}"))?;
+        let mut tracks = Vec::new();
+        for (name, delivery, priority) in TRACKS {
+            tracks.push(broadcast.track(TrackOptions {
+                name,
+                delivery,
+                priority,
+                max_age: Duration::from_secs(1),
+            })?);
+        }
+        broadcast.announce()?;
+        Ok(Seat {
+            _relay: relay,
+            _broadcast: broadcast,
+            _tracks: tracks,
+        })
+    }
+}
+
+/// Waits until all may knock.
+async fn may(knock: &mut watch::Receiver<bool>) -> Result<(), watch::error::RecvError> {
+    while !*knock.borrow_and_update() {
+        knock.changed().await?;
+    }
+    Ok(())
+}
+
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}

@@ -1,0 +1,119 @@
+"""What a large meeting costs one client: `./dev bench large [--people N] [--speaking N]`.
+
+Everybody meets at one server on this machine. Those who speak and the one who is measured are
+`conclave` processes, with recorded speech and no camera; nobody looks at a picture. The others are an
+audience in one process (crates/client/examples/crowd.rs): each with a device, group state, control
+connection and relay session of its own, muted, and reading nobody, because a machine that plays so
+many clients would measure itself.
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+from client import cpu_s
+from listening import ffmpeg, speak
+from stage import Stage
+
+AIM = 100.0  # percent of a core
+COPIES = 6  # of the text, in the long speech
+SETTLE_S = 10
+
+
+class Crowd:
+    """The audience; it ends with the `with` that opened it."""
+
+    def __init__(self, program, link, count):
+        self.process = subprocess.Popen([program, link, str(count)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def is_in(self):
+        if not self.process.stdout.readline():
+            sys.exit("bench: the audience did not come in")
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+def people_seen(client):
+    """In the last roster that a client told."""
+    with client.more:
+        rosters = [event["members"] for _, event in client.events if event["event"] == "roster"]
+    return len(rosters[-1]) if rosters else 0
+
+
+def measure(programs, folder, people, speaking, seconds):
+    voice, long_voice = folder / "voice.wav", folder / "long.wav"
+    speak(voice)
+    long_voice.write_bytes(ffmpeg(voice, "-af", f"aloop=loop={COPIES - 1}:size=2e9", "-f", "wav"))
+    seat = ["--camera", "off", "--speaker", "null", "--commands"]
+    with Stage(programs, folder, 0) as stage:
+        talkers = [stage.host("P0", *seat, "--microphone", f"file:{long_voice}")]
+        link = talkers[0].link()
+        for number in range(1, speaking):
+            talkers.append(stage.join(f"P{number}", link, *seat, "--microphone", f"file:{long_voice}"))
+            talkers[0].hears(f"P{number}", 10)
+        listener = stage.join("Listener", link, *seat, "--microphone", "off")
+        for number in range(speaking):
+            listener.hears(f"P{number}", 10)
+        listener.write("mute on")
+        listener.write("watch off")
+        with Crowd(programs / "examples" / "crowd", link, people - speaking - 1) as crowd:
+            begin = time.monotonic()
+            crowd.is_in()
+            came_in = time.monotonic() - begin
+            time.sleep(SETTLE_S)
+            parts = [listener.process.pid, talkers[1 % speaking].process.pid, stage.server.pid, crowd.process.pid]
+            before, since = [cpu_s(part) for part in parts], time.monotonic()
+            time.sleep(seconds)
+            passed = time.monotonic() - since
+            used = [100 * (cpu_s(part) - first) / passed for part, first in zip(parts, before)]
+            reports = [listener.media(f"P{number}", since) for number in range(speaking)]
+            heard = [
+                (all_of[-1][1]["audio"]["opened"] - all_of[0][1]["audio"]["opened"])
+                / (all_of[-1][0] - all_of[0][0])
+                for all_of in reports if len(all_of) > 1
+            ]
+            seen = people_seen(listener)
+    return [
+        ("people that the client sees", seen, "", f"= {people}", seen == people),
+        ("of whom it hears", len(heard), "", f"= {speaking}", len(heard) == speaking),
+        ("packets a second of each (50 are sent)", min(heard, default=0), "", ">= 49", min(heard, default=0) >= 49),
+        ("client, listening", used[0], "% core", f"<= {AIM:.0f}", used[0] <= AIM),
+        ("client, one of those who speak", used[1], "% core", "", None),
+        ("server", used[2], "% core", "", None),
+        ("audience, all in one process", used[3], "% core", "", None),
+        ("until the audience was in", came_in, "s", "", None),
+    ]
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--people", type=int, default=200, help="all in the meeting")
+    arguments.add_argument("--speaking", type=int, default=10, help="of them, with speech")
+    arguments.add_argument("--seconds", type=float, default=20, help="how long it is measured")
+    arguments.add_argument("--programs", type=pathlib.Path, required=True, help="folder of the built programs")
+    arguments = arguments.parse_args()
+    if not 2 <= arguments.speaking < arguments.people:
+        sys.exit("bench: at least two speak, and fewer than there are people")
+    with tempfile.TemporaryDirectory() as folder:
+        measures = measure(arguments.programs, pathlib.Path(folder), arguments.people,
+                           arguments.speaking, arguments.seconds)
+    print(f"{arguments.people} people, {arguments.speaking} speak; {os.cpu_count()} cores, "
+          f"load {os.getloadavg()[0]:.1f}")
+    for what, value, unit, aim, holds in measures:
+        verdict = "" if holds is None else ("ok" if holds else "MISSED")
+        print(f"  {what:<48}{value:>9.2f} {unit:<7}{aim:<9}{verdict}")
+    sys.exit(0 if all(holds in (True, None) for *_, holds in measures) else 1)
+
+
+if __name__ == "__main__":
+    main()
