@@ -92,7 +92,7 @@ impl Floor {
 
     /// Takes the floor as a host knows it. What he had not heard of when he said so follows.
     pub(crate) fn adopt(&mut self, told: Self) {
-        let mine = std::mem::replace(self, Self::default());
+        let mine = std::mem::take(self);
         let mut known = HashSet::new();
         let turns = told.turns.into_iter().take(MAX_LISTED).chain(mine.turns);
         self.turns = turns.filter(|turn| known.insert(turn.device)).collect();
