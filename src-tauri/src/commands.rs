@@ -271,9 +271,8 @@ async fn set_verified(session: State<'_, Session>, device: String, verified: boo
 
 #[tauri::command]
 async fn scan_safety_number(session: State<'_, Session>, device: String) -> Answer<ScanOutcome> {
-    let scan = session
-        .client()?
-        .scan(known(&device)?, session.chosen_camera());
+    let camera = session.chosen_camera();
+    let scan = session.client()?.scan(known(&device)?, camera).await?;
     Ok(scan.await?)
 }
 

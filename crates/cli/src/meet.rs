@@ -144,8 +144,8 @@ impl Party {
             Done::Number(device, number) => tell_number(device, &number, self.json)?,
             Done::Scan(device) => {
                 let name = self.present.name(device).to_owned();
-                self.scans
-                    .begin(&self.client, device, name, line.to_owned());
+                let order = line.to_owned();
+                self.scans.begin(&self.client, device, name, order).await?;
             }
             Done::Not(why) => tell_refusal(line, &why, self.json)?,
         }

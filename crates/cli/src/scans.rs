@@ -17,9 +17,15 @@ struct Scan {
 }
 
 impl Scans {
-    pub(crate) fn begin(&mut self, client: &Client, device: DeviceId, name: String, order: String) {
+    pub(crate) async fn begin(
+        &mut self,
+        client: &Client,
+        device: DeviceId,
+        name: String,
+        order: String,
+    ) -> Result<(), ClientError> {
         // The camera of the flags, or none.
-        let seen = client.scan(device, CameraSource::Off);
+        let seen = client.scan(device, CameraSource::Off).await?;
         self.0.spawn(async move {
             Scan {
                 device,
@@ -28,6 +34,7 @@ impl Scans {
                 seen: seen.await,
             }
         });
+        Ok(())
     }
 
     /// Waits for the next one to end, and tells what came of it. Cancelling the future loses

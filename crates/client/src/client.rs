@@ -197,27 +197,25 @@ impl Client {
     /// Looks through the camera for the code of the safety number on somebody's screen, at most
     /// [`SCAN_LIMIT`](crate::SCAN_LIMIT) long. What comes of it is recorded as if the number had
     /// been compared by eye. A camera that is off is opened for that alone, and others see nothing
-    /// of it; `chosen` is opened where this client was started without one. The future is its
-    /// own: this handle may be used, and dropped, meanwhile. A new scan stops the one before.
+    /// of it; `chosen` is opened where this client was started without one. The scan has
+    /// begun when this returns; the future that it gives waits for its end, and this handle may be
+    /// used meanwhile. A new scan stops the one before.
     ///
     /// # Errors
     /// [`ClientError::Unknown`] if nobody of this id shows a card; [`ClientError::Video`],
     /// [`ClientError::NoCamera`], [`ClientError::CameraStopped`]; [`ClientError::Contacts`] if the
     /// outcome cannot be recorded; [`ClientError::Over`].
-    pub fn scan(
+    pub async fn scan(
         &self,
         device: DeviceId,
         chosen: CameraSource,
-    ) -> impl Future<Output = Result<ScanOutcome, ClientError>> + Send + use<> {
-        let commands = self.commands.clone();
-        async move {
-            let (answer, outcome) = oneshot::channel();
-            let order = Command::Scan(device, chosen, answer);
-            let ordered = commands.send(order).await;
-            drop(commands);
-            ordered.map_err(|_| ClientError::Over)?;
-            outcome.await.map_err(|_| ClientError::Over)?
-        }
+    ) -> Result<
+        impl Future<Output = Result<ScanOutcome, ClientError>> + Send + 'static + use<>,
+        ClientError,
+    > {
+        let (answer, outcome) = oneshot::channel();
+        self.order(Command::Scan(device, chosen, answer)).await?;
+        Ok(async move { outcome.await.map_err(|_| ClientError::Over)? })
     }
 
     /// Looks for no code any more.
