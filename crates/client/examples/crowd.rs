@@ -13,15 +13,16 @@ use std::time::Duration;
 
 use conclave_e2ee::DeviceKey;
 use conclave_meeting::{
-    Command, Event, Identity, Input, InviteLink, MediaState, Meeting, Output,
+    Command, Event, Identity, Input, InviteLink, MediaState, Meeting, Output, Phase,
 };
 use conclave_transport::{
     Broadcast, ControlChannel, Delivery, Endpoint, Fingerprint, Relay, TrackOptions, TrackWriter,
     Trust,
 };
-use conclave_wire::ServerMessage;
+use conclave_wire::{DeviceId, ServerMessage};
 use tokio::io::AsyncReadExt;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
+use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// The tracks that a person publishes: name, delivery, priority.
@@ -35,6 +36,8 @@ const TRACKS: [(&str, Delivery, u8); 6] = [
 ];
 /// Between one who comes to the door and the next.
 const BETWEEN: Duration = Duration::from_millis(20);
+/// How often it is told how far the audience is.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 /// Before a connection that broke is made again.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -42,7 +45,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 /// A media session with its tracks; all of it is withdrawn when this is dropped.
 struct Seat {
-    _relay: Relay,
+    relay: Relay,
     _broadcast: Broadcast,
     _tracks: Vec<TrackWriter>,
 }
@@ -51,7 +54,7 @@ struct Member {
     meeting: Meeting,
     endpoint: Endpoint,
     trust: Trust,
-    seat: Option<Seat>,
+    seat: Option<JoinHandle<()>>,
     counts: Arc<Counts>,
     is_at_the_door: bool,
     has_knocked: bool,
@@ -63,8 +66,12 @@ struct Counts {
     at_the_door: AtomicUsize,
     present: AtomicUsize,
     seated: AtomicUsize,
+    /// Who will not come back.
+    lost: AtomicUsize,
     /// Whether all may knock.
     knock: watch::Sender<bool>,
+    /// Held by whose cryptography is at work.
+    turn: Mutex<()>,
 }
 
 #[tokio::main]
@@ -82,8 +89,18 @@ async fn main() -> Result<(), Failure> {
     while counts.at_the_door.load(Relaxed) < count {
         sleep(BETWEEN).await;
     }
+    eprintln!("crowd: {count} are at the door");
     counts.knock.send_replace(true);
+    let mut told = now();
     while counts.present.load(Relaxed) < count || counts.seated.load(Relaxed) < count {
+        if told.elapsed() > TELL_EVERY {
+            told = now();
+            let (present, seated) = (counts.present.load(Relaxed), counts.seated.load(Relaxed));
+            eprintln!("crowd: {present} are in, {seated} have a seat");
+        }
+        if counts.lost.load(Relaxed) > 0 {
+            return Err("somebody of the audience was turned away".into());
+        }
         sleep(BETWEEN).await;
     }
     println!("{count} are in");
@@ -125,6 +142,10 @@ impl Member {
             if let Err(error) = self.connection().await {
                 eprintln!("crowd: {error}");
             }
+            if matches!(self.meeting.snapshot().phase, Phase::Left(_)) {
+                self.counts.lost.fetch_add(1, Relaxed);
+                return;
+            }
             self.meeting.handle(now(), Input::LinkDown);
             sleep(PAUSE).await;
         }
@@ -151,10 +172,8 @@ impl Member {
                     }
                     Output::Event(Event::Left(reason)) => return Err(reason.to_string().into()),
                     Output::Grant { path, token, .. } => {
-                        let seat = self.sit_down(&path, &token).await?;
-                        if self.seat.replace(seat).is_none() {
-                            counts.seated.fetch_add(1, Relaxed);
-                        }
+                        // Beside this loop: a channel that nobody reads is given up.
+                        self.seat = Some(tokio::spawn(self.seat(path, token)));
                     }
                     Output::Reconnect | Output::Close => return Ok(()),
                     Output::Event(_) | Output::Keys { .. } => {}
@@ -181,16 +200,43 @@ impl Member {
                 }
                 () = wake => Input::Tick,
             };
-            self.meeting.handle(now(), input);
+            // One at a time, and not on a thread that keeps connections alive: whoever does not
+            // answer for three seconds is gone.
+            let _turn = counts.turn.lock().await;
+            block_in_place(|| self.meeting.handle(now(), input));
         }
     }
 
-    async fn sit_down(&self, path: &str, token: &str) -> Result<Seat, Failure> {
-        let relay = Relay::connect(&self.endpoint, &self.trust, path, token).await?;
+    /// Takes a seat and keeps it until the session ends.
+    fn seat(&self, path: String, token: String) -> impl Future<Output = ()> + Send + 'static {
+        let (endpoint, trust) = (self.endpoint.clone(), self.trust.clone());
+        let me = self.meeting.snapshot().device;
+        let counts = self.counts.clone();
+        async move {
+            match Seat::take(&endpoint, &trust, &path, &token, me).await {
+                Ok(seat) => {
+                    counts.seated.fetch_add(1, Relaxed);
+                    let reason = seat.relay.closed().await;
+                    eprintln!("crowd: {reason}");
+                }
+                Err(error) => eprintln!("crowd: {error}"),
+            }
+        }
+    }
+}
+
+impl Seat {
+    async fn take(
+        endpoint: &Endpoint,
+        trust: &Trust,
+        path: &str,
+        token: &str,
+        me: DeviceId,
+    ) -> Result<Self, Failure> {
+        let relay = Relay::connect(endpoint, trust, path, token).await?;
         let mut instance = [0; 8];
         aws_lc_rs::rand::fill(&mut instance).map_err(|_| "no random bytes")?;
         let instance = u64::from_le_bytes(instance);
-        let me = self.meeting.snapshot().device;
         let mut broadcast = relay.publish(&format!("{me}/{instance:016x}"))?;
         let mut tracks = Vec::new();
         for (name, delivery, priority) in TRACKS {
@@ -203,7 +249,7 @@ impl Member {
         }
         broadcast.announce()?;
         Ok(Seat {
-            _relay: relay,
+            relay,
             _broadcast: broadcast,
             _tracks: tracks,
         })
