@@ -21,7 +21,8 @@ use gstreamer_video as gst_video;
 use super::elements::{chain, filter, make, make_as, refused};
 use super::error::VideoError;
 use super::outlet::{EncodedFrame, Next, Outlet};
-use super::size::Size;
+use super::packet::MAX_PAYLOAD;
+use super::recipe::Recipe;
 use super::stamp::capture_us;
 use super::strain::Strain;
 use super::vp9::FrameHeader;
@@ -29,6 +30,8 @@ use crate::clock::{difference, now_us};
 
 /// A second guard beside the outlet's clock, in frames.
 const MAX_KEY_DISTANCE: i32 = 150;
+/// Fullness of the encoder's buffer, in percent, below which frames are left out.
+const SKIP_BELOW: i32 = 30;
 
 pub(super) struct Branch {
     valve: gst::Element,
@@ -40,11 +43,11 @@ pub(super) struct Branch {
 }
 
 impl Branch {
-    /// Builds the chain for `size` and hangs it on `tee`.
+    /// Builds the chain for one size and hangs it on `tee`.
     pub(super) fn attach(
         pipeline: &gst::Pipeline,
         tee: &gst::Element,
-        size: Size,
+        recipe: &Recipe,
         active: bool,
         outlet: Outlet,
     ) -> Result<Self, VideoError> {
@@ -56,9 +59,9 @@ impl Branch {
         queue.set_property("max-size-time", 0u64);
         queue.set_property_from_str("leaky", "downstream");
         let scaler = make("videoconvertscale")?;
-        scaler.set_property_from_str("method", "bilinear2");
+        scaler.set_property_from_str("method", recipe.method);
         scaler.set_property("add-borders", true);
-        let encoder = encoder(size)?;
+        let encoder = encoder(recipe)?;
         let sink: gst_app::AppSink = make_as("appsink")?;
         sink.set_property("sync", false);
         sink.set_property("async", false);
@@ -71,8 +74,8 @@ impl Branch {
             stride: Arc::new(AtomicU32::new(1)),
         };
         branch.thin_out(&queue);
-        branch.deliver(&sink, size);
-        let shape = filter(&shape(size))?;
+        branch.deliver(&sink, recipe);
+        let shape = filter(&recipe.shape.caps())?;
         let chained = [&valve, &queue, &scaler, &shape, &encoder, sink.upcast_ref()];
         chain(pipeline, &chained)?;
         tee.link(&valve).map_err(|error| refused(&error))?;
@@ -121,29 +124,36 @@ impl Branch {
         }
     }
 
-    fn deliver(&self, sink: &gst_app::AppSink, size: Size) {
+    fn deliver(&self, sink: &gst_app::AppSink, recipe: &Recipe) {
         let outlet = Arc::clone(&self.outlet);
         let active = Arc::clone(&self.active);
         let encoder = self.encoder.downgrade();
-        let (stride, mut strain) = (Arc::clone(&self.stride), Strain::default());
+        let stride = Arc::clone(&self.stride);
+        // Pictures that stand still may take their time.
+        let mut strain = recipe.two_layers.then(Strain::default);
         let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
             // A frame that was in the encoder when the valve was shut.
             if !active.load(Ordering::Acquire) {
                 return Ok(gst::FlowSuccess::Ok);
             }
-            let frame = sample
-                .buffer()
-                .and_then(|buffer| encoded_frame(buffer, size));
-            if let Some(frame) = &frame {
+            let frame = encoded_frame(&sample);
+            if let (Some(frame), Some(strain)) = (&frame, &mut strain) {
                 let took_us = difference(now_us(), frame.capture_us).max(0);
                 let took = Duration::from_micros(took_us.unsigned_abs());
                 if let Some(changed) = strain.encoded(took) {
-                    tracing::info!(?size, stride = changed, "pictures are thinned out");
+                    tracing::info!(stride = changed, "pictures are thinned out");
                     stride.store(changed, Ordering::Relaxed);
                 }
             }
-            let next = frame.map(|frame| lock(&outlet).offer(frame));
+            let next = match frame {
+                Some(frame) if frame.payload.len() > MAX_PAYLOAD => {
+                    tracing::warn!("own frame larger than any that is read");
+                    lock(&outlet).interrupt();
+                    None
+                }
+                frame => frame.map(|frame| lock(&outlet).offer(frame)),
+            };
             if let (Some(Next::MakeKeyFrame), Some(encoder)) = (next, encoder.upgrade()) {
                 force_key_frame(&encoder);
             }
@@ -154,45 +164,37 @@ impl Branch {
 }
 
 /// What leaves the encoder, held to the same rules as what comes from others.
-fn encoded_frame(buffer: &gst::BufferRef, size: Size) -> Option<EncodedFrame> {
+fn encoded_frame(sample: &gst::Sample) -> Option<EncodedFrame> {
+    let buffer = sample.buffer()?;
     let map = buffer.map_readable().ok()?;
     let header = FrameHeader::parse(&map)
         .inspect_err(|error| tracing::warn!(%error, "own frame refused"))
         .ok()?;
-    let (width, height) = size.dimensions();
+    let shape = sample.caps()?.structure(0)?;
+    let side = |name| shape.get::<i32>(name).ok()?.try_into().ok();
     let payload = Bytes::copy_from_slice(&map);
     let (key, droppable) = (header.key, header.droppable);
     Some(EncodedFrame {
         key,
         droppable,
         capture_us: capture_us(buffer)?,
-        width,
-        height,
+        width: side("width")?,
+        height: side("height")?,
         payload,
     })
 }
 
-/// Matrix and shape are the same at every size, so that one shader shows them all.
-fn shape(size: Size) -> gst::Caps {
-    let (width, height) = size.dimensions();
-    gst::Caps::builder("video/x-raw")
-        .field("format", "I420")
-        .field("width", i32::from(width))
-        .field("height", i32::from(height))
-        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
-        .field("colorimetry", "bt601")
-        .build()
-}
-
 /// Real-time VP9 in WebRTC's manner: constant bitrate, no look-ahead, no hidden frames.
-fn encoder(size: Size) -> Result<gst::Element, VideoError> {
+fn encoder(recipe: &Recipe) -> Result<gst::Element, VideoError> {
     let encoder = make("vp9enc")?;
     encoder.set_property("deadline", 1i64);
     encoder.set_property("cpu-used", 9i32);
     encoder.set_property("lag-in-frames", 0i32);
     encoder.set_property("auto-alt-ref", false);
-    two_temporal_layers(&encoder);
-    set_bitrate(&encoder, size.default_bitrate_bps());
+    if recipe.two_layers {
+        two_temporal_layers(&encoder);
+    }
+    set_bitrate(&encoder, recipe.bitrate_bps);
     encoder.set_property_from_str("end-usage", "cbr");
     // Milliseconds of bitrate: how far a frame may overdraw before quality gives way.
     encoder.set_property("buffer-initial-size", 500i32);
@@ -201,7 +203,10 @@ fn encoder(size: Size) -> Result<gst::Element, VideoError> {
     encoder.set_property("undershoot", 50i32);
     encoder.set_property("overshoot", 50i32);
     encoder.set_property("min-quantizer", 2i32);
-    encoder.set_property("max-quantizer", 56i32);
+    encoder.set_property("max-quantizer", recipe.worst);
+    if recipe.may_skip {
+        encoder.set_property("dropframe-threshold", SKIP_BELOW);
+    }
     // Percent of a mean frame: a key frame costs at most a third of a second of bitrate.
     encoder.set_property("max-intra-bitrate", 900i32);
     encoder.set_property_from_str("aq-mode", "cyclic-refresh");
@@ -211,14 +216,14 @@ fn encoder(size: Size) -> Result<gst::Element, VideoError> {
     // Frames come when the source has them; 90 kHz keeps two close ones apart.
     encoder.set_property("timebase", gst::Fraction::new(1, 90_000));
     // Three encoders already share the cores; only the largest is late on one.
-    let (threads, tile_columns) = if size == Size::High {
+    let (threads, tile_columns) = if recipe.is_heavy {
         (2i32, 1i32)
     } else {
         (1, 0)
     };
     encoder.set_property("threads", threads);
     encoder.set_property("tile-columns", tile_columns);
-    encoder.set_property("row-mt", size == Size::High);
+    encoder.set_property("row-mt", recipe.is_heavy);
     Ok(encoder)
 }
 

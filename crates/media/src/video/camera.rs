@@ -5,13 +5,13 @@ use gstreamer::prelude::*;
 
 use super::elements::{filter, init, make};
 use super::error::VideoError;
-use super::pace::{self, limit_rate};
+use super::pace::{MAX_FPS, limit_rate};
 use crate::DeviceInfo;
 
 /// Wide enough for the largest size; more would only be scaled away.
 const WANTED_WIDTH: i32 = 1280;
 const WANTED_HEIGHT: i32 = 720;
-const WANTED_FPS: i32 = pace::MAX_FPS as i32;
+const WANTED_FPS: i32 = MAX_FPS as i32;
 /// Below this a mode counts as slow, however sharp it is.
 const FLUENT_FPS: f64 = 24.0;
 /// The pixels of the wanted mode, which more do not improve.
@@ -65,7 +65,7 @@ pub(super) fn open(id: Option<&str>) -> Result<(Vec<gst::Element>, String), Vide
     }
     let scaler = make("videoconvertscale")?;
     if let Some(pad) = scaler.static_pad("sink") {
-        limit_rate(&pad);
+        limit_rate(&pad, MAX_FPS);
     }
     elements.push(scaler);
     Ok((elements, name))

@@ -1,8 +1,8 @@
 //! One source, encoded in up to three sizes.
 //!
 //! ```text
-//! test | camera | file → I420, at most 1280×720 → capture stamp → tee ┬ Branch low / medium / high
-//!                                                                     └ Lookout, while somebody looks
+//! test | camera | screen | file → I420, at most its largest size → capture stamp → tee ┬ Branch for each size
+//!                                                                                      └ Lookout, while somebody looks
 //! ```
 //! A thread watches the pipeline for errors and silence and reports them as [`CaptureEvent`]s. Dropping the
 //! [`VideoCapture`] stops everything.
@@ -24,14 +24,18 @@ use super::glance::Glance;
 use super::lookout::Lookout;
 use super::outlet::{Outlet, QUEUED_PACKETS};
 use super::packet::VideoPacket;
+use super::recipe::Source;
+use super::screen::Blackness;
 use super::size::Size;
-use super::source::CameraSource;
+use super::source::PictureSource;
 use super::stamp::{Pulse, stamp_frames};
 
 /// How long a source may take to give its first picture.
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// A running source that gives nothing for so long is reported.
 const SILENCE_LIMIT: Duration = Duration::from_secs(3);
+/// A screen that is black for so long is reported.
+const BLACK_LIMIT: Duration = Duration::from_secs(4);
 /// How often the watcher looks around, which is also how long a drop may take.
 const WATCH_INTERVAL: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 /// How often somebody who waits for the first picture looks for it.
@@ -44,7 +48,8 @@ const QUEUED_EVENTS: usize = 8;
 pub enum CaptureEvent {
     /// No more pictures will come; start another capture.
     Failed(VideoError),
-    /// No picture comes at present ([`VideoError::Silent`]).
+    /// No picture comes at present, or none that shows anything ([`VideoError::Silent`],
+    /// [`VideoError::ScreenHidden`], [`VideoError::ScreenBlack`]).
     Silent(VideoError),
     /// Pictures come again after [`CaptureEvent::Silent`].
     Resumed,
@@ -52,7 +57,7 @@ pub enum CaptureEvent {
     Strained(VideoError),
 }
 
-/// A running camera with its encoders.
+/// A running camera or shared screen with its encoders.
 pub struct VideoCapture {
     running: Option<Running>,
     events: Option<mpsc::Receiver<CaptureEvent>>,
@@ -63,17 +68,21 @@ pub struct VideoCapture {
 impl VideoCapture {
     /// Opens `source` and encodes it in `sizes`; others can be activated later.
     ///
-    /// Blocks until the first picture has come or the source has failed, at most ten seconds; dropping the
-    /// capture blocks until its threads have ended, a fraction of a second.
+    /// Blocks until the first picture has come or the source has failed, at most ten seconds after the
+    /// person has answered what the system asks, if it does; dropping the capture blocks until its threads have ended, a fraction of a second.
     /// [`CameraSource::Off`] gives a capture that never sends.
     pub fn start(
-        source: CameraSource,
+        source: impl Into<PictureSource>,
         sizes: &[Size],
     ) -> Result<(VideoCapture, mpsc::Receiver<VideoPacket>), VideoError> {
         let (packets, received) = mpsc::channel(QUEUED_PACKETS);
         let (events, happened) = mpsc::channel(QUEUED_EVENTS);
+        let source = source.into();
         let running = match Feed::open(&source)? {
-            Some(feed) => Some(Running::start(feed, sizes, &packets, events)?),
+            Some(feed) => {
+                let shape = Source::of(&source);
+                Some(Running::start(feed, &shape, sizes, &packets, events)?)
+            }
             None => None,
         };
         Ok((
@@ -119,16 +128,23 @@ impl VideoCapture {
         self.events.take()
     }
 
+    /// What is captured, in words for a person: a camera's name, a window's title.
+    pub fn source_name(&self) -> &str {
+        self.running.as_ref().map_or("", |running| &running.name)
+    }
+
     fn branch(&self, size: Size) -> Option<&Branch> {
-        self.running
-            .as_ref()
-            .map(|running| &running.branches[size.index()])
+        let mut branches = self.running.as_ref()?.branches.iter();
+        branches
+            .find(|(of, _)| *of == size)
+            .map(|(_, branch)| branch)
     }
 }
 
 struct Running {
     pipeline: gst::Pipeline,
-    branches: [Branch; 3],
+    name: String,
+    branches: Vec<(Size, Branch)>,
     lookout: Lookout,
     stop: Arc<AtomicBool>,
     watcher: Option<JoinHandle<()>>,
@@ -137,33 +153,38 @@ struct Running {
 impl Running {
     fn start(
         mut feed: Feed,
+        source: &Source,
         sizes: &[Size],
         packets: &mpsc::Sender<VideoPacket>,
         events: mpsc::Sender<CaptureEvent>,
     ) -> Result<Self, VideoError> {
         let pipeline = gst::Pipeline::new();
         let tee = make("tee")?;
-        let raw = filter(&raw_caps())?;
+        let raw = filter(&source.raw_caps())?;
         chain(&pipeline, &[feed.bin.upcast_ref(), &raw, &tee])?;
-        let pulse = Pulse::new();
+        let (pulse, blackness) = (Pulse::new(), Blackness::default());
         if let Some(pad) = raw.static_pad("src") {
+            take_every_size(&pad, source.raw_caps());
             stamp_frames(&pad, &pipeline, pulse.clone());
+            if feed.black().is_some() {
+                blackness.watch(&pad);
+            }
         }
-        let branch = |size: Size| {
-            let outlet = Outlet::new(size, packets.clone());
-            Branch::attach(&pipeline, &tee, size, sizes.contains(&size), outlet)
-        };
-        let branches = [
-            branch(Size::Low)?,
-            branch(Size::Medium)?,
-            branch(Size::High)?,
-        ];
-        let strides = branches.each_ref().map(Branch::stride);
+        let mut branches = Vec::new();
+        for recipe in &source.recipes {
+            let size = recipe.size;
+            let outlet = Outlet::new(size, recipe.key_interval, packets.clone());
+            let is_active = sizes.contains(&size);
+            let branch = Branch::attach(&pipeline, &tee, recipe, is_active, outlet)?;
+            branches.push((size, branch));
+        }
+        let strides = branches.iter().map(|(_, branch)| branch.stride()).collect();
         let lookout = Lookout::attach(&pipeline, &tee)?;
         let bus = bus_of(&pipeline)?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut running = Running {
             pipeline,
+            name: feed.name(),
             branches,
             lookout,
             stop: Arc::clone(&stop),
@@ -176,6 +197,7 @@ impl Running {
             feed,
             pulse,
             strides,
+            blackness,
             events,
             stop,
         };
@@ -186,7 +208,7 @@ impl Running {
         }
         watch.wait_for_first_frame()?;
         let thread = std::thread::Builder::new()
-            .name("camera-watch".to_owned())
+            .name("capture-watch".to_owned())
             .spawn(move || watch.run());
         running.watcher = Some(thread.map_err(|error| refused(&error))?);
         Ok(running)
@@ -198,16 +220,35 @@ impl Drop for Running {
         self.stop.store(true, Ordering::Release);
         // Only an element that hangs in a driver refuses; there is nothing left to do about it here.
         if let Err(error) = self.pipeline.set_state(gst::State::Null) {
-            tracing::warn!(%error, "the camera did not stop cleanly");
+            tracing::warn!(%error, "a capture did not stop cleanly");
         }
         if self
             .watcher
             .take()
             .is_some_and(|thread| thread.join().is_err())
         {
-            tracing::error!("the camera's watcher panicked");
+            tracing::error!("a capture's watcher panicked");
         }
     }
+}
+
+/// Every branch scales for itself. Asked what they like best, the smallest would have the source scaled
+/// down for all.
+fn take_every_size(pad: &gst::Pad, caps: gst::Caps) {
+    pad.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, move |_, info| {
+        let Some(query) = info.query_mut() else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let gst::QueryViewMut::Caps(asked) = query.view_mut() else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let taken = match asked.filter_owned() {
+            Some(filter) => filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
+            None => caps.clone(),
+        };
+        asked.set_result(&taken);
+        gst::PadProbeReturn::Handled
+    });
 }
 
 /// Looks after a pipeline from outside its streaming threads.
@@ -215,7 +256,8 @@ struct Watch {
     bus: gst::Bus,
     feed: Feed,
     pulse: Pulse,
-    strides: [Arc<AtomicU32>; 3],
+    strides: Vec<Arc<AtomicU32>>,
+    blackness: Blackness,
     events: mpsc::Sender<CaptureEvent>,
     stop: Arc<AtomicBool>,
 }
@@ -234,20 +276,17 @@ impl Watch {
     }
 
     fn run(self) {
-        let (mut silent, mut strained) = (false, false);
+        let mut strained = false;
+        let mut told: Option<VideoError> = None;
         while !self.stop.load(Ordering::Acquire) {
             if let Some(error) = self.failure(WATCH_INTERVAL) {
                 self.report(CaptureEvent::Failed(error));
                 return;
             }
-            let now_silent = self.pulse.silence() > SILENCE_LIMIT;
-            if now_silent != silent {
-                silent = now_silent;
-                self.report(if silent {
-                    CaptureEvent::Silent(self.feed.silent(SILENCE_LIMIT))
-                } else {
-                    CaptureEvent::Resumed
-                });
+            let trouble = self.trouble();
+            if trouble != told {
+                told.clone_from(&trouble);
+                self.report(trouble.map_or(CaptureEvent::Resumed, CaptureEvent::Silent));
             }
             let thins_out = |stride: &Arc<AtomicU32>| stride.load(Ordering::Relaxed) > 1;
             let now_strained = self.strides.iter().any(thins_out);
@@ -256,6 +295,15 @@ impl Watch {
             }
             strained = now_strained;
         }
+    }
+
+    /// Why nothing is seen at present.
+    fn trouble(&self) -> Option<VideoError> {
+        if self.pulse.silence() > SILENCE_LIMIT {
+            return Some(self.feed.silent(SILENCE_LIMIT));
+        }
+        let is_black = self.blackness.lasts() > BLACK_LIMIT;
+        self.feed.black().filter(|_| is_black)
     }
 
     /// The next failure, waiting for it at most `limit`.
@@ -289,18 +337,7 @@ impl Watch {
 
     fn report(&self, event: CaptureEvent) {
         if self.events.try_send(event).is_err() {
-            tracing::debug!("nobody reads the camera's events");
+            tracing::debug!("nobody reads a capture's events");
         }
     }
-}
-
-/// What every source is brought to: square pixels, at most 720p, one colour matrix for all sizes.
-pub(super) fn raw_caps() -> gst::Caps {
-    gst::Caps::builder("video/x-raw")
-        .field("format", "I420")
-        .field("width", gst::IntRange::new(16, 1280))
-        .field("height", gst::IntRange::new(16, 720))
-        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
-        .field("colorimetry", "bt601")
-        .build()
 }

@@ -53,6 +53,56 @@ pub enum VideoError {
          stays whole. Close other programs to get them back."
     )]
     Strained,
+    /// There is no screen to share.
+    #[error(
+        "No screen was found that can be shared: this program runs in no graphical session. Start it \
+         from one, where DISPLAY or WAYLAND_DISPLAY is set."
+    )]
+    NoScreen,
+    /// A Wayland session without the service that shares screens.
+    #[error(
+        "This desktop offers no way to share the screen. Install the package xdg-desktop-portal and \
+         the one for your desktop (such as xdg-desktop-portal-gnome or -kde), and log in again."
+    )]
+    NoPortal,
+    /// The named screen or window is not there.
+    #[error("“{id}” is no screen or window here. It may have been closed; choose another one.")]
+    UnknownScreen {
+        /// The id that was asked for.
+        id: String,
+    },
+    /// A screen or window cannot be read, or not any more.
+    #[error("“{name}” is not shared: {reason}. Share it again, or choose something else.")]
+    ScreenFailed {
+        /// What was shared.
+        name: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The person, or the system, said no.
+    #[error(
+        "Nothing is shared: nothing was chosen, or the system does not allow it. Share again and \
+         choose, or allow this program to record the screen in the system's settings."
+    )]
+    ScreenRefused,
+    /// All pictures of a share are black.
+    #[error(
+        "“{name}” is all black for the others. If it is not black here, allow this program to record \
+         the screen in the system's settings, or share something else."
+    )]
+    ScreenBlack {
+        /// What is shared.
+        name: String,
+    },
+    /// A shared window shows nothing.
+    #[error(
+        "“{name}” shows nothing now: it may be minimised. The others see its last picture until it \
+         is back."
+    )]
+    ScreenHidden {
+        /// What is shared.
+        name: String,
+    },
     /// A part of GStreamer is not installed.
     #[error(
         "The GStreamer element “{element}” is missing. Install the package {package} and start again."

@@ -1,5 +1,6 @@
-//! Turns a [`CameraSource`] into a bin that gives raw pictures at the pace of life.
+//! Turns a [`PictureSource`] into a bin that gives raw pictures at the pace of life.
 
+use std::path::Path;
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -9,18 +10,25 @@ use super::camera;
 use super::elements::{chain, filter, init, make, make_as, refused};
 use super::error::VideoError;
 use super::looping::LoopingFile;
-use super::pace::MAX_FPS;
-use super::source::CameraSource;
+use super::recipe::Source;
+use super::screen::{self, ScreenSource, ShareMode};
+use super::source::{CameraSource, PictureSource};
 
 /// Pixels the test pattern moves with each frame.
 const TEST_PATTERN_SPEED: i32 = 4;
+
+/// What plays beside the capture's pipeline, into it. Stops when dropped.
+pub(super) trait Outside: Send {
+    /// Starts, once the pipeline runs.
+    fn begin(&mut self) -> Result<(), VideoError>;
+}
 
 /// A source, opened.
 pub(super) struct Feed {
     /// Has one source pad, with raw pictures.
     pub bin: gst::Bin,
     origin: Origin,
-    file: Option<LoopingFile>,
+    outside: Option<Box<dyn Outside>>,
 }
 
 /// Who is to blame when no picture comes.
@@ -28,27 +36,32 @@ enum Origin {
     Pattern,
     Camera(String),
     File(std::path::PathBuf),
+    Screen(String),
 }
 
 impl Feed {
     /// Opens `source`; `None` if that is [`CameraSource::Off`].
-    pub(super) fn open(source: &CameraSource) -> Result<Option<Self>, VideoError> {
+    pub(super) fn open(source: &PictureSource) -> Result<Option<Self>, VideoError> {
         init()?;
+        let shape = Source::of(source);
         let opened = match source {
-            CameraSource::Off => return Ok(None),
-            CameraSource::Test => (test_pattern()?, Origin::Pattern, None),
-            CameraSource::Default => camera_elements(None)?,
-            CameraSource::Device(id) => camera_elements(Some(id))?,
-            CameraSource::File(path) => {
-                let entry: gstreamer_app::AppSrc = make_as("appsrc")?;
-                let file = LoopingFile::open(path, &entry)?;
-                (vec![entry.upcast()], Origin::File(path.clone()), Some(file))
-            }
+            PictureSource::Camera(camera) => match camera {
+                CameraSource::Off => return Ok(None),
+                CameraSource::Test => test_pattern(&shape)?,
+                CameraSource::Default => camera_elements(None)?,
+                CameraSource::Device(id) => camera_elements(Some(id))?,
+                CameraSource::File(path) => file(path, &shape)?,
+            },
+            PictureSource::Screen(screen, mode) => match screen {
+                ScreenSource::Screen(id) => screen_elements(id, *mode)?,
+                ScreenSource::Test => test_pattern(&shape)?,
+                ScreenSource::File(path) => file(path, &shape)?,
+            },
         };
         Self::enclose(opened).map(Some)
     }
 
-    fn enclose((elements, origin, file): Opened) -> Result<Self, VideoError> {
+    fn enclose((elements, origin, outside): Opened) -> Result<Self, VideoError> {
         let bin = gst::Bin::with_name("source");
         let linked: Vec<&gst::Element> = elements.iter().collect();
         chain(&bin, &linked)?;
@@ -60,12 +73,18 @@ impl Feed {
         })?;
         let ghost = gst::GhostPad::with_target(&last).map_err(|error| refused(&error))?;
         bin.add_pad(&ghost).map_err(|error| refused(&error))?;
-        Ok(Feed { bin, origin, file })
+        Ok(Feed {
+            bin,
+            origin,
+            outside,
+        })
     }
 
     /// Starts what plays outside the capture's pipeline, which must be running.
     pub(super) fn begin(&mut self) -> Result<(), VideoError> {
-        self.file.as_mut().map_or(Ok(()), LoopingFile::begin)
+        self.outside
+            .as_mut()
+            .map_or(Ok(()), |outside| outside.begin())
     }
 
     /// The error of a source that broke.
@@ -80,6 +99,29 @@ impl Feed {
                 path: path.clone(),
                 reason,
             },
+            Origin::Screen(name) => VideoError::ScreenFailed {
+                name: name.clone(),
+                reason,
+            },
+        }
+    }
+
+    /// What is captured, for a person; empty for a test picture.
+    pub(super) fn name(&self) -> String {
+        match &self.origin {
+            Origin::Pattern => "Test picture".to_owned(),
+            Origin::Camera(name) | Origin::Screen(name) => name.clone(),
+            Origin::File(path) => path
+                .file_name()
+                .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        }
+    }
+
+    /// The error of a screen all of whose pictures are black.
+    pub(super) fn black(&self) -> Option<VideoError> {
+        match &self.origin {
+            Origin::Screen(name) => Some(VideoError::ScreenBlack { name: name.clone() }),
+            _ => None,
         }
     }
 
@@ -89,6 +131,7 @@ impl Feed {
             Origin::Pattern => "The test picture".to_owned(),
             Origin::Camera(name) => format!("The camera “{name}”"),
             Origin::File(path) => format!("The file {}", path.display()),
+            Origin::Screen(name) => return VideoError::ScreenHidden { name: name.clone() },
         };
         VideoError::Silent {
             source_name,
@@ -97,25 +140,38 @@ impl Feed {
     }
 }
 
-type Opened = (Vec<gst::Element>, Origin, Option<LoopingFile>);
+type Opened = (Vec<gst::Element>, Origin, Option<Box<dyn Outside>>);
 
 fn camera_elements(id: Option<&str>) -> Result<Opened, VideoError> {
     let (elements, name) = camera::open(id)?;
     Ok((elements, Origin::Camera(name), None))
 }
 
+fn screen_elements(id: &str, mode: ShareMode) -> Result<Opened, VideoError> {
+    let opened = screen::open(id, mode)?;
+    Ok((opened.elements, Origin::Screen(opened.name), opened.outside))
+}
+
+fn file(path: &Path, shape: &Source) -> Result<Opened, VideoError> {
+    let entry: gstreamer_app::AppSrc = make_as("appsrc")?;
+    let file = LoopingFile::open(path, &entry, shape)?;
+    let origin = Origin::File(path.to_owned());
+    Ok((vec![entry.upcast()], origin, Some(Box::new(file))))
+}
+
 /// Colour bars that wander to the left, at the largest size.
-fn test_pattern() -> Result<Vec<gst::Element>, VideoError> {
+fn test_pattern(shape: &Source) -> Result<Opened, VideoError> {
     let pattern = make("videotestsrc")?;
     pattern.set_property("is-live", true);
     pattern.set_property_from_str("pattern", "smpte100");
     pattern.set_property("horizontal-speed", TEST_PATTERN_SPEED);
+    let (width, height) = shape.largest;
     let shape = gst::Caps::builder("video/x-raw")
         .field("format", "I420")
-        .field("width", 1280i32)
-        .field("height", 720i32)
-        .field("framerate", gst::Fraction::new(MAX_FPS as i32, 1))
+        .field("width", i32::from(width))
+        .field("height", i32::from(height))
+        .field("framerate", gst::Fraction::new(shape.fps as i32, 1))
         .field("colorimetry", "bt601")
         .build();
-    Ok(vec![pattern, filter(&shape)?])
+    Ok((vec![pattern, filter(&shape)?], Origin::Pattern, None))
 }

@@ -14,15 +14,14 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
-use super::capture::raw_caps;
 use super::elements::{bus_of, chain, failure, filter, make, make_as, refused};
 use super::error::VideoError;
-use super::pace::{MAX_FPS, limit_rate};
+use super::feed::Outside;
+use super::pace::limit_rate;
+use super::recipe::Source;
 
 /// How long the pump waits for a picture before it looks around.
 const PUMP_INTERVAL: gst::ClockTime = gst::ClockTime::from_mseconds(100);
-/// Between two repetitions of a still picture.
-const STILL_INTERVAL: Duration = Duration::from_millis(1000 / MAX_FPS);
 /// Raw pictures on the way from the file to the encoders.
 const QUEUED_PICTURES: u64 = 2;
 
@@ -35,7 +34,11 @@ pub(super) struct LoopingFile {
 
 impl LoopingFile {
     /// Prepares to play the file at `path` into `entry`.
-    pub(super) fn open(path: &Path, entry: &gst_app::AppSrc) -> Result<Self, VideoError> {
+    pub(super) fn open(
+        path: &Path,
+        entry: &gst_app::AppSrc,
+        as_source: &Source,
+    ) -> Result<Self, VideoError> {
         let unreadable = |reason: String| VideoError::FileFailed {
             path: path.to_owned(),
             reason,
@@ -54,8 +57,9 @@ impl LoopingFile {
         entry.set_property_from_str("leaky-type", "downstream");
         let stop = Arc::new(AtomicBool::new(false));
         let pump = Pump {
-            player: Player::build(path)?,
+            player: Player::build(path, as_source)?,
             entry: entry.clone(),
+            interval: Duration::from_millis(1000 / as_source.fps),
             stop: Arc::clone(&stop),
         };
         Ok(LoopingFile {
@@ -64,10 +68,12 @@ impl LoopingFile {
             running: None,
         })
     }
+}
 
+impl Outside for LoopingFile {
     /// Starts to play. What goes wrong from now on is posted as the entry's error, which is why its
     /// pipeline must be running: before that nobody hears it.
-    pub(super) fn begin(&mut self) -> Result<(), VideoError> {
+    fn begin(&mut self) -> Result<(), VideoError> {
         if let Some(pump) = self.waiting.take() {
             let thread = std::thread::Builder::new()
                 .name("camera-file".to_owned())
@@ -95,7 +101,7 @@ struct Player {
 }
 
 impl Player {
-    fn build(path: &Path) -> Result<Self, VideoError> {
+    fn build(path: &Path, as_source: &Source) -> Result<Self, VideoError> {
         let pipeline = gst::Pipeline::new();
         let source = make("filesrc")?;
         source.set_property("location", path);
@@ -104,13 +110,13 @@ impl Player {
 
         let scaler = make("videoconvertscale")?;
         if let Some(pad) = scaler.static_pad("sink") {
-            limit_rate(&pad);
+            limit_rate(&pad, as_source.fps);
         }
         let sink: gst_app::AppSink = make_as("appsink")?;
         sink.set_property("max-buffers", 2u32);
         chain(
             &pipeline,
-            &[&scaler, &filter(&raw_caps())?, sink.upcast_ref()],
+            &[&scaler, &filter(&as_source.raw_caps())?, sink.upcast_ref()],
         )?;
 
         link_picture(&decoder, &scaler);
@@ -193,6 +199,8 @@ fn link_picture(decoder: &gst::Element, next: &gst::Element) {
 struct Pump {
     player: Player,
     entry: gst_app::AppSrc,
+    /// Between two repetitions of a still picture.
+    interval: Duration,
     stop: Arc<AtomicBool>,
 }
 
@@ -235,7 +243,7 @@ impl Pump {
     fn repeat(&self, still: &gst::Sample) -> Result<(), String> {
         while !self.stop.load(Ordering::Acquire) {
             self.hand_on(still);
-            std::thread::sleep(STILL_INTERVAL);
+            std::thread::sleep(self.interval);
         }
         Ok(())
     }

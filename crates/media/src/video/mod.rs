@@ -1,4 +1,4 @@
-//! Picture: cameras, VP9 in three sizes, decoding, recording.
+//! Picture: cameras and shared screens, VP9 in up to three sizes, decoding, recording.
 //!
 //! One [`VideoCapture`] reads one source and encodes it once for each [`Size`] that somebody watches.
 //! What leaves it is a [`VideoPacket`]: exactly one VP9 frame (profile 0, 8 bit, 4:2:0) with the moment
@@ -19,7 +19,9 @@ mod outlet;
 mod pace;
 mod packet;
 mod picture;
+mod recipe;
 mod recording;
+mod screen;
 mod size;
 mod source;
 mod stamp;
@@ -34,8 +36,9 @@ pub use glance::Glance;
 pub use packet::{MAX_PAYLOAD, PacketError, VideoPacket};
 pub use picture::{Picture, PictureError};
 pub use recording::{MkvWriter, RecordingError};
+pub use screen::{ScreenInfo, ScreenSource, ScreenSourceError, ShareMode, screens};
 pub use size::Size;
-pub use source::CameraSource;
+pub use source::{CameraSource, PictureSource};
 pub use vp9::HeaderError;
 
 /// What WebCodecs calls the streams made here: VP9, profile 0, 8 bit.

@@ -4,6 +4,8 @@
 //! If that is not enough it loses whole runs: once any other frame had to be dropped, nothing of that size
 //! leaves until a key frame does, because the frames between could not be decoded.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -13,8 +15,6 @@ use super::size::Size;
 
 /// Packets that wait for the consumer, all sizes together: a third of a second of three sizes.
 pub(super) const QUEUED_PACKETS: usize = 30;
-/// A viewer who comes late, or who lost a frame, sees a picture after this long at the latest.
-const KEY_INTERVAL_US: u64 = 4_000_000;
 /// How often the encoder is asked again for a key frame that does not come.
 const ASK_INTERVAL_US: u64 = 250_000;
 
@@ -38,6 +38,7 @@ pub(super) enum Next {
 pub(super) struct Outlet {
     size: Size,
     packets: mpsc::Sender<VideoPacket>,
+    key_interval_us: u64,
     seq: u32,
     /// False from a dropped frame to the next key frame.
     flowing: bool,
@@ -46,10 +47,17 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
-    pub(super) fn new(size: Size, packets: mpsc::Sender<VideoPacket>) -> Self {
+    /// A viewer who comes late, or who lost a frame, sees a picture after `key_interval` at the
+    /// latest.
+    pub(super) fn new(
+        size: Size,
+        key_interval: Duration,
+        packets: mpsc::Sender<VideoPacket>,
+    ) -> Self {
         Outlet {
             size,
             packets,
+            key_interval_us: key_interval.as_micros() as u64,
             seq: 0,
             flowing: false,
             last_key_us: 0,
@@ -106,7 +114,7 @@ impl Outlet {
     }
 
     fn next(&mut self, at: u64) -> Next {
-        let due = at.saturating_sub(self.last_key_us) >= KEY_INTERVAL_US;
+        let due = at.saturating_sub(self.last_key_us) >= self.key_interval_us;
         // While the queue is full a key frame would be dropped as well.
         let wanted = due || (!self.flowing && self.packets.capacity() > 0);
         if wanted && at.saturating_sub(self.asked_us) >= ASK_INTERVAL_US {
@@ -120,6 +128,8 @@ impl Outlet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const KEY_INTERVAL: Duration = Duration::from_secs(4);
 
     fn frame(number: u64, key: bool) -> EncodedFrame {
         let capture_us = 1_000_000_000 + number * 33_333;
@@ -137,7 +147,7 @@ mod tests {
     #[test]
     fn a_half_full_queue_halves_the_frame_rate() {
         let (sender, mut packets) = mpsc::channel(8);
-        let mut outlet = Outlet::new(Size::Low, sender);
+        let mut outlet = Outlet::new(Size::Low, KEY_INTERVAL, sender);
         for number in 0..10 {
             outlet.offer(EncodedFrame {
                 droppable: number % 2 == 1,
@@ -157,7 +167,7 @@ mod tests {
     #[test]
     fn after_a_dropped_frame_the_next_that_leaves_is_a_key_frame() {
         let (sender, mut packets) = mpsc::channel(2);
-        let mut outlet = Outlet::new(Size::Low, sender);
+        let mut outlet = Outlet::new(Size::Low, KEY_INTERVAL, sender);
         assert_eq!(outlet.offer(frame(0, true)), Next::Continue);
         assert_eq!(outlet.offer(frame(1, false)), Next::Continue);
         assert_eq!(
@@ -182,7 +192,7 @@ mod tests {
     #[test]
     fn a_key_frame_is_due_after_the_interval() {
         let (sender, mut packets) = mpsc::channel(8);
-        let mut outlet = Outlet::new(Size::Low, sender);
+        let mut outlet = Outlet::new(Size::Low, KEY_INTERVAL, sender);
         outlet.offer(frame(0, true));
         assert_eq!(outlet.offer(frame(119, false)), Next::Continue);
         assert_eq!(outlet.offer(frame(121, false)), Next::MakeKeyFrame);
@@ -194,7 +204,7 @@ mod tests {
     #[test]
     fn after_an_interruption_only_a_key_frame_starts_again() {
         let (sender, mut packets) = mpsc::channel(8);
-        let mut outlet = Outlet::new(Size::Low, sender);
+        let mut outlet = Outlet::new(Size::Low, KEY_INTERVAL, sender);
         outlet.offer(frame(0, true));
         packets.try_recv().unwrap();
         outlet.interrupt();

@@ -9,17 +9,13 @@ use gstreamer::prelude::*;
 
 /// Frames a second of every source, at most.
 pub(super) const MAX_FPS: u64 = 30;
-/// The distance of two frames at that rate.
-const INTERVAL: gst::ClockTime = gst::ClockTime::from_nseconds(1_000_000_000 / MAX_FPS);
 /// Cameras are a little early at times.
 const TOLERANCE: gst::ClockTime = gst::ClockTime::from_mseconds(4);
 
-/// Lets at most [`MAX_FPS`] frames a second pass `pad`.
-pub(super) fn limit_rate(pad: &gst::Pad) {
+/// Lets at most so many frames a second pass `pad`.
+pub(super) fn limit_rate(pad: &gst::Pad, fps: u64) {
     // `Handled` and not `Drop`: the binding frees a handled buffer by itself, and a dropped one twice.
-    let pace = Mutex::new(Pace {
-        due: gst::ClockTime::ZERO,
-    });
+    let pace = Mutex::new(Pace::of(fps));
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         match info.buffer().and_then(|buffer| buffer.pts()) {
             Some(pts)
@@ -38,17 +34,26 @@ pub(super) fn limit_rate(pad: &gst::Pad) {
 struct Pace {
     /// When the next frame may come.
     due: gst::ClockTime,
+    /// The distance of two frames.
+    interval: gst::ClockTime,
 }
 
 impl Pace {
+    fn of(fps: u64) -> Self {
+        Self {
+            due: gst::ClockTime::ZERO,
+            interval: gst::ClockTime::from_nseconds(1_000_000_000 / fps.max(1)),
+        }
+    }
+
     fn admits(&mut self, pts: gst::ClockTime) -> bool {
         // A film that begins again.
-        let rewound = pts + INTERVAL * 4 < self.due;
+        let rewound = pts + self.interval * 4 < self.due;
         if !rewound && pts + TOLERANCE < self.due {
             return false;
         }
-        let late = pts > self.due + INTERVAL;
-        self.due = if rewound || late { pts } else { self.due } + INTERVAL;
+        let late = pts > self.due + self.interval;
+        self.due = if rewound || late { pts } else { self.due } + self.interval;
         true
     }
 }
@@ -58,9 +63,7 @@ mod tests {
     use super::*;
 
     fn admitted(times_ms: impl Iterator<Item = u64>) -> usize {
-        let mut pace = Pace {
-            due: gst::ClockTime::ZERO,
-        };
+        let mut pace = Pace::of(MAX_FPS);
         times_ms
             .filter(|ms| pace.admits(gst::ClockTime::from_mseconds(*ms)))
             .count()

@@ -4,7 +4,24 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The source of a capture.
+use super::screen::{ScreenSource, ShareMode};
+
+/// Where a capture gets its pictures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PictureSource {
+    /// A camera, or what stands in for one.
+    Camera(CameraSource),
+    /// A screen or window, or what stands in for one.
+    Screen(ScreenSource, ShareMode),
+}
+
+impl From<CameraSource> for PictureSource {
+    fn from(camera: CameraSource) -> Self {
+        Self::Camera(camera)
+    }
+}
+
+/// The source of a camera's capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CameraSource {
     /// The camera the system names first.

@@ -1,0 +1,129 @@
+//! How pictures of each source are made: their shape, and what each size of them costs.
+
+use std::time::Duration;
+
+use gstreamer as gst;
+
+use super::pace::MAX_FPS;
+use super::screen::ShareMode;
+use super::size::Size;
+use super::source::PictureSource;
+
+/// What a source is brought to before it is encoded.
+pub(super) struct Source {
+    /// Width and height in pixels, at most.
+    pub largest: (u16, u16),
+    /// Pictures a second, at most.
+    pub fps: u64,
+    pub recipes: Vec<Recipe>,
+}
+
+/// One size of a source.
+pub(super) struct Recipe {
+    pub size: Size,
+    pub shape: Shape,
+    pub bitrate_bps: u32,
+    /// Quantizer at most: no picture is worse than this, whatever the rate.
+    pub worst: i32,
+    /// What would cost too much at that quality is left out, and the rate falls.
+    pub may_skip: bool,
+    /// Every second frame can be left out by who is slow.
+    pub two_layers: bool,
+    /// Nothing is so large that one core is late with it, save this.
+    pub is_heavy: bool,
+    pub method: &'static str,
+    /// A viewer who comes late sees a picture after this long at the latest.
+    pub key_interval: Duration,
+}
+
+/// The shape of a size's pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Always this one; other shapes get borders.
+    Exactly(u16, u16),
+    /// The source's own, scaled down to fit.
+    Within(u16, u16),
+}
+
+impl Source {
+    pub(super) fn of(source: &PictureSource) -> Self {
+        match source {
+            PictureSource::Camera(_) => Self {
+                largest: (1280, 720),
+                fps: MAX_FPS,
+                recipes: Size::ALL.map(camera).into(),
+            },
+            PictureSource::Screen(_, mode) => Self {
+                largest: mode.largest(),
+                fps: mode.fps(),
+                recipes: vec![screen(Size::Low, *mode), screen(Size::High, *mode)],
+            },
+        }
+    }
+
+    /// Square pixels, at most the largest size, one colour matrix for all sizes.
+    pub(super) fn raw_caps(&self) -> gst::Caps {
+        let (width, height) = self.largest;
+        shaped(Shape::Within(width, height))
+    }
+}
+
+impl Shape {
+    /// Matrix and shape are the same at every size, so that one shader shows them all.
+    pub(super) fn caps(self) -> gst::Caps {
+        shaped(self)
+    }
+}
+
+fn shaped(shape: Shape) -> gst::Caps {
+    const LEAST: i32 = 16;
+    let caps = gst::Caps::builder("video/x-raw").field("format", "I420");
+    let caps = match shape {
+        Shape::Exactly(width, height) => caps
+            .field("width", i32::from(width))
+            .field("height", i32::from(height)),
+        Shape::Within(width, height) => caps
+            .field("width", gst::IntRange::new(LEAST, width.into()))
+            .field("height", gst::IntRange::new(LEAST, height.into())),
+    };
+    caps.field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+        .field("colorimetry", "bt601")
+        .build()
+}
+
+fn camera(size: Size) -> Recipe {
+    let (width, height) = size.dimensions();
+    Recipe {
+        size,
+        shape: Shape::Exactly(width, height),
+        bitrate_bps: size.default_bitrate_bps(),
+        worst: 56,
+        may_skip: false,
+        two_layers: true,
+        is_heavy: size == Size::High,
+        method: "bilinear2",
+        key_interval: Duration::from_secs(4),
+    }
+}
+
+/// A screen has two sizes: low for a strip or a narrow link, and high.
+fn screen(size: Size, mode: ShareMode) -> Recipe {
+    let is_text = mode == ShareMode::Text;
+    let (largest, bitrate_bps) = match (size, mode) {
+        (Size::High, ShareMode::Text) => (mode.largest(), 2_500_000),
+        (Size::High, ShareMode::Motion) => (mode.largest(), 2_500_000),
+        (_, ShareMode::Text) => ((640, 360), 250_000),
+        (_, ShareMode::Motion) => ((640, 360), 500_000),
+    };
+    Recipe {
+        size,
+        shape: Shape::Within(largest.0, largest.1),
+        bitrate_bps,
+        worst: if is_text { 40 } else { 56 },
+        may_skip: is_text,
+        two_layers: !is_text,
+        is_heavy: size == Size::High,
+        method: if is_text { "lanczos" } else { "bilinear2" },
+        key_interval: Duration::from_secs(if is_text { 10 } else { 4 }),
+    }
+}
