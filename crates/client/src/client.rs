@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use conclave_media::audio::{CleaningPart, MicrophoneSource, SpeakerSink};
-use conclave_media::video::{CameraSource, Size};
-use conclave_meeting::{Role, Secrecy};
+use conclave_media::video::{CameraSource, ScreenSource, ShareMode, Size};
+use conclave_meeting::{Role, Secrecy, Who};
 use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -15,6 +15,7 @@ use crate::driver::Driver;
 use crate::error::ClientError;
 use crate::event::{ClientEvent, EVENT_QUEUE};
 use crate::frames::FrameHub;
+use crate::media::Shown;
 use crate::options::{Introduction, Options};
 use crate::scan::ScanOutcome;
 use crate::view::{MeetingView, SafetyView};
@@ -283,13 +284,47 @@ impl Client {
         self.order(Command::SetCamera(on)).await
     }
 
-    /// Says which pictures are looked at, and how large: those of nobody else are asked for, and
-    /// each in the size that is shown. Until this is said all come in the size of the options.
+    /// Shares a screen or window beside the camera, in the place of what is shared already.
+    /// Returns once it is shared; under Wayland that is after the system's own question.
+    ///
+    /// # Errors
+    /// [`ClientError::MayNotShare`], [`ClientError::NotIn`], [`ClientError::Video`] if it does not
+    /// open; [`ClientError::Over`].
+    pub async fn share(&self, source: ScreenSource, mode: ShareMode) -> Result<(), ClientError> {
+        let (answer, begun) = oneshot::channel();
+        self.order(Command::Share(source, mode, answer)).await?;
+        begun.await.map_err(|_| ClientError::Over)?
+    }
+
+    /// Shares the screen no more.
     ///
     /// # Errors
     /// See [`Self::enter`].
-    pub async fn watch(&self, shown: HashMap<DeviceId, Size>) -> Result<(), ClientError> {
-        self.order(Command::Watch(shown)).await
+    pub async fn stop_sharing(&self) -> Result<(), ClientError> {
+        self.order(Command::StopSharing).await
+    }
+
+    /// Who may share a screen (host).
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn set_sharing(&self, who: Who) -> Result<(), ClientError> {
+        self.order(Command::SetSharing(who)).await
+    }
+
+    /// Says which pictures and shared screens are looked at, and how large: those of nobody else are
+    /// asked for, and each in the size that is shown. Until this is said all pictures come in the
+    /// size of the options, and screens whole. A screen has two sizes: low, and any other.
+    ///
+    /// # Errors
+    /// See [`Self::enter`].
+    pub async fn watch(
+        &self,
+        pictures: HashMap<DeviceId, Size>,
+        screens: HashMap<DeviceId, Size>,
+    ) -> Result<(), ClientError> {
+        self.order(Command::Watch(Shown { pictures, screens }))
+            .await
     }
 
     /// Uses another microphone from now on, without a gap; the old one stays on failure. `Default`

@@ -1,14 +1,13 @@
 //! What the person wants of a running client.
 
-use std::collections::HashMap;
-
 use conclave_media::audio::{CleaningPart, MicrophoneSource, SpeakerSink};
-use conclave_media::video::{CameraSource, Size};
-use conclave_meeting::{Role, Secrecy};
+use conclave_media::video::{CameraSource, ScreenSource, ShareMode};
+use conclave_meeting::{Role, Secrecy, Who};
 use conclave_wire::DeviceId;
 use tokio::sync::oneshot;
 
 use crate::error::ClientError;
+use crate::media::{Answer, Shown};
 use crate::options::Introduction;
 use crate::scan::ScanOutcome;
 use crate::view::SafetyView;
@@ -32,6 +31,7 @@ pub(crate) enum Command {
     LetSpeak(DeviceId),
     LowerHand(DeviceId),
     AskToMute(DeviceId),
+    SetSharing(Who),
     RenewLink {
         single_use: bool,
         valid_s: Option<u32>,
@@ -48,7 +48,9 @@ pub(crate) enum Command {
     SetVerified(DeviceId, bool),
     SetMuted(bool),
     SetCamera(bool),
-    Watch(HashMap<DeviceId, Size>),
+    Share(ScreenSource, ShareMode, Answer),
+    StopSharing,
+    Watch(Shown),
     UseMicrophone(MicrophoneSource, oneshot::Sender<Result<(), ClientError>>),
     UseSpeaker(SpeakerSink, oneshot::Sender<Result<(), ClientError>>),
     Clean(CleaningPart, bool),

@@ -13,7 +13,7 @@ pub enum ClientError {
     /// Microphone or loudspeaker.
     #[error(transparent)]
     Audio(#[from] AudioError),
-    /// Camera.
+    /// Camera or shared screen.
     #[error(transparent)]
     Video(#[from] VideoError),
     /// The server cannot be reached or trusted.
@@ -72,6 +72,14 @@ pub enum ClientError {
         "Nobody here has shown an identity card under this id yet. Wait a moment and try again."
     )]
     Unknown,
+    /// The rules do not let this person share.
+    #[error(
+        "In this meeting only hosts and co-hosts may share a screen. Ask a host to allow it, or to make you a co-host."
+    )]
+    MayNotShare,
+    /// It can be done in a meeting only.
+    #[error("You are not in the meeting yet. Share your screen once you are let in.")]
+    NotIn,
     /// The client has ended.
     #[error("The meeting is over.")]
     Over,

@@ -73,6 +73,17 @@ pub enum ClientEvent {
         /// Whether the microphone is muted now because of it.
         muted: bool,
     },
+    /// Somebody began or ceased to share a screen, perhaps this device itself.
+    Share {
+        /// Who, as a pseudonym.
+        device: DeviceId,
+        /// Who, by the card.
+        name: String,
+        /// Whether it is this device.
+        is_me: bool,
+        /// Began, or ceased.
+        on: bool,
+    },
     /// Once a second while in the meeting.
     Media(Vec<SenderReport>),
     /// Which microphone and loudspeaker are in use now, at the beginning and at each change.
@@ -164,6 +175,10 @@ pub struct SenderReport {
     pub video: TrackReport,
     /// The size of the picture that comes, if one does.
     pub picture: Option<Size>,
+    /// The shared screen.
+    pub screen: TrackReport,
+    /// Width and height in pixels of the shared screen's picture, if one comes.
+    pub screen_picture: Option<(u16, u16)>,
 }
 
 /// Figures of one track. Counts are totals; rates and latencies are of the last second.

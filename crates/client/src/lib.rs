@@ -42,7 +42,8 @@ pub use options::{
 pub use scan::{SCAN_LIMIT, ScanOutcome};
 pub use view::{
     CleaningView, DeviceView, InviteView, KnockView, LeftView, MeView, MeetingView, MemberView,
-    PolicyView, SafetyView, ViewPhase, ViewRole, ViewTrust, ViewVoice, WarningLevel, WarningView,
+    PolicyView, SafetyView, ScreenView, SharingView, ViewPhase, ViewRole, ViewTrust, ViewVoice,
+    WarningLevel, WarningView,
 };
 
 pub use conclave_identity::{
@@ -55,9 +56,12 @@ pub use conclave_media::audio::{
     Cleaning, CleaningPart, MicrophoneSource, Processing, SpeakerSink, list_microphones,
     list_speakers,
 };
-pub use conclave_media::video::{CameraSource, Size, cameras};
+pub use conclave_media::video::{
+    CameraSource, ScreenInfo, ScreenSource, ScreenSourceError, ShareMode, Size, VideoError,
+    cameras, screens,
+};
 pub use conclave_meeting::{
-    DisplayName, InviteLink, LinkError, NameError, OPEN_MICROPHONES, Role, Secrecy, Title,
+    DisplayName, InviteLink, LinkError, NameError, OPEN_MICROPHONES, Role, Secrecy, Title, Who,
 };
 pub use conclave_transport::Fingerprint;
 pub use conclave_wire::DeviceId;

@@ -1,7 +1,8 @@
 //! `--save`: for each remote person a WAV of what was played, a Matroska file of the picture as
-//! received, and a PNG of the last picture.
+//! received, and a PNG of the last picture; the latter two of a shared screen too.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ use conclave_wire::DeviceId;
 use tokio::sync::mpsc;
 
 use crate::error::ClientError;
-use crate::media::{Figures, MediaEvent};
+use crate::media::{Figures, Kind, MediaEvent};
 
 /// Pictures that wait for the disk and the decoder; more are left out up to the next key frame.
 const QUEUE: usize = 256;
@@ -31,7 +32,7 @@ pub(crate) struct Recorder {
 }
 
 struct Person {
-    pictures: Option<SyncSender<VideoPacket>>,
+    films: HashMap<Kind, SyncSender<VideoPacket>>,
     threads: Vec<JoinHandle<Result<(), ClientError>>>,
 }
 
@@ -65,29 +66,28 @@ impl Recorder {
             return false;
         }
         let base = self.folder.join(self.file_name(name));
-        let (pictures, queue) = sync_channel(QUEUE);
         let sound = tap();
-        let threads = vec![
-            self.spawn({
-                let path = base.with_extension("wav");
-                move || record_sound(&path, sound)
-            }),
-            self.spawn(move || record_pictures(&base, &queue, &figures)),
-        ];
-        lock(&self.people).insert(
-            device,
-            Person {
-                pictures: Some(pictures),
-                threads,
-            },
-        );
+        let path = with(&base, ".wav");
+        let mut person = Person {
+            films: HashMap::new(),
+            threads: vec![self.spawn(move || record_sound(&path, sound))],
+        };
+        for kind in [Kind::Camera, Kind::Screen] {
+            let (pictures, queue) = sync_channel(QUEUE);
+            person.films.insert(kind, pictures);
+            let (base, figures) = (base.clone(), figures.clone());
+            person
+                .threads
+                .push(self.spawn(move || record_pictures(&base, kind, &queue, &figures)));
+        }
+        lock(&self.people).insert(device, person);
         true
     }
 
-    pub(crate) fn picture(&self, device: DeviceId, packet: VideoPacket) {
+    pub(crate) fn picture(&self, device: DeviceId, kind: Kind, packet: VideoPacket) {
         if let Some(pictures) = lock(&self.people)
             .get(&device)
-            .and_then(|person| person.pictures.as_ref())
+            .and_then(|person| person.films.get(&kind))
         {
             // A writer that fell behind finds a gap and waits for a key frame by itself.
             let _ = pictures.try_send(packet);
@@ -97,7 +97,7 @@ impl Recorder {
     /// No more pictures of somebody; its sound ends with its source.
     pub(crate) fn end(&self, device: DeviceId) {
         if let Some(person) = lock(&self.people).get_mut(&device) {
-            person.pictures = None;
+            person.films.clear();
         }
     }
 
@@ -110,7 +110,7 @@ impl Recorder {
         let joined = tokio::task::spawn_blocking(move || {
             let mut outcome = Ok(());
             for mut person in people {
-                person.pictures = None;
+                person.films.clear();
                 for thread in person.threads {
                     let ended = thread.join().unwrap_or(Err(ClientError::SavingStopped));
                     outcome = outcome.and(ended);
@@ -168,16 +168,36 @@ fn record_sound(path: &Path, mut blocks: mpsc::Receiver<Vec<f32>>) -> Result<(),
     Ok(file.finish()?)
 }
 
+/// No name of a person has a dot in it as a file name, so that no two files meet.
+fn with(base: &Path, ending: &str) -> PathBuf {
+    let mut path = OsString::from(base);
+    path.push(ending);
+    path.into()
+}
+
+/// A screen's film begins with the first picture: most people never share one.
 fn record_pictures(
     base: &Path,
+    kind: Kind,
     queue: &Receiver<VideoPacket>,
     figures: &Figures,
 ) -> Result<(), ClientError> {
-    let mut film = MkvWriter::create(&base.with_extension("mkv"))?;
+    let (film, png, counts) = match kind {
+        Kind::Camera => (".mkv", ".png", &figures.video),
+        Kind::Screen => (".screen.mkv", ".screen.png", &figures.screen),
+    };
+    let mut first = None;
+    if kind == Kind::Screen {
+        match queue.recv() {
+            Ok(packet) => first = Some(packet),
+            Err(_) => return Ok(()),
+        }
+    }
+    let mut film = MkvWriter::create(&with(base, film))?;
     let mut decoder = VideoDecoder::new()?;
     let mut last: Option<Picture> = None;
     loop {
-        match queue.recv_timeout(POLL) {
+        match first.take().map_or_else(|| queue.recv_timeout(POLL), Ok) {
             Ok(packet) => {
                 match film.write(&packet) {
                     Err(error @ RecordingError::Unwritable { .. }) => return Err(error.into()),
@@ -196,13 +216,13 @@ fn record_pictures(
         }
         while let Some(picture) = decoder.try_picture() {
             let latency_us = clock::difference(now_us(), picture.capture_us);
-            figures.video.decoded(latency_us);
+            counts.decoded(latency_us);
             last = Some(picture);
         }
     }
     film.finish()?;
     match last {
-        Some(picture) => Ok(picture.save_png(&base.with_extension("png"))?),
+        Some(picture) => Ok(picture.save_png(&with(base, png))?),
         None => Ok(()),
     }
 }

@@ -1,14 +1,18 @@
 //! The meeting as a window draws it: one snapshot, made new on every change.
 
+mod sharing;
+
 use conclave_media::DeviceInUse;
 use conclave_media::audio::Cleaning;
 use conclave_meeting::{
-    Change, Command, DisplayName, LeftReason, Phase, Policy, Role, Secrecy, Snapshot,
-    USUAL_OPEN_MICROPHONES, Warning,
+    Change, DisplayName, LeftReason, Phase, Policy, Role, Secrecy, Snapshot,
+    USUAL_OPEN_MICROPHONES, Warning, Who,
 };
 use serde::Serialize;
 
 use crate::media::Voice;
+
+pub use sharing::{ScreenView, SharingView};
 
 /// Everything that a window shows. Field names are camelCase in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -90,6 +94,8 @@ pub struct PolicyView {
     pub strict: bool,
     /// So many microphones may be open at the same time.
     pub open_microphones: u16,
+    /// Only hosts and co-hosts share a screen.
+    pub hosts_share: bool,
 }
 
 impl Default for PolicyView {
@@ -100,6 +106,7 @@ impl Default for PolicyView {
             high_secrecy: false,
             strict: false,
             open_microphones: USUAL_OPEN_MICROPHONES,
+            hosts_share: false,
         }
     }
 }
@@ -192,6 +199,8 @@ pub struct MeView {
     pub speaker: DeviceView,
     /// What is done to the microphone's sound.
     pub cleaning: CleaningView,
+    /// The screen that is shared, if one is.
+    pub sharing: Option<SharingView>,
 }
 
 /// A microphone or loudspeaker as it is now.
@@ -246,6 +255,8 @@ pub struct MemberView {
     pub camera: bool,
     /// The place of its raised hand in the order of hands, from 1.
     pub hand: Option<usize>,
+    /// The screen that it shares, if it does and may. Own ones have no pictures here.
+    pub screen: Option<ScreenView>,
     /// Whether it speaks now.
     pub speaking: bool,
     /// Under which number its pictures come from the frame hub.
@@ -392,6 +403,7 @@ pub(crate) fn policy(policy: &Policy) -> PolicyView {
         high_secrecy: policy.secrecy == Secrecy::High,
         strict: policy.strict,
         open_microphones: policy.open_microphones,
+        hosts_share: policy.permissions.share == Who::Hosts,
     }
 }
 
@@ -416,11 +428,6 @@ pub(crate) fn farewell(reason: LeftReason, host: &str) -> String {
         }
         (reason, _) => reason.to_string(),
     }
-}
-
-/// The command that a changed microphone or camera means.
-pub(crate) fn media_command(muted: bool, camera: bool) -> Command {
-    Command::SetMedia(conclave_meeting::MediaState { muted, camera })
 }
 
 #[cfg(test)]

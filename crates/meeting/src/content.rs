@@ -17,6 +17,8 @@ pub struct MediaState {
     pub muted: bool,
     /// The camera is on.
     pub camera: bool,
+    /// A screen is shared. Nobody believes it of a member who may not share.
+    pub screen: bool,
 }
 
 impl Default for MediaState {
@@ -24,6 +26,7 @@ impl Default for MediaState {
         Self {
             muted: false,
             camera: true,
+            screen: false,
         }
     }
 }

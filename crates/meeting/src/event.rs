@@ -8,7 +8,7 @@ use conclave_wire::{ClientMessage, DeviceId, ErrorCode, ServerMessage};
 
 use crate::content::MediaState;
 use crate::name::{DisplayName, Title};
-use crate::policy::{OPEN_MICROPHONES, Role, Secrecy, Violation};
+use crate::policy::{OPEN_MICROPHONES, Role, Secrecy, Violation, Who};
 
 /// Something that happened outside the machine.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub enum Command {
     SetSecrecy(Secrecy),
     /// Whether what is not verified is muted (host).
     SetStrict(bool),
+    /// Who may share a screen (host).
+    SetSharing(Who),
     /// End the link in force and make a new one (host, co-host).
     RenewLink {
         /// Whether it lets in one person only.
@@ -60,7 +62,8 @@ pub enum Command {
     /// So many packets of sound were sealed and sent so far. Heartbeats say it, so that the others
     /// can tell somebody who sends nothing from somebody whose sound is held back.
     SoundSent(u64),
-    /// Microphone or camera went on or off. A microphone for which there is no place stays muted.
+    /// Microphone, camera or shared screen went on or off. A microphone for which there is no place
+    /// stays muted.
     SetMedia(MediaState),
     /// Raise a hand, or lower it and do not speak.
     RaiseHand(bool),

@@ -60,8 +60,8 @@ pub enum Who {
     Hosts,
 }
 
-/// Who may do what with the meeting's content. Agreed and signed; no client shares, records or
-/// chats yet, so that nothing acts on it.
+/// Who may do what with the meeting's content. Agreed and signed; no client records for all or chats
+/// yet, so that nothing acts on those two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Permissions {
     /// Share a screen.
@@ -171,6 +171,14 @@ impl Policy {
             Role::CoHost
         } else {
             Role::Participant
+        }
+    }
+
+    /// Whether this pseudonym may share a screen.
+    pub fn may_share(&self, pseudonym: Pseudonym) -> bool {
+        match self.permissions.share {
+            Who::Everyone => true,
+            Who::Hosts => self.role(pseudonym) >= Role::CoHost,
         }
     }
 

@@ -5,7 +5,7 @@
 mod sim;
 
 use conclave_meeting::{
-    Command, Event, InviteLink, LeftReason, Phase, Policy, Role, Violation, Warning,
+    Command, Event, InviteLink, LeftReason, Phase, Policy, Role, Violation, Warning, Who,
 };
 use conclave_wire::{Admission, Blob, CommitBlob, DeviceId, Entry, EntryBody, List, ServerMessage};
 use sim::mallory::{
@@ -567,6 +567,29 @@ fn a_participant_cannot_end_the_meeting() {
 }
 
 #[test]
+fn who_may_not_share_is_not_seen_to_by_saying_so() {
+    let (mut world, link, mut mallory) = two_and_mallory();
+    // Media: not muted, camera on, a screen shared.
+    const SHARES: [u8; 4] = [1, 0, 1, 1];
+    let seen = |world: &World, device: DeviceId| {
+        [ANA, BEN].map(|who| {
+            let members = world.people[who].snapshot().members.into_iter();
+            members
+                .filter(|member| member.device == device)
+                .any(|member| member.media.screen)
+        })
+    };
+    mallory.publishes(&mut world, &SHARES);
+    assert_eq!(seen(&world, mallory.device), [true, true]);
+    world.command(ANA, Command::SetSharing(Who::Hosts));
+    world.pass(std::time::Duration::from_secs(1));
+    mallory.reads(&mut world);
+    mallory.publishes(&mut world, &SHARES);
+    assert_eq!(seen(&world, mallory.device), [false, false]);
+    goes_on(&mut world, &link, &[mallory.device]);
+}
+
+#[test]
 fn a_participant_cannot_give_another_a_name() {
     let (mut world, link, mut mallory) = two_and_mallory();
     // Ben's leaf and device, but a card that Mallory's key signed.
@@ -578,7 +601,7 @@ fn a_participant_cannot_give_another_a_name() {
     card.leaf_key = mallory.leaf_key_at(leaf);
     let card = mallory.signs(card);
     const CARDS: u8 = 0;
-    let media = (false, true);
+    let media = (false, true, false);
     let mut message = vec![CARDS];
     message.extend(postcard::to_allocvec(&vec![(card, media)]).unwrap());
     mallory.publishes(&mut world, &message);

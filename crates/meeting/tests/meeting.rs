@@ -5,7 +5,7 @@ mod sim;
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::{FrameMeta, OpenError, Opener, Sealer, Track};
-use conclave_meeting::{Command, Event, LeftReason, MediaState, Phase, Role, Warning};
+use conclave_meeting::{Command, Event, LeftReason, MediaState, Phase, Role, Warning, Who};
 use conclave_wire::{Blob, DeviceId, Entry, EntryBody, ServerMessage};
 use sim::people::{World, identity};
 
@@ -206,6 +206,7 @@ fn mute_and_camera_are_seen_also_by_those_who_come_later() {
     let quiet = MediaState {
         muted: true,
         camera: false,
+        screen: true,
     };
     world.command(ana, Command::SetMedia(quiet));
     let ben = world.join("Ben", &link);
@@ -220,6 +221,47 @@ fn mute_and_camera_are_seen_also_by_those_who_come_later() {
             .media
     };
     assert_eq!(of(ben, world.device(ana)), quiet);
+}
+
+#[test]
+fn only_who_may_share_is_seen_to_share() {
+    let (mut world, ana, ben) = two();
+    let sharing = MediaState {
+        screen: true,
+        ..MediaState::default()
+    };
+    let shares = |world: &World, seen_by: usize, who: usize| {
+        let members = world.people[seen_by].snapshot().members.into_iter();
+        let mut found = members.filter(|member| member.device == world.device(who));
+        found.next().unwrap().media.screen
+    };
+    world.command(ben, Command::SetMedia(sharing));
+    assert!(shares(&world, ana, ben) && shares(&world, ben, ben));
+
+    // The rules change while he shares: his program goes on saying so, and nobody believes it.
+    world.command(ana, Command::SetSharing(Who::Hosts));
+    world.pass(Duration::from_secs(1));
+    assert!(!shares(&world, ana, ben) && !shares(&world, ben, ben));
+    world.command(ana, Command::SetMedia(sharing));
+    assert!(shares(&world, ben, ana), "a host may");
+
+    // Who may not is told, and nothing of it goes out: nothing is there to be believed later.
+    world.command(ben, Command::SetMedia(MediaState::default()));
+    world.command(ben, Command::SetMedia(sharing));
+    assert!(
+        world.people[ben]
+            .events
+            .contains(&Event::Warning(Warning::NotAllowed))
+    );
+    world.command(ana, Command::SetSharing(Who::Everyone));
+    world.pass(Duration::from_secs(1));
+    assert!(!shares(&world, ana, ben));
+
+    // Nor may he change the rule.
+    world.command(ben, Command::SetSharing(Who::Hosts));
+    world.pass(Duration::from_secs(1));
+    let policy = world.people[ana].snapshot().policy.unwrap();
+    assert_eq!(policy.permissions.share, Who::Everyone);
 }
 
 #[test]

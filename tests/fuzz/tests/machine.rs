@@ -46,6 +46,7 @@ fn command(feed: &mut Feed<'_>, table: &Table) -> Command {
         13 => Command::SetMedia(MediaState {
             muted: feed.flag(),
             camera: feed.flag(),
+            screen: feed.flag(),
         }),
         14 => Command::RequestGrant,
         15 => Command::RequestKeyFrame(device, Track::VIDEO_LOW),

@@ -8,6 +8,7 @@ use conclave_wire::DeviceId;
 use super::Driver;
 use super::trust::Mark;
 use crate::frames::OWN_TILE;
+use crate::media::Kind;
 use crate::view::{
     self, DeviceView, InviteView, KnockView, LeftView, MeView, MeetingView, MemberView, PolicyView,
     ViewPhase, ViewRole, ViewTrust,
@@ -56,6 +57,7 @@ impl Driver {
                 microphone: view::device(self.media.in_use(DeviceKind::Microphone)),
                 speaker: view::device(self.media.in_use(DeviceKind::Speaker)),
                 cleaning: view::cleaning(self.cleaning),
+                sharing: self.sharing_view(),
             },
             members: snapshot
                 .members
@@ -113,7 +115,7 @@ impl Driver {
             (false, false, _) => Some(format!(
                 "{shown}'s connection is broken. Waiting for the return."
             )),
-            (false, true, true) => self.media.problem(member.device, shown),
+            (false, true, true) => self.media.problem(member.device, shown, Kind::Camera),
             (false, true, false) => self.media.sound_problem(member.device, shown),
         };
         let mark = match member.is_me {
@@ -135,6 +137,7 @@ impl Driver {
             muted: member.media.muted || !member.place,
             camera: member.media.camera,
             hand: member.hand,
+            screen: self.screen(member, shown),
             speaking: !member.is_me && self.media.is_speaking(member.device),
             tile: if member.is_me {
                 OWN_TILE
@@ -171,6 +174,7 @@ pub(super) fn empty_view() -> MeetingView {
             microphone: DeviceView::default(),
             speaker: DeviceView::default(),
             cleaning: view::cleaning(Cleaning::default()),
+            sharing: None,
         },
         members: Vec::new(),
         knocks: Vec::new(),

@@ -119,6 +119,7 @@ mod tests {
             media: MediaState {
                 muted: false,
                 camera: false,
+                screen: false,
             },
             online: true,
             place: true,

@@ -5,6 +5,7 @@ mod drawing;
 mod leaving;
 mod obeying;
 mod scanning;
+mod sharing;
 mod speaking;
 mod telling;
 mod trust;
@@ -30,7 +31,7 @@ use crate::control::{ControlLink, LinkEvent};
 use crate::error::ClientError;
 use crate::event::{ClientEvent, HandReport, MemberReport};
 use crate::frames::FrameHub;
-use crate::media::{MediaEvent, MediaPlane};
+use crate::media::{MediaEvent, MediaPlane, Share};
 use crate::options::{Entry, Options, ServerAddress};
 use crate::randomness::fill_random;
 use crate::sidecar::Sidecar;
@@ -71,6 +72,9 @@ pub(crate) struct Driver {
     warnings: Vec<WarningView>,
     last_warning: u64,
     admitted: BTreeSet<DeviceId>,
+    /// Who shares a screen, as it was told last.
+    sharers: BTreeSet<DeviceId>,
+    own_share: watch::Receiver<Share>,
     last_roster: Vec<MemberReport>,
     last_hands: Vec<HandReport>,
     broken_at: Option<Instant>,
@@ -106,6 +110,7 @@ impl Driver {
             options.save,
         )
         .await?;
+        let own_share = media.own_share();
         let mut driver = Self {
             options: Settled {
                 entry: options.entry,
@@ -136,6 +141,8 @@ impl Driver {
             warnings: Vec::new(),
             last_warning: 0,
             admitted: BTreeSet::new(),
+            sharers: BTreeSet::new(),
+            own_share,
             last_roster: Vec::new(),
             last_hands: Vec::new(),
             broken_at: None,
@@ -179,6 +186,7 @@ impl Driver {
         MediaState {
             muted: self.muted,
             camera: self.camera,
+            screen: self.own_share.borrow().shown.is_some(),
         }
     }
 
@@ -196,6 +204,7 @@ impl Driver {
                 Some(event) = self.media_events.recv() => self.media_event(event),
                 seen = scanned(&mut self.scan) => self.scanned(seen).await,
                 () = until(deadline) => self.input(Input::Tick),
+                Ok(()) = self.own_share.changed() => self.share_changed(),
                 () = until(self.release_at) => self.release_microphone(),
                 () = until(self.leaving.at()) => self.leave_now(),
                 _ = refresh.tick() => self.refresh(),

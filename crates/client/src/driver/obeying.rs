@@ -11,7 +11,6 @@ use crate::error::ClientError;
 use crate::options::{Entry, Introduction, Server};
 use crate::randomness::fill_random;
 use crate::sidecar::Sidecar;
-use crate::view;
 
 impl Driver {
     pub(super) async fn obey(&mut self, command: Command) {
@@ -36,6 +35,7 @@ impl Driver {
             }
             Command::SetStrict(strict) => self.wish(Wish::SetStrict(strict)),
             Command::SetSecrecy(secrecy) => self.wish(Wish::SetSecrecy(secrecy)),
+            Command::SetSharing(who) => self.wish(Wish::SetSharing(who)),
             Command::RenewLink {
                 single_use,
                 valid_s,
@@ -61,8 +61,10 @@ impl Driver {
             Command::SetCamera(on) => {
                 self.camera = on;
                 self.media.set_camera(on).await;
-                self.wish(view::media_command(self.muted, self.camera));
+                self.wish(Wish::SetMedia(self.media_state()));
             }
+            Command::Share(source, mode, answer) => self.share(source, mode, answer).await,
+            Command::StopSharing => self.media.stop_sharing().await,
             Command::Watch(shown) => self.media.watch(shown),
             Command::UseMicrophone(microphone, answer) => {
                 self.media.use_microphone(microphone, answer);

@@ -143,6 +143,8 @@ impl Driver {
             self.media.set_secrecy(rules.high_secrecy);
             self.media.set_strict(rules.strict);
             self.send(ClientEvent::Rules(rules)).await;
+            self.tell_sharers(&snapshot).await;
+            self.stop_forbidden_share(policy, snapshot.device).await;
         }
     }
 
@@ -157,6 +159,7 @@ impl Driver {
         self.media.set_members(snapshot.device, &snapshot.members);
         self.tell_newcomers(&snapshot).await;
         self.tell_hands(&snapshot).await;
+        self.tell_sharers(&snapshot).await;
         if snapshot.members.len() > 1 && self.media.has_held_back() && self.release_at.is_none() {
             self.release_at = Some(Instant::now() + FILE_DELAY);
         }

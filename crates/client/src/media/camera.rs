@@ -1,6 +1,6 @@
-//! The camera's life: it opens, which takes seconds, gives pictures, and closes.
+//! A camera's life, and a shared screen's: it opens, which takes seconds, gives pictures, and closes.
 //!
-//! It is open while its person wants to be seen, and while somebody at this computer looks for
+//! A camera is open while its person wants to be seen, and while somebody at this computer looks for
 //! something in its pictures: many a camera cannot be opened twice. Only in the first case are
 //! they for others; the two are told apart by [`Given`].
 
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use conclave_media::video::{
-    CameraSource, CaptureEvent, Glance, Size, VideoCapture, VideoError, VideoPacket,
+    CaptureEvent, CameraSource, Glance, PictureSource, Size, VideoCapture, VideoError, VideoPacket,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
@@ -21,9 +21,9 @@ const UNREAD_PATIENCE: Duration = Duration::from_secs(3);
 /// Where the pictures go that somebody looks for something in.
 pub(super) type Look = oneshot::Sender<Result<mpsc::Receiver<Glance>, ClientError>>;
 
-/// The camera, open or not.
+/// A camera or shared screen, open or not.
 pub(super) struct Camera {
-    source: CameraSource,
+    source: PictureSource,
     capture: Option<Capture>,
     /// Sound must not wait for a camera that opens.
     opening: Option<JoinHandle<Result<Capture, VideoError>>>,
@@ -51,8 +51,16 @@ pub(super) enum Given {
     Picture(VideoPacket),
     /// For the person at this computer alone.
     Own(VideoPacket),
-    /// Something that the person must know.
+    /// It is open, and has this name for people.
+    Opened(String),
+    /// No pictures come, or none that show anything, and others may come.
     Trouble(VideoError),
+    /// They come again.
+    Recovered,
+    /// Fewer of them come.
+    Strained(VideoError),
+    /// It did not open, or has ended. No more pictures come.
+    Ended(VideoError),
 }
 
 enum Happened {
@@ -63,10 +71,10 @@ enum Happened {
 
 impl Camera {
     /// A closed camera that makes the size of the own picture, if any, once it is open.
-    pub(super) fn new(source: CameraSource, own: Option<Size>) -> Self {
+    pub(super) fn new(source: impl Into<PictureSource>, own: Option<Size>) -> Self {
         Self {
             // Without a camera nobody is seen, whatever may be opened later to look through.
-            on: source != CameraSource::Off,
+            on: source != PictureSource::Camera(CameraSource::Off),
             source,
             capture: None,
             opening: None,
@@ -227,14 +235,14 @@ impl Camera {
                 (None, Some(capture)) => capture.next().await,
                 (None, None) => std::future::pending().await,
             };
-            let trouble = match happened {
-                Happened::Picture(packet) if self.on => return Given::Picture(packet),
-                Happened::Picture(packet) => return Given::Own(packet),
+            let given = match happened {
+                Happened::Picture(packet) if self.on => Some(Given::Picture(packet)),
+                Happened::Picture(packet) => Some(Given::Own(packet)),
                 Happened::Opened(opened) => self.opened(opened),
-                Happened::Event(event) => self.event(event),
+                Happened::Event(event) => Some(self.event(event)),
             };
-            if let Some(error) = trouble {
-                return Given::Trouble(error);
+            if let Some(given) = given {
+                return given;
             }
         }
     }
@@ -252,20 +260,19 @@ impl Camera {
         })
     }
 
-    fn opened(
-        &mut self,
-        opened: Result<Result<Capture, VideoError>, JoinError>,
-    ) -> Option<VideoError> {
+    /// `None` if it was turned off meanwhile.
+    fn opened(&mut self, opened: Result<Result<Capture, VideoError>, JoinError>) -> Option<Given> {
         self.opening = None;
         match opened {
             Ok(Ok(capture)) => {
+                let name = capture.video.source_name().to_owned();
                 self.capture = Some(capture);
                 match self.on || self.looking {
                     true => self.refresh(),
                     false => self.close(),
                 }
                 self.answer();
-                None
+                self.on.then_some(Given::Opened(name))
             }
             Ok(Err(error)) => self.failed(error),
             Err(_) => self.failed(VideoError::NoCamera),
@@ -273,22 +280,23 @@ impl Camera {
     }
 
     /// Whoever waits for it hears why it does not open; who wants to be seen does too.
-    fn failed(&mut self, error: VideoError) -> Option<VideoError> {
+    fn failed(&mut self, error: VideoError) -> Option<Given> {
         if let Some(asked) = self.asked.take() {
             let _ = asked.send(Err(error.clone().into()));
-            return self.on.then_some(error);
+            return self.on.then_some(Given::Ended(error));
         }
-        Some(error)
+        Some(Given::Ended(error))
     }
 
-    fn event(&mut self, event: CaptureEvent) -> Option<VideoError> {
+    fn event(&mut self, event: CaptureEvent) -> Given {
         match event {
             CaptureEvent::Failed(error) => {
                 self.close();
-                Some(error)
+                Given::Ended(error)
             }
-            CaptureEvent::Silent(error) | CaptureEvent::Strained(error) => Some(error),
-            CaptureEvent::Resumed => None,
+            CaptureEvent::Silent(error) => Given::Trouble(error),
+            CaptureEvent::Strained(error) => Given::Strained(error),
+            CaptureEvent::Resumed => Given::Recovered,
         }
     }
 

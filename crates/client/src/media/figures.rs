@@ -5,13 +5,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::OpenError;
-use conclave_media::video::Size;
+use conclave_media::video::{Size, VideoPacket};
 
 use super::arriving::Arriving;
 use super::guard::Voice;
 use super::link::Link;
 use super::lips::Lips;
 use super::missing::MissingKey;
+use super::tracks::{Kind, Reel};
 use crate::event::TrackReport;
 
 /// Latencies kept between two readings.
@@ -25,13 +26,16 @@ pub(super) const PICTURE_PATIENCE: Duration = Duration::from_secs(3);
 pub(crate) struct Figures {
     pub(crate) audio: TrackFigures,
     pub(crate) video: TrackFigures,
-    /// Signatures over the other two.
+    pub(crate) screen: TrackFigures,
+    /// Signatures over the others.
     pub(super) auth: TrackFigures,
     pub(super) missing_key: MissingKey,
     /// How much of the sound that was sent comes.
     pub(super) arriving: Arriving,
     /// The size of the last picture that was shown.
     size: Mutex<Option<Size>>,
+    /// Width and height of the last picture of the shared screen.
+    screen_size: Mutex<Option<(u16, u16)>>,
     /// What the way from this sender bears.
     pub(super) link: Link,
     /// When its sound is heard.
@@ -45,10 +49,26 @@ impl Figures {
         self.announced.store(announced, Relaxed);
     }
 
+    pub(super) fn pictures(&self, kind: Kind) -> &TrackFigures {
+        match kind {
+            Kind::Camera => &self.video,
+            Kind::Screen => &self.screen,
+        }
+    }
+
     /// Takes in that a picture was handed on to be shown.
-    pub(super) fn shown(&self, size: Size) {
-        self.video.taken();
-        *lock(&self.size) = Some(size);
+    pub(super) fn shown(&self, reel: Reel, packet: &VideoPacket) {
+        self.pictures(reel.kind).taken();
+        match reel.kind {
+            Kind::Camera => *lock(&self.size) = Some(reel.size),
+            Kind::Screen => *lock(&self.screen_size) = Some((packet.width, packet.height)),
+        }
+    }
+
+    /// Width and height of the shared screen's picture that comes.
+    pub(super) fn screen_picture(&self) -> Option<(u16, u16)> {
+        let size = *lock(&self.screen_size);
+        size.filter(|_| self.screen.is_taken(PICTURE_PATIENCE))
     }
 
     /// The size of the picture that comes.

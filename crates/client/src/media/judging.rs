@@ -9,6 +9,7 @@ use super::figures::PICTURE_PATIENCE;
 use super::guard::Voice;
 use super::plane::MediaPlane;
 use super::tile::{Tile, held_back};
+use super::tracks::Kind;
 
 impl MediaPlane {
     /// High secrecy: sound goes out at one rate, muted or not and whatever the link loses, and
@@ -57,25 +58,30 @@ impl MediaPlane {
         (up && peer.figures.arriving.is_held_back()).then(|| held_back(name))
     }
 
-    /// What is wrong with a member's picture, if it should be there.
-    pub(crate) fn problem(&self, device: DeviceId, name: &str) -> Option<String> {
+    /// What is wrong with a member's picture or shared screen, if it should be there.
+    pub(crate) fn problem(&self, device: DeviceId, name: &str, kind: Kind) -> Option<String> {
         let peers = self.peers.borrow();
         let peer = peers.find(device)?;
-        let (now, video) = (Instant::now(), &peer.figures.video);
+        let (now, video) = (Instant::now(), peer.figures.pictures(kind));
+        let hub_tile = match kind {
+            Kind::Camera => peer.tile,
+            Kind::Screen => peer.screen_tile(),
+        };
         let guard = self.keyring.guard(peer.leaf);
         let voice = guard.voice(now);
         let tile = Tile {
+            kind,
             voice,
             is_heard: guard.is_heard(voice),
             lacks_key: peer.figures.missing_key.is_missing(now),
             relay_is_up: self.relay_is_up.load(Relaxed),
             held_back: peer.figures.arriving.is_held_back(),
             announced: peer.figures.is_announced(),
-            watched: self.screen.size(device).is_some(),
+            watched: self.screen.size(device, kind).is_some(),
             paused: peer.figures.link.is_paused(),
             shown: video.is_taken(PICTURE_PATIENCE),
             ever_shown: video.has_begun(),
-            stuck: self.screen.hub.is_stuck(peer.tile),
+            stuck: self.screen.hub.is_stuck(hub_tile),
             opens: video.opens(PICTURE_PATIENCE),
             fails: video.fails(PICTURE_PATIENCE),
         };

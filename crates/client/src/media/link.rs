@@ -79,8 +79,9 @@ impl Link {
     }
 
     /// The size to read of a picture that is looked at in this one.
-    pub(super) fn size(&self, looked_at: Option<Size>) -> Option<Size> {
-        size_for(*self.burden.borrow(), looked_at)
+    /// `yields`: something of the same sender matters more.
+    pub(super) fn size(&self, looked_at: Option<Size>, yields: bool) -> Option<Size> {
+        size_for(*self.burden.borrow(), looked_at, yields)
     }
 
     /// Whether no picture is read because the way does not bear it.
@@ -90,10 +91,25 @@ impl Link {
 }
 
 /// The size to read of a picture that is looked at in this one; none while it is paused.
-fn size_for(burden: Burden, looked_at: Option<Size>) -> Option<Size> {
+fn size_for(burden: Burden, looked_at: Option<Size>, yields: bool) -> Option<Size> {
     match burden {
         Burden::Light => None,
+        Burden::Reduced if yields => None,
         Burden::Reduced => looked_at.map(|_| Size::Low),
         Burden::Full => looked_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_a_narrow_way_what_matters_more_goes_first() {
+        let high = Some(Size::High);
+        assert_eq!(size_for(Burden::Full, high, true), high);
+        assert_eq!(size_for(Burden::Reduced, high, false), Some(Size::Low));
+        assert_eq!(size_for(Burden::Reduced, high, true), None);
+        assert_eq!(size_for(Burden::Light, high, false), None);
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! `plane` is what the driver holds. `session` keeps the connection to the relay and decides what
 //! to read. Outwards: `publishing` seals, signs and writes to `writers` what the microphone and
-//! `camera` give, as far as `discretion` allows, in sizes by `padding`. Inwards: `reading` says
-//! whose sound is read, `receiving` reads and opens, `viewing` the pictures that somebody looks at; `keys` gives each track of each sender
+//! `camera` give, and a screen by `sharing`, as far as `discretion` allows, in sizes by `padding`.
+//! Inwards: `reading` says whose sound is read, `receiving` reads and opens, `viewing` the pictures
+//! that somebody looks at, shown with their sound by `lips`; `keys` gives each track of each sender
 //! its opener; `guard` tells whether the sender is who it seems, `missing` whether its key is
 //! missing, `tile` what to say of its picture; `figures` counts. `link` judges what the way from a
 //! sender bears, `losses` tells each sender what is lost of its sound, `arriving` whether any
@@ -29,6 +30,7 @@ mod publishing;
 mod reading;
 mod receiving;
 mod session;
+mod sharing;
 mod sound;
 mod tile;
 mod tracks;
@@ -39,3 +41,6 @@ pub(crate) use figures::Figures;
 pub(crate) use guard::Voice;
 pub(crate) use looking::Looking;
 pub(crate) use plane::{MediaEvent, MediaPlane};
+pub(crate) use sharing::{Answer, Share};
+pub(crate) use tracks::Kind;
+pub(crate) use viewing::Shown;

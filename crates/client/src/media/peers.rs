@@ -21,6 +21,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// The tile of the shared screen stands beside that of the camera.
+    pub(super) fn screen_tile(&self) -> u32 {
+        self.tile + 1
+    }
+
     pub(super) fn source(&self) -> SourceId {
         SourceId(self.tile.into())
     }

@@ -1,6 +1,6 @@
 //! What the driver holds of media: devices, keys, peers and figures.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use conclave_e2ee::{MediaEpoch, Track};
 use conclave_media::audio::{AudioEngine, AudioEvent, AudioOptions, MicrophoneSource, SourceId};
-use conclave_media::video::Size;
+use conclave_media::video::{ScreenSource, ShareMode, Size};
 use conclave_meeting::MemberView;
 use conclave_wire::DeviceId;
 use tokio::sync::{Notify, mpsc, watch};
@@ -21,9 +21,10 @@ use super::losses::Losses;
 use super::peers::{Peer, Peers};
 use super::publishing::{Order, Publisher};
 use super::session::Session;
+use super::sharing::{Answer, Share};
 use super::sound;
-use super::tracks::{size_of, video_track};
-use super::viewing::{Screen, Sizes};
+use super::tracks::{Kind, Reel};
+use super::viewing::{Screen, Shown, Sizes};
 use crate::error::ClientError;
 use crate::event::SenderReport;
 use crate::frames::FrameHub;
@@ -72,6 +73,7 @@ pub(crate) struct MediaPlane {
     pub(super) peers: watch::Sender<Arc<Peers>>,
     pub(super) screen: Screen,
     sizes: watch::Sender<Sizes>,
+    share: watch::Receiver<Share>,
     recorder: Option<Arc<Recorder>>,
     /// A file that begins once somebody is there to hear it.
     pub(super) held_back: Option<MicrophoneSource>,
@@ -115,12 +117,14 @@ impl MediaPlane {
         let (orders, orders_in) = mpsc::channel(QUEUE);
         let own = preview.then(|| hub.clone());
         let discretion = Arc::<Discretion>::default();
+        let (share, shared) = watch::channel(Share::default());
         let mut publisher = Publisher::new(
             orders_in,
             packets,
             events.clone(),
             own,
             devices.camera,
+            share,
             discretion.clone(),
         );
         let sound_sent = publisher.sound_sent();
@@ -149,6 +153,7 @@ impl MediaPlane {
             peers: watch::channel(Arc::new(nobody)).0,
             screen,
             sizes,
+            share: shared,
             recorder,
             held_back,
             last_tile: 0,
@@ -217,6 +222,7 @@ impl MediaPlane {
                 self.losses.forget(old.device);
                 self.engine.remove_source(old.source());
                 self.screen.hub.remove(old.tile);
+                self.screen.hub.remove(old.screen_tile());
                 if let Some(recorder) = &self.recorder {
                     recorder.end(old.device);
                 }
@@ -245,12 +251,14 @@ impl MediaPlane {
                 }
             }
             None => {
-                self.last_tile += 1;
+                let tile = self.last_tile + 1;
+                // One for the camera, and one for a shared screen.
+                self.last_tile += 2;
                 let figures = Arc::new(Figures::default());
                 let peer = Peer {
                     device,
                     leaf,
-                    tile: self.last_tile,
+                    tile,
                     name,
                     has_place,
                     figures,
@@ -266,9 +274,12 @@ impl MediaPlane {
             let tap = || self.engine.tap(peer.source());
             if recorder.begin(peer.device, name, tap, peer.figures.clone()) {
                 // A film begins at a key frame, and the last one may be gone already.
-                if let Some(size) = self.screen.size(peer.device) {
-                    let wish = MediaEvent::WantKeyFrame(peer.device, video_track(size));
-                    let _ = self.screen.events.try_send(wish);
+                for kind in [Kind::Camera, Kind::Screen] {
+                    if let Some(size) = self.screen.size(peer.device, kind) {
+                        let track = Reel::new(kind, size).track();
+                        let wish = MediaEvent::WantKeyFrame(peer.device, track);
+                        let _ = self.screen.events.try_send(wish);
+                    }
                 }
             }
         }
@@ -277,6 +288,11 @@ impl MediaPlane {
     pub(crate) fn tile(&self, device: DeviceId) -> u32 {
         let peers = self.peers.borrow();
         peers.find(device).map_or(0, |peer| peer.tile)
+    }
+
+    pub(crate) fn screen_tile(&self, device: DeviceId) -> u32 {
+        let peers = self.peers.borrow();
+        peers.find(device).map_or(0, Peer::screen_tile)
     }
 
     pub(crate) fn set_muted(&self, muted: bool) {
@@ -291,12 +307,44 @@ impl MediaPlane {
         }
     }
 
-    /// From now on these pictures are looked at, at these sizes, and no others.
-    pub(crate) fn watch(&self, shown: HashMap<DeviceId, Size>) {
+    /// Opens a screen and shares it; `answer` hears whether that began.
+    pub(crate) async fn share(&self, source: ScreenSource, mode: ShareMode, answer: Answer) {
+        let _ = self.orders.send(Order::Share(source, mode, answer)).await;
+    }
+
+    pub(crate) async fn stop_sharing(&self) {
+        let _ = self.orders.send(Order::StopSharing).await;
+    }
+
+    /// What is known of the own share, and its changes.
+    pub(crate) fn own_share(&self) -> watch::Receiver<Share> {
+        self.share.clone()
+    }
+
+    /// These members share a screen, and may. What anybody else sends as one is not read.
+    pub(crate) fn set_sharing(&self, sharing: HashSet<DeviceId>) {
         let peers = self.peers.borrow();
         for peer in &peers.others {
-            if !shown.contains_key(&peer.device) {
+            if !sharing.contains(&peer.device) {
+                self.screen.hub.remove(peer.screen_tile());
+            }
+        }
+        self.sizes.send_if_modified(|sizes| {
+            let before = sizes.clone();
+            sizes.set_sharing(sharing);
+            *sizes != before
+        });
+    }
+
+    /// From now on these pictures and screens are looked at, at these sizes, and no others.
+    pub(crate) fn watch(&self, shown: Shown) {
+        let peers = self.peers.borrow();
+        for peer in &peers.others {
+            if !shown.pictures.contains_key(&peer.device) {
                 self.screen.hub.remove(peer.tile);
+            }
+            if !shown.screens.contains_key(&peer.device) {
+                self.screen.hub.remove(peer.screen_tile());
             }
         }
         self.sizes.send_if_modified(|sizes| {
@@ -307,8 +355,8 @@ impl MediaPlane {
     }
 
     pub(crate) async fn key_frame_wanted(&self, track: Track) {
-        if let Some(size) = size_of(track) {
-            let _ = self.orders.send(Order::KeyFrame(size)).await;
+        if let Some(reel) = Reel::of(track) {
+            let _ = self.orders.send(Order::KeyFrame(reel)).await;
         }
     }
 
@@ -360,6 +408,8 @@ impl MediaPlane {
             audio,
             video: peer.figures.video.report(),
             picture: peer.figures.picture(),
+            screen: peer.figures.screen.report(),
+            screen_picture: peer.figures.screen_picture(),
         }
     }
 

@@ -9,15 +9,16 @@ use bytes::Bytes;
 use conclave_e2ee::{Attestor, FrameMeta, Sealer, SealingEpoch, Track};
 use conclave_media::audio::AudioPacket;
 use conclave_media::clock::now_us;
-use conclave_media::video::{CameraSource, Size, VideoError, VideoPacket};
-use tokio::sync::mpsc;
+use conclave_media::video::{CameraSource, ScreenSource, ShareMode, Size, VideoError, VideoPacket};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::camera::{Camera, Given, Look};
 use super::discretion::{Discretion, MuteGate};
 use super::padding::pad;
 use super::plane::MediaEvent;
-use super::tracks;
+use super::sharing::{Answer, Share, Sharing};
+use super::tracks::{self, Kind, Reel};
 use super::writers::Writers;
 use crate::frames::{FrameHub, OWN_TILE};
 use crate::wait::until;
@@ -36,8 +37,8 @@ pub(super) enum Order {
     Relay(Box<Writers>),
     /// The relay is gone.
     NoRelay,
-    /// Somebody wants to see this size from a key frame on.
-    KeyFrame(Size),
+    /// Somebody wants to see these pictures from a key frame on.
+    KeyFrame(Reel),
     /// Camera on or off.
     Camera(bool),
     /// Somebody at this computer looks for something in the camera's pictures, or in those of
@@ -45,6 +46,10 @@ pub(super) enum Order {
     Look(CameraSource, Look),
     /// Nobody looks any more.
     EndLook,
+    /// Share a screen.
+    Share(ScreenSource, ShareMode, Answer),
+    /// Share it no more.
+    StopSharing,
 }
 
 /// Owns the sealers and the camera.
@@ -54,8 +59,9 @@ pub(super) struct Publisher {
     events: mpsc::Sender<MediaEvent>,
     preview: Option<Arc<FrameHub>>,
     camera: Camera,
-    /// Sizes of which a frame was not sent, and whether a key frame has been asked for since.
-    gaps: HashMap<Size, bool>,
+    sharing: Sharing,
+    /// Pictures of which a frame was not sent, and whether a key frame has been asked for since.
+    gaps: HashMap<Reel, bool>,
     sealers: Vec<Sealer>,
     attestor: Attestor,
     discretion: Arc<Discretion>,
@@ -66,12 +72,14 @@ pub(super) struct Publisher {
     sound_sent: Arc<AtomicU64>,
 }
 
-const TRACKS: [Track; 5] = [
+const TRACKS: [Track; 7] = [
     Track::AUTH,
     Track::AUDIO,
     Track::VIDEO_LOW,
     Track::VIDEO_MEDIUM,
     Track::VIDEO_HIGH,
+    Track::SCREEN_LOW,
+    Track::SCREEN_HIGH,
 ];
 
 impl Publisher {
@@ -81,6 +89,7 @@ impl Publisher {
         events: mpsc::Sender<MediaEvent>,
         preview: Option<Arc<FrameHub>>,
         source: CameraSource,
+        share: watch::Sender<Share>,
         discretion: Arc<Discretion>,
     ) -> Self {
         let own = preview.as_ref().map(|_| OWN_SIZE);
@@ -91,6 +100,7 @@ impl Publisher {
             events,
             preview,
             camera: Camera::new(source, own),
+            sharing: Sharing::new(share),
             gaps: HashMap::new(),
             sealers,
             attestor: Attestor::new(),
@@ -136,10 +146,14 @@ impl Publisher {
                 }
                 Some(packet) = self.sound.recv() => self.send_sound(packet),
                 given = self.camera.next() => match given {
-                    Given::Picture(packet) => self.send_picture(&packet),
+                    Given::Picture(packet) => self.send_picture(Kind::Camera, &packet),
                     Given::Own(packet) => self.keep_picture(&packet),
-                    Given::Trouble(error) => self.warn(error.to_string()),
+                    Given::Trouble(error) | Given::Strained(error) | Given::Ended(error) => {
+                        self.warn(error.to_string());
+                    }
+                    Given::Opened(_) | Given::Recovered => {}
                 },
+                packet = self.sharing.next() => self.send_picture(Kind::Screen, &packet),
             }
         }
     }
@@ -156,10 +170,18 @@ impl Publisher {
             }
             Order::Relay(writers) => {
                 self.writers = Some(writers);
-                self.camera.refresh();
+                for kind in [Kind::Camera, Kind::Screen] {
+                    if let Some(camera) = self.camera(kind) {
+                        camera.refresh();
+                    }
+                }
             }
             Order::NoRelay => self.writers = None,
-            Order::KeyFrame(size) => self.camera.show(size),
+            Order::KeyFrame(reel) => {
+                if let Some(camera) = self.camera(reel.kind) {
+                    camera.show(reel.size);
+                }
+            }
             Order::Camera(on) => self.camera.turn(on),
             Order::Look(chosen, answer) => self.camera.look(chosen, answer),
             Order::EndLook => {
@@ -167,14 +189,35 @@ impl Publisher {
                     hub.remove(OWN_TILE);
                 }
             }
+            Order::Share(source, mode, answer) => {
+                self.gaps.retain(|reel, _| reel.kind != Kind::Screen);
+                self.sharing.begin(source, mode, answer);
+            }
+            Order::StopSharing => self.sharing.stop(),
+        }
+    }
+
+    /// The camera, or what reads the shared screen.
+    fn camera(&mut self, kind: Kind) -> Option<&mut Camera> {
+        match kind {
+            Kind::Camera => Some(&mut self.camera),
+            Kind::Screen => self.sharing.camera(),
         }
     }
 
     fn follow_readers(&mut self) {
-        if let Some(writers) = &self.writers {
-            let tracks = writers.video.iter();
-            let readers = tracks.map(|(size, track)| (*size, track.is_read()));
-            self.camera.follow(readers, Instant::now());
+        for kind in [Kind::Camera, Kind::Screen] {
+            let Some(writers) = &self.writers else {
+                return;
+            };
+            let tracks = writers.pictures.iter();
+            let readers: Vec<_> = tracks
+                .filter(|(reel, _)| reel.kind == kind)
+                .map(|(reel, track)| (reel.size, track.is_read()))
+                .collect();
+            if let Some(camera) = self.camera(kind) {
+                camera.follow(readers.into_iter(), Instant::now());
+            }
         }
     }
 
@@ -273,9 +316,9 @@ impl Publisher {
     }
 
     /// Shows the own picture to the person at this computer.
-    fn show_own(&self, packet: &VideoPacket) {
+    fn show_own(&self, reel: Reel, packet: &VideoPacket) {
         if let Some(hub) = &self.preview
-            && packet.size == OWN_SIZE
+            && reel == Reel::new(Kind::Camera, OWN_SIZE)
         {
             hub.push(OWN_TILE, packet);
         }
@@ -283,49 +326,46 @@ impl Publisher {
 
     /// A picture that nobody else gets; what goes out after it begins anew.
     fn keep_picture(&mut self, packet: &VideoPacket) {
-        self.show_own(packet);
-        self.gaps.entry(packet.size).or_default();
+        let reel = Reel::new(Kind::Camera, packet.size);
+        self.show_own(reel, packet);
+        self.gaps.entry(reel).or_default();
     }
 
-    fn send_picture(&mut self, packet: &VideoPacket) {
-        self.show_own(packet);
-        let is_whole = packet.key || !self.gaps.contains_key(&packet.size);
-        if is_whole && self.write_picture(packet).is_some() {
-            self.gaps.remove(&packet.size);
+    fn send_picture(&mut self, kind: Kind, packet: &VideoPacket) {
+        let reel = Reel::new(kind, packet.size);
+        self.show_own(reel, packet);
+        let is_whole = packet.key || !self.gaps.contains_key(&reel);
+        if is_whole && self.write_picture(reel, packet).is_some() {
+            self.gaps.remove(&reel);
             return;
         }
         // Every later frame builds on the one that was not sent: nothing decodes before a key frame.
         let can_send = self.writers.is_some() && self.sealers.iter().all(Sealer::is_ready);
-        let asked = self.gaps.entry(packet.size).or_default();
-        if can_send && !std::mem::replace(asked, true) {
-            self.camera.request_key_frame(packet.size);
+        let asked = self.gaps.entry(reel).or_default();
+        if can_send
+            && !std::mem::replace(asked, true)
+            && let Some(camera) = self.camera(kind)
+        {
+            camera.request_key_frame(packet.size);
         }
     }
 
     /// `None` if the frame did not go out.
-    fn write_picture(&mut self, packet: &VideoPacket) -> Option<()> {
-        let place = |writers: &Writers| {
-            writers
-                .video
-                .iter()
-                .position(|(size, _)| *size == packet.size)
-        };
-        let place = place(self.writers.as_ref()?)?;
-        let (group, frame) = self.writers.as_ref()?.video[place]
+    fn write_picture(&mut self, reel: Reel, packet: &VideoPacket) -> Option<()> {
+        let mut pictures = self.writers.as_ref()?.pictures.iter();
+        let place = pictures.position(|(known, _)| *known == reel)?;
+        let (group, frame) = self.writers.as_ref()?.pictures[place]
             .1
             .next_position(packet.key);
         let meta = FrameMeta {
-            track: tracks::video_name(packet.size),
+            track: reel.name(),
             group,
             frame,
         };
         let padded = pad(&packet.encode(), self.discretion.picture_room());
-        let sealed = self.seal(tracks::video_track(packet.size), &meta, &padded)?;
-        let written =
-            self.writers.as_mut()?.video[place]
-                .1
-                .write(sealed, packet.capture_us, packet.key);
-        note([written])
+        let sealed = self.seal(reel.track(), &meta, &padded)?;
+        let writer = &mut self.writers.as_mut()?.pictures[place].1;
+        note([writer.write(sealed, packet.capture_us, packet.key)])
     }
 }
 
@@ -362,6 +402,7 @@ mod tests {
             mpsc::channel(1).0,
             None,
             CameraSource::Off,
+            watch::channel(Share::default()).0,
             discretion.clone(),
         );
         let link = LinkSecret::generate().unwrap();

@@ -14,7 +14,7 @@ use super::keys::{Released, SharedOpener};
 use super::link;
 use super::padding;
 use super::plane::MediaEvent;
-use super::tracks;
+use super::tracks::{self, Kind};
 use crate::frames::FrameHub;
 
 /// Pause before a track that ended is asked for again.
@@ -31,6 +31,7 @@ pub(super) struct Sender {
     pub(super) device: conclave_wire::DeviceId,
     pub(super) source: SourceId,
     pub(super) tile: u32,
+    pub(super) screen_tile: u32,
     pub(super) figures: Arc<Figures>,
     pub(super) guard: Arc<Guard>,
     pub(super) hub: Arc<FrameHub>,
@@ -128,9 +129,18 @@ impl Sender {
         if !self.guard.is_heard(voice) {
             // Also what was shown before: it may be the forgery.
             self.hub.remove(self.tile);
+            self.hub.remove(self.screen_tile);
         }
         self.guard
             .raise_alarm(|| self.tell(MediaEvent::Forged(self.device)));
+    }
+
+    /// Under which number its pictures go to the window.
+    pub(super) fn tile(&self, kind: Kind) -> u32 {
+        match kind {
+            Kind::Camera => self.tile,
+            Kind::Screen => self.screen_tile,
+        }
     }
 
     /// Never waits: whoever would make room may be waiting for what this task delivers.

@@ -19,6 +19,7 @@ use super::plane::{Grant, MediaEvent};
 use super::publishing::Order;
 use super::reading;
 use super::receiving::{self, Sender};
+use super::tracks::Kind;
 use super::viewing::{self, Screen};
 use super::writers::Writers;
 use crate::options::ServerAddress;
@@ -183,6 +184,7 @@ impl Session {
             device: peer.device,
             source: peer.source(),
             tile: peer.tile,
+            screen_tile: peer.screen_tile(),
             figures: peer.figures.clone(),
             guard: self.keyring.guard(peer.leaf),
             hub: self.screen.hub.clone(),
@@ -204,7 +206,10 @@ impl Session {
         let engine = self.engine.clone();
         tasks.spawn(reading::sound(sender.clone(), audio, engine, place));
         tasks.spawn(receiving::watch_link(sender.clone(), self.engine.clone()));
-        tasks.spawn(viewing::picture(sender, keys, peer.leaf, screen));
+        for kind in [Kind::Camera, Kind::Screen] {
+            let (sender, keys, screen) = (sender.clone(), keys.clone(), screen.clone());
+            tasks.spawn(viewing::picture(sender, keys, peer.leaf, screen, kind));
+        }
         Readers {
             broadcast: route.to_owned(),
             leaf: peer.leaf,

@@ -1,10 +1,12 @@
 //! Why a tile shows no picture, in words: no tile is black without them.
 
 use super::guard::Voice;
+use super::tracks::Kind;
 
-/// What is known about the picture of a member whose camera is on.
+/// What is known about the picture of a member whose camera is on, or the screen of one who shares.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tile {
+    pub(super) kind: Kind,
     pub(super) voice: Voice,
     /// Whether that voice is heard and seen under the rules in force.
     pub(super) is_heard: bool,
@@ -39,6 +41,10 @@ impl Tile {
         if !self.watched || (self.shown && !self.stuck) {
             return None;
         }
+        let what = match self.kind {
+            Kind::Camera => "picture",
+            Kind::Screen => "screen",
+        };
         Some(if self.lacks_key {
             format!("Waiting for {name}'s key; asked again.")
         } else if !self.relay_is_up {
@@ -50,15 +56,15 @@ impl Tile {
         } else if self.paused {
             format!("The link to {name} is weak: video paused, sound kept.")
         } else if self.stuck {
-            format!("{name}'s picture could not be decoded. Asked for a fresh one.")
+            format!("{name}'s {what} could not be decoded. Asked for a fresh one.")
         } else if self.fails {
-            format!("{name}'s picture arrives damaged. It is not shown.")
+            format!("{name}'s {what} arrives damaged. It is not shown.")
         } else if self.opens {
-            format!("{name}'s picture is about to begin. Asked for a whole one.")
+            format!("{name}'s {what} is about to begin. Asked for a whole one.")
         } else if self.ever_shown {
-            format!("{name}'s picture has stopped. Waiting for more.")
+            format!("{name}'s {what} has stopped. Waiting for more.")
         } else {
-            format!("{name}'s picture has not arrived yet.")
+            format!("{name}'s {what} has not arrived yet.")
         })
     }
 
@@ -89,6 +95,7 @@ mod tests {
     use super::*;
 
     const FINE: Tile = Tile {
+        kind: Kind::Camera,
         voice: Voice::Verified,
         is_heard: true,
         lacks_key: false,
@@ -233,6 +240,7 @@ mod tests {
         for bits in 0..1 << 10 {
             let bit = |n: u16| bits >> n & 1 == 1;
             let tile = Tile {
+                kind: Kind::Screen,
                 voice: Voice::Pending,
                 is_heard: true,
                 lacks_key: bit(0),

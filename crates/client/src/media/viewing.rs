@@ -1,9 +1,9 @@
-//! Pictures: read for whom somebody looks at, at the size that is shown.
+//! Pictures and shared screens: read for whom somebody looks at, at the size that is shown.
 //!
 //! Another size is another track. The old one is read and shown until the new one gives a key
 //! frame, so that a picture that grows or shrinks never stands still.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,12 @@ use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::figures::TrackFigures;
 use super::keys::{Keyring, SharedOpener};
 use super::padding;
 use super::plane::MediaEvent;
 use super::receiving::{Feed, Sender, own_place};
-use super::tracks;
+use super::tracks::{Kind, Reel};
 use crate::frames::FrameHub;
 use crate::saving::Recorder;
 
@@ -35,23 +36,48 @@ pub(super) struct Sizes {
     /// Of everybody, as long as no window says what it shows.
     usual: Size,
     /// What a window shows.
-    shown: Option<HashMap<DeviceId, Size>>,
+    shown: Option<Shown>,
+    /// Who shares a screen, and may.
+    sharing: HashSet<DeviceId>,
+}
+
+/// Whose pictures and screens a window shows, and how large.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) pictures: HashMap<DeviceId, Size>,
+    pub(crate) screens: HashMap<DeviceId, Size>,
 }
 
 impl Sizes {
     pub(super) fn all(usual: Size) -> Self {
-        Self { usual, shown: None }
+        Self {
+            usual,
+            shown: None,
+            sharing: HashSet::new(),
+        }
     }
 
-    pub(super) fn show(&mut self, shown: HashMap<DeviceId, Size>) {
+    pub(super) fn show(&mut self, shown: Shown) {
         self.shown = Some(shown);
     }
 
-    /// `None` if nobody looks.
-    pub(super) fn of(&self, device: DeviceId) -> Option<Size> {
-        match &self.shown {
-            Some(shown) => shown.get(&device).copied(),
-            None => Some(self.usual),
+    /// Screens of nobody else are read, whatever is sent.
+    pub(super) fn set_sharing(&mut self, sharing: HashSet<DeviceId>) {
+        self.sharing = sharing;
+    }
+
+    pub(super) fn shares(&self, device: DeviceId) -> bool {
+        self.sharing.contains(&device)
+    }
+
+    /// `None` if nobody looks, or there is nothing to see.
+    pub(super) fn of(&self, device: DeviceId, kind: Kind) -> Option<Size> {
+        match (kind, &self.shown) {
+            (Kind::Screen, _) if !self.shares(device) => None,
+            (Kind::Screen, Some(shown)) => shown.screens.get(&device).copied(),
+            (Kind::Screen, None) => Some(Size::High),
+            (Kind::Camera, Some(shown)) => shown.pictures.get(&device).copied(),
+            (Kind::Camera, None) => Some(self.usual),
         }
     }
 }
@@ -67,56 +93,65 @@ pub(super) struct Screen {
 
 impl Screen {
     /// The size to read of somebody. A recording goes on while nobody looks.
-    pub(super) fn size(&self, device: DeviceId) -> Option<Size> {
+    pub(super) fn size(&self, device: DeviceId, kind: Kind) -> Option<Size> {
         let sizes = self.sizes.borrow();
-        let recorded = self.recorder.as_ref().map(|_| sizes.usual);
-        sizes.of(device).or(recorded)
+        let recorded = self.recorder.as_ref().and(match kind {
+            Kind::Camera => Some(sizes.usual),
+            Kind::Screen => sizes.shares(device).then_some(Size::High),
+        });
+        sizes.of(device, kind).or(recorded)
     }
 }
 
-/// Reads a sender's picture until the session ends.
-pub(super) async fn picture(sender: Sender, keyring: Arc<Keyring>, leaf: Leaf, screen: Screen) {
+/// Reads a sender's camera or shared screen until the session ends.
+pub(super) async fn picture(
+    sender: Sender,
+    keyring: Arc<Keyring>,
+    leaf: Leaf,
+    screen: Screen,
+    kind: Kind,
+) {
     let drawn = watch::Sender::new(None);
     let mut drawn_now = drawn.subscribe();
     let mut sizes = screen.sizes.clone();
     let mut burden = sender.figures.link.watch();
     let mut tasks = JoinSet::new();
     let (stage, waiting) = mpsc::channel(MOST_WAITING);
-    tasks.spawn(present(sender.clone(), screen.clone(), waiting));
-    let mut reading: HashMap<Size, AbortHandle> = HashMap::new();
+    tasks.spawn(present(sender.clone(), screen.clone(), kind, waiting));
+    let mut reading: HashMap<Reel, AbortHandle> = HashMap::new();
     loop {
         sizes.mark_unchanged();
         burden.mark_unchanged();
-        let wanted = wanted(&sender, &screen);
+        let wanted = wanted(&sender, &screen, kind);
         if wanted.is_none() {
             drawn.send_replace(None);
         }
         let still_drawn = *drawn_now.borrow_and_update();
-        reading.retain(|size, task| {
-            let is_read = Some(*size) == wanted || Some(*size) == still_drawn;
+        reading.retain(|reel, task| {
+            let is_read = Some(*reel) == wanted || Some(*reel) == still_drawn;
             if !is_read {
                 task.abort();
             }
             is_read
         });
-        if let Some(size) = wanted
-            && !reading.contains_key(&size)
+        if let Some(reel) = wanted
+            && !reading.contains_key(&reel)
         {
             let view = View {
                 sender: sender.clone(),
                 screen: screen.clone(),
-                size,
+                reel,
                 stage: stage.clone(),
                 drawn: drawn.clone(),
                 film: Film::default(),
             };
-            let opener = keyring.opener(leaf, tracks::video_track(size));
+            let opener = keyring.opener(leaf, reel.track());
             let task = tasks.spawn(async move {
                 view.feed(opener)
                     .follow(&view.sender, |padded| view.show(padded))
                     .await;
             });
-            reading.insert(size, task);
+            reading.insert(reel, task);
         }
         tokio::select! {
             changed = sizes.changed() => if changed.is_err() { return },
@@ -126,13 +161,22 @@ pub(super) async fn picture(sender: Sender, keyring: Arc<Keyring>, leaf: Leaf, s
     }
 }
 
-/// The size that is looked at, if the way from the sender bears it.
-fn wanted(sender: &Sender, screen: &Screen) -> Option<Size> {
-    sender.figures.link.size(screen.size(sender.device))
+/// What is looked at, if the way from the sender bears it. On a narrow way a screen goes before the
+/// face of who shares it.
+fn wanted(sender: &Sender, screen: &Screen, kind: Kind) -> Option<Reel> {
+    let looked_at = screen.size(sender.device, kind);
+    let yields = kind == Kind::Camera && screen.size(sender.device, Kind::Screen).is_some();
+    let size = sender.figures.link.size(looked_at, yields);
+    size.map(|size| Reel::new(kind, size))
 }
 
 /// Shows a sender's pictures one after the other, each not long before its sound is heard.
-async fn present(sender: Sender, screen: Screen, mut waiting: mpsc::Receiver<VideoPacket>) {
+async fn present(
+    sender: Sender,
+    screen: Screen,
+    kind: Kind,
+    mut waiting: mpsc::Receiver<VideoPacket>,
+) {
     while let Some(packet) = waiting.recv().await {
         let lips = &sender.figures.lips;
         tokio::time::sleep(lips.hold(now_us(), packet.capture_us)).await;
@@ -140,10 +184,10 @@ async fn present(sender: Sender, screen: Screen, mut waiting: mpsc::Receiver<Vid
             continue;
         }
         if let Some(recorder) = &screen.recorder {
-            recorder.picture(sender.device, packet.clone());
+            recorder.picture(sender.device, kind, packet.clone());
         }
-        if screen.hub.push(sender.tile, &packet) {
-            sender.figures.shown(packet.size);
+        if screen.hub.push(sender.tile(kind), &packet) {
+            sender.figures.shown(Reel::new(kind, packet.size), &packet);
         }
     }
 }
@@ -152,27 +196,27 @@ async fn present(sender: Sender, screen: Screen, mut waiting: mpsc::Receiver<Vid
 struct View {
     sender: Sender,
     screen: Screen,
-    size: Size,
+    reel: Reel,
     stage: mpsc::Sender<VideoPacket>,
-    /// The size that is drawn at present.
-    drawn: watch::Sender<Option<Size>>,
+    /// The one that is drawn at present.
+    drawn: watch::Sender<Option<Reel>>,
     film: Film,
 }
 
 impl View {
     fn feed(&self, opener: SharedOpener) -> Feed<'_> {
         Feed {
-            name: tracks::video_name(self.size),
+            name: self.reel.name(),
             options: SubscribeOptions {
                 delivery: Delivery::Groups,
-                priority: tracks::video_priority(self.size),
-                max_age: tracks::VIDEO_MAX_AGE,
+                priority: self.reel.priority(),
+                max_age: self.reel.max_age(),
             },
             place: own_place,
             // A sender encodes what somebody asks for, and a decoder starts at a key frame.
-            begin: Some(tracks::video_track(self.size)),
+            begin: Some(self.reel.track()),
             is_signed: true,
-            count: &self.sender.figures.video,
+            count: self.figures(),
             opener,
         }
     }
@@ -180,15 +224,18 @@ impl View {
     fn show(&self, padded: &[u8]) {
         let packet = padding::strip(padded).and_then(|plain| VideoPacket::decode(plain).ok());
         let Some(packet) = packet else {
-            return self.sender.figures.video.damaged();
+            return self.figures().damaged();
         };
-        self.sender.figures.link.picture(packet.capture_us);
+        // A whole screen is large and comes late without a queue; of a link that is full sound tells.
+        if self.reel.kind == Kind::Camera {
+            self.sender.figures.link.picture(packet.capture_us);
+        }
         if !self.takes_the_stage(packet.key) {
             return;
         }
-        let (device, tile) = (self.sender.device, self.sender.tile);
+        let (device, tile) = (self.sender.device, self.sender.tile(self.reel.kind));
         if self.film.breaks_at(&packet, self.screen.hub.is_stuck(tile)) {
-            let track = tracks::video_track(self.size);
+            let track = self.reel.track();
             self.sender.tell(MediaEvent::WantKeyFrame(device, track));
         }
         if self.stage.try_send(packet).is_err() {
@@ -196,14 +243,19 @@ impl View {
         }
     }
 
+    fn figures(&self) -> &TrackFigures {
+        self.sender.figures.pictures(self.reel.kind)
+    }
+
     /// Whether a frame of this size is to be drawn. The size that is wanted begins at a key frame.
     fn takes_the_stage(&self, key: bool) -> bool {
-        if *self.drawn.borrow() == Some(self.size) {
+        if *self.drawn.borrow() == Some(self.reel) {
             return true;
         }
-        let begins = key && wanted(&self.sender, &self.screen) == Some(self.size);
+        let wanted = wanted(&self.sender, &self.screen, self.reel.kind);
+        let begins = key && wanted == Some(self.reel);
         if begins {
-            self.drawn.send_replace(Some(self.size));
+            self.drawn.send_replace(Some(self.reel));
         }
         begins
     }
@@ -252,10 +304,31 @@ mod tests {
     fn all_are_shown_alike_until_a_window_says_what_it_shows() {
         let (ana, ben) = (DeviceId([1; 16]), DeviceId([2; 16]));
         let mut sizes = Sizes::all(Size::Medium);
-        assert_eq!(sizes.of(ana), Some(Size::Medium));
-        sizes.show(HashMap::from([(ana, Size::High)]));
-        assert_eq!((sizes.of(ana), sizes.of(ben)), (Some(Size::High), None));
-        sizes.show(HashMap::new());
-        assert_eq!(sizes.of(ana), None);
+        let of = |sizes: &Sizes, device| sizes.of(device, Kind::Camera);
+        assert_eq!(of(&sizes, ana), Some(Size::Medium));
+        sizes.show(Shown {
+            pictures: HashMap::from([(ana, Size::High)]),
+            ..Shown::default()
+        });
+        assert_eq!((of(&sizes, ana), of(&sizes, ben)), (Some(Size::High), None));
+        sizes.show(Shown::default());
+        assert_eq!(of(&sizes, ana), None);
+    }
+
+    #[test]
+    fn screens_are_read_of_who_may_share_and_of_nobody_else() {
+        let (ana, ben) = (DeviceId([1; 16]), DeviceId([2; 16]));
+        let mut sizes = Sizes::all(Size::Low);
+        let of = |sizes: &Sizes| [ana, ben].map(|device| sizes.of(device, Kind::Screen));
+        assert_eq!(of(&sizes), [None, None]);
+        sizes.set_sharing(HashSet::from([ana]));
+        assert_eq!(of(&sizes), [Some(Size::High), None]);
+        sizes.show(Shown {
+            screens: HashMap::from([(ana, Size::Low), (ben, Size::High)]),
+            ..Shown::default()
+        });
+        assert_eq!(of(&sizes), [Some(Size::Low), None]);
+        sizes.set_sharing(HashSet::new());
+        assert_eq!(of(&sizes), [None, None]);
     }
 }

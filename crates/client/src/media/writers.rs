@@ -1,9 +1,8 @@
 //! The tracks that this device publishes in one media session.
 
-use conclave_media::video::Size;
 use conclave_transport::{Broadcast, Delivery, PublishError, TrackOptions, TrackWriter};
 
-use super::tracks;
+use super::tracks::{self, Reel};
 
 /// The tracks of one media session.
 pub(super) struct Writers {
@@ -12,7 +11,7 @@ pub(super) struct Writers {
     pub(super) audio: TrackWriter,
     pub(super) audio_groups: TrackWriter,
     pub(super) auth: TrackWriter,
-    pub(super) video: Vec<(Size, TrackWriter)>,
+    pub(super) pictures: Vec<(Reel, TrackWriter)>,
 }
 
 impl Writers {
@@ -31,15 +30,15 @@ impl Writers {
             priority: tracks::AUTH_PRIORITY,
             max_age: tracks::AUTH_MAX_AGE,
         })?;
-        let mut video = Vec::new();
-        for size in Size::ALL {
+        let mut pictures = Vec::new();
+        for reel in Reel::ALL {
             let writer = broadcast.track(TrackOptions {
-                name: tracks::video_name(size),
+                name: reel.name(),
                 delivery: Delivery::Groups,
-                priority: tracks::video_priority(size),
-                max_age: tracks::VIDEO_MAX_AGE,
+                priority: reel.priority(),
+                max_age: reel.max_age(),
             })?;
-            video.push((size, writer));
+            pictures.push((reel, writer));
         }
         broadcast.announce()?;
         Ok(Self {
@@ -47,7 +46,7 @@ impl Writers {
             audio: sound,
             audio_groups: sound_groups,
             auth,
-            video,
+            pictures,
         })
     }
 }

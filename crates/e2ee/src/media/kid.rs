@@ -22,6 +22,10 @@ impl Track {
     pub const VIDEO_MEDIUM: Self = Self(2);
     /// The camera at its full size.
     pub const VIDEO_HIGH: Self = Self(3);
+    /// A shared screen at its small size.
+    pub const SCREEN_LOW: Self = Self(4);
+    /// A shared screen at its full size.
+    pub const SCREEN_HIGH: Self = Self(5);
     /// Signatures over the other tracks. Reserved.
     pub const AUTH: Self = Self(127);
 

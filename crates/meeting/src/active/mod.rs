@@ -364,6 +364,9 @@ impl Active {
         let places = self.places(&speakers);
         let members = members.into_iter().map(|member| {
             let device = DeviceId(member.pseudonym.0);
+            let mut media = self.people.media(device);
+            // Judged here and not when it was said: rules change, and word of them may come later.
+            media.screen &= self.policy.may_share(member.pseudonym);
             MemberView {
                 device,
                 leaf: member.leaf,
@@ -373,7 +376,7 @@ impl Active {
                 successor: self.policy.successors.contains(&device.0),
                 silent: self.pulse.is_silent(device),
                 is_me: device == context.device,
-                media: self.people.media(device),
+                media,
                 online: self.people.is_online(device),
                 place: places.contains(&device),
                 hand: self.podium.floor.hand_of(device),

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use conclave_e2ee::Pseudonym;
 use conclave_wire::{ClientMessage, DeviceId};
 
 use super::rules::RuleWish;
 use super::standing::Standing;
 use super::{Active, Flow};
-use crate::content::Content;
+use crate::content::{Content, MediaState};
 use crate::context::Context;
 use crate::event::{Command, LeftReason, Warning};
 use crate::floor::Say;
@@ -33,6 +34,7 @@ impl Active {
             }
             Command::SetSecrecy(secrecy) => self.want_rule(context, RuleWish::Secrecy(secrecy)),
             Command::SetStrict(strict) => self.want_rule(context, RuleWish::Strict(strict)),
+            Command::SetSharing(who) => self.want_rule(context, RuleWish::Sharing(who)),
             Command::RenewLink {
                 single_use,
                 valid_s,
@@ -82,6 +84,18 @@ impl Active {
             Command::End => context.warn(Warning::NotAllowed),
         }
         Flow::Stay
+    }
+
+    /// What this device sends of itself; a screen only if the rules allow it.
+    fn set_media(&mut self, context: &mut Context, mut media: MediaState) {
+        if media.screen && !self.policy.may_share(Pseudonym(context.device.0)) {
+            media.screen = false;
+            context.warn(Warning::NotAllowed);
+        }
+        context.media = media;
+        self.people.set_media(context.device, media);
+        context.event(Event::Roster);
+        self.publish(context, &Content::Media(media));
     }
 
     /// The last host does not leave the others without one, if there is anybody to follow him.

@@ -12,7 +12,7 @@ use super::{Active, Flow};
 use crate::context::Context;
 use crate::event::{Event, LeftReason, Warning};
 use crate::lobby::Described;
-use crate::policy::{Policy, Role, Secrecy};
+use crate::policy::{Policy, Role, Secrecy, Who};
 
 /// The first successor acts when no host has been heard of for so long.
 pub(super) const SUCCESSION: Duration = Duration::from_secs(30);
@@ -27,6 +27,7 @@ pub(super) enum RuleWish {
     Secrecy(Secrecy),
     Strict(bool),
     OpenMicrophones(u16),
+    Sharing(Who),
     Role(DeviceId, Role),
     Successor(DeviceId, bool),
     RenewLink {
@@ -47,6 +48,7 @@ impl RuleWish {
             Self::Secrecy(secrecy) => new.secrecy = secrecy,
             Self::Strict(strict) => new.strict = strict,
             Self::OpenMicrophones(bound) => return policy.with_open_microphones(bound),
+            Self::Sharing(who) => new.permissions.share = who,
             Self::Role(device, role) => return policy.with_role(device.0, role),
             Self::Successor(device, named) => return policy.with_successor(device.0, named),
             Self::RenewLink {

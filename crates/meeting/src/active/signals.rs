@@ -180,6 +180,8 @@ impl Active {
             conclave_e2ee::Track::VIDEO_LOW,
             conclave_e2ee::Track::VIDEO_MEDIUM,
             conclave_e2ee::Track::VIDEO_HIGH,
+            conclave_e2ee::Track::SCREEN_LOW,
+            conclave_e2ee::Track::SCREEN_HIGH,
         ] {
             context.event(Event::KeyFrameWanted { track });
         }

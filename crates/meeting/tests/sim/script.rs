@@ -149,6 +149,7 @@ impl Script {
                 let media = MediaState {
                     muted: rng.chance(500),
                     camera: rng.chance(500),
+                    ..MediaState::default()
                 };
                 self.acts.push((at, Act::Media(who, media)));
             }
