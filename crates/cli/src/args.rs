@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conclave_client::{
     CameraSource, Cleaning, CleaningPart, Devices, DisplayName, InviteLink, MicrophoneSource,
-    Secrecy, ServerAddress, SpeakerSink, Title,
+    ScreenSource, Secrecy, ServerAddress, ShareMode, SpeakerSink, Title,
 };
 
 use crate::who::{ContactsTask, IdentityTask, Who};
@@ -30,7 +30,7 @@ pub(crate) enum Task {
     /// Whom an identity has met.
     #[command(subcommand)]
     Contacts(ContactsTask),
-    /// List cameras, microphones and loudspeakers with their ids.
+    /// List cameras, microphones, loudspeakers, screens and windows with their ids.
     Devices(Listing),
     /// Let two people meet on this computer for a while and tell what came of it.
     Demo(Demo),
@@ -109,6 +109,12 @@ pub(crate) struct Seat {
     /// default, null, or a device's id.
     #[arg(long, default_value = "default")]
     pub(crate) speaker: SpeakerSink,
+    /// Share this once in the meeting: screen, screen:NAME, window:ID, portal, test or file:PATH.
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) screen: Option<ScreenSource>,
+    /// What matters in a shared screen: text is sharp at a low rate, motion fluent at a lower size.
+    #[arg(long, value_name = "MODE", default_value = "text", value_parser = mode)]
+    pub(crate) screen_mode: ShareMode,
     /// What is done to a microphone's sound, separated by commas: echo, noise, gain; or none. Sound
     /// of a file or a test signal stays as it is.
     #[arg(long, value_name = "WHAT", default_value = "echo,noise,gain", value_parser = cleaning)]
@@ -116,15 +122,17 @@ pub(crate) struct Seat {
     /// Leave after so many seconds in the meeting.
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<u64>,
-    /// For each other person write NAME.wav, NAME.mkv and NAME.png into this folder.
+    /// For each other person write NAME.wav, NAME.mkv and NAME.png into this folder, and of shared
+    /// screens NAME.screen.mkv and NAME.screen.png.
     #[arg(long, value_name = "DIR")]
     pub(crate) save: Option<PathBuf>,
     /// Print one JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
     /// Obey orders on standard input, one a line: admit, refuse, remove, lock, waiting-room, role,
-    /// successor, strict, secrecy, new-link, safety-number, accept, verify, stop-scan, mute, camera,
-    /// watch, microphone, speaker, clean, tone, end, leave.
+    /// successor, strict, secrecy, open-microphones, hand, let-speak, lower, ask-to-mute, sharing,
+    /// share, new-link, safety-number, accept, verify, stop-scan, mute, camera, watch, microphone,
+    /// speaker, clean, tone, end, leave.
     #[arg(long)]
     pub(crate) commands: bool,
     #[command(flatten)]
@@ -141,6 +149,11 @@ impl Seat {
             ..Devices::default()
         }
     }
+}
+
+/// Reads what matters in a shared screen.
+fn mode(text: &str) -> Result<ShareMode, &'static str> {
+    ShareMode::named(text).ok_or("write text or motion")
 }
 
 /// Reads what cleaning shall do.

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use anyhow::Result;
-use conclave_client::{ClientError, DeviceInfo, cameras, list_microphones, list_speakers};
+use conclave_client::{
+    ClientError, DeviceInfo, ScreenInfo, cameras, list_microphones, list_speakers, screens,
+};
 use serde_json::json;
 
 /// Lists everything that can be chosen.
@@ -12,6 +14,8 @@ pub(crate) fn list(as_json: bool) -> Result<()> {
         ("camera", cameras()),
         ("microphone", list_microphones().map_err(ClientError::from)?),
         ("speaker", list_speakers().map_err(ClientError::from)?),
+        // A computer without a screen has nothing to share, which is no fault.
+        ("screen", as_devices(screens().unwrap_or_default())),
     ];
     let mut out = std::io::stdout().lock();
     for (kind, devices) in found {
@@ -20,6 +24,15 @@ pub(crate) fn list(as_json: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn as_devices(screens: Vec<ScreenInfo>) -> Vec<DeviceInfo> {
+    let named = screens.into_iter().map(|screen| DeviceInfo {
+        id: screen.id,
+        name: screen.name,
+        is_default: false,
+    });
+    named.collect()
 }
 
 fn line(kind: &str, device: &DeviceInfo, as_json: bool) -> String {

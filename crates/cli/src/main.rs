@@ -10,6 +10,7 @@ mod meet;
 mod orders;
 mod report;
 mod scans;
+mod sharing;
 mod who;
 
 use std::process::ExitCode;

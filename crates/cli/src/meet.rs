@@ -1,15 +1,17 @@
 //! Taking part in one meeting.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use conclave_client::{
-    Client, ClientEvent, DeviceId, Entry, Introduction, MEETING_LIFETIME, Options, Secrecy, Server,
-    Size, Title,
+    Client, ClientError, ClientEvent, DeviceId, Entry, Introduction, MEETING_LIFETIME, Options,
+    ScreenSource, Secrecy, Server, ShareMode, Size, Title,
 };
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::{Admit, Host, Join, Seat};
@@ -58,7 +60,7 @@ async fn take_part(options: Options, seat: Seat, title: Title, answers: bool) ->
         })
         .await?;
     let party = Party {
-        client,
+        client: Arc::new(client),
         json: seat.json,
         commands: seat.commands,
         present: Present::default(),
@@ -66,12 +68,14 @@ async fn take_part(options: Options, seat: Seat, title: Title, answers: bool) ->
         scans: Scans::default(),
         stay: seat.seconds,
         leave_at: None,
+        share: seat.screen.map(|source| (source, seat.screen_mode)),
+        sharing: None,
     };
     party.attend(events, answers || seat.commands).await
 }
 
 struct Party {
-    client: Client,
+    client: Arc<Client>,
     json: bool,
     /// Whether lines are orders rather than answers.
     commands: bool,
@@ -81,6 +85,10 @@ struct Party {
     /// Seconds to stay once in.
     stay: Option<u64>,
     leave_at: Option<Instant>,
+    /// What to share once in.
+    share: Option<(ScreenSource, ShareMode)>,
+    /// Ends with an answer to it: a system may ask the person first.
+    sharing: Option<JoinHandle<Result<(), ClientError>>>,
 }
 
 impl Party {
@@ -112,6 +120,11 @@ impl Party {
                     None => lines = None,
                 },
                 told = self.scans.next(self.json) => told?,
+                shared = answer_of(&mut self.sharing) => {
+                    if let Err(error) = shared {
+                        tell_refusal("share", &error.to_string(), self.json)?;
+                    }
+                }
                 () = &mut interrupted, if !leaving => {
                     leaving = true;
                     self.client.leave().await?;
@@ -130,12 +143,21 @@ impl Party {
             ClientEvent::Knock { device, .. } => self.knocks.push_back(*device),
             ClientEvent::KnockGone { device } => self.knocks.retain(|known| known != device),
             ClientEvent::Link(_) | ClientEvent::Admitted { .. } => {
+                if let Some((source, mode)) = self.share.take() {
+                    self.begin_sharing(source, mode);
+                }
                 if let (Some(seconds), None) = (self.stay, self.leave_at) {
                     self.leave_at = Some(Instant::now() + Duration::from_secs(seconds));
                 }
             }
             _ => {}
         }
+    }
+
+    fn begin_sharing(&mut self, source: ScreenSource, mode: ShareMode) {
+        let client = self.client.clone();
+        let share = async move { client.share(source, mode).await };
+        self.sharing = Some(tokio::spawn(share));
     }
 
     async fn obey(&mut self, line: &str) -> Result<()> {
@@ -147,6 +169,7 @@ impl Party {
                 let order = line.to_owned();
                 self.scans.begin(&self.client, device, name, order).await?;
             }
+            Done::Share(source, mode) => self.begin_sharing(source, mode),
             Done::Not(why) => tell_refusal(line, &why, self.json)?,
         }
         Ok(())
@@ -177,6 +200,18 @@ async fn next_line(lines: &mut Option<Lines<BufReader<Stdin>>>) -> Option<String
         Some(lines) => lines.next_line().await.ok().flatten(),
         None => std::future::pending().await,
     }
+}
+
+/// Whether what was asked for is shared; never, while nothing was asked for.
+async fn answer_of(
+    sharing: &mut Option<JoinHandle<Result<(), ClientError>>>,
+) -> Result<(), ClientError> {
+    let Some(asked) = sharing else {
+        return std::future::pending().await;
+    };
+    let answer = asked.await.unwrap_or(Err(ClientError::Over));
+    *sharing = None;
+    answer
 }
 
 /// Ctrl-C, or the polite signal of a service manager.

@@ -7,14 +7,17 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use conclave_client::{
     CleaningPart, Client, ClientError, ClientEvent, DeviceId, MicrophoneSource, OPEN_MICROPHONES,
-    Role, SafetyView, Secrecy, Size, SpeakerSink,
+    Role, SafetyView, ScreenSource, Secrecy, ShareMode, Size, SpeakerSink, Who,
 };
 
 use crate::args::Level;
+use crate::sharing;
 
 /// Every order, for who wrote one that is none.
 const HELP: &str = "Orders: admit D, refuse D, remove D, lock on|off, waiting-room on|off, \
 role D host|co-host|participant, successor D on|off, strict on|off, secrecy standard|high, \
+sharing everyone|hosts, share screen|screen:NAME|window:ID|portal|test|file:PATH [text|motion], \
+share stop, \
 open-microphones N, hand up|down, let-speak D, lower D, ask-to-mute D, \
 new-link [single-use] [expires SECONDS], safety-number D, accept D, verify D on|off|scan, \
 stop-scan, mute on|off, \
@@ -98,6 +101,9 @@ enum Order {
     LetSpeak(DeviceId),
     Lower(DeviceId),
     AskToMute(DeviceId),
+    Sharing(Who),
+    Share(ScreenSource, ShareMode),
+    StopSharing,
     NewLink {
         single_use: bool,
         valid_s: Option<u32>,
@@ -124,6 +130,8 @@ pub(crate) enum Done {
     Number(DeviceId, SafetyView),
     /// A code is to be looked for, which takes its time.
     Scan(DeviceId),
+    /// To be shared, which may take until the person has answered the system's question.
+    Share(ScreenSource, ShareMode),
     /// It was not obeyed; a sentence.
     Not(String),
 }
@@ -153,6 +161,9 @@ pub(crate) async fn obey(
         Order::LetSpeak(device) => client.let_speak(device).await?,
         Order::Lower(device) => client.lower_hand(device).await?,
         Order::AskToMute(device) => client.ask_to_mute(device).await?,
+        Order::Sharing(who) => client.set_sharing(who).await?,
+        Order::Share(source, mode) => return Ok(Done::Share(source, mode)),
+        Order::StopSharing => client.stop_sharing().await?,
         Order::NewLink {
             single_use,
             valid_s,
@@ -167,7 +178,15 @@ pub(crate) async fn obey(
         Order::StopScan => client.stop_scan().await?,
         Order::Mute(on) => client.set_muted(on).await?,
         Order::Camera(on) => client.set_camera(on).await?,
-        Order::Watch(size) => client.watch(present.pictures(size)).await?,
+        Order::Watch(size) => {
+            // A screen is watched whole unless everything is to be small.
+            let screens = size.map(|size| match size {
+                Size::Low => Size::Low,
+                _ => Size::High,
+            });
+            let (pictures, screens) = (present.pictures(size), present.pictures(screens));
+            client.watch(pictures, screens).await?;
+        }
         Order::Microphone(microphone) => {
             return unless_refused(client.use_microphone(microphone).await, |()| Done::Quietly);
         }
@@ -244,6 +263,12 @@ fn read(line: &str, present: &Present) -> Result<Order, String> {
         "let-speak" => Order::LetSpeak(present.find(rest)?),
         "lower" => Order::Lower(present.find(rest)?),
         "ask-to-mute" => Order::AskToMute(present.find(rest)?),
+        "sharing" => Order::Sharing(sharing::who_named(rest).ok_or(HELP)?),
+        "share" if rest == "stop" => Order::StopSharing,
+        "share" => {
+            let (source, mode) = sharing::source_and_mode(rest)?;
+            Order::Share(source, mode)
+        }
         "new-link" => new_link(rest)?,
         "end" => Order::End,
         "leave" => Order::Leave,

@@ -126,6 +126,18 @@ fn to_json(event: &ClientEvent) -> Option<Value> {
             let senders: Vec<_> = senders.iter().map(sender_json).collect();
             json!({"event": "media", "senders": senders})
         }
+        ClientEvent::Share {
+            device,
+            name,
+            is_me,
+            on,
+        } => json!({
+            "event": "share",
+            "device": device.to_string(),
+            "name": name,
+            "me": is_me,
+            "on": on,
+        }),
         ClientEvent::Rules(rules) => json!({"event": "rules", "rules": rules}),
         ClientEvent::Hands(hands) => {
             let hands: Vec<_> = hands.iter().map(hand_json).collect();
@@ -170,6 +182,10 @@ fn sender_json(sender: &SenderReport) -> Value {
         "audio": track_json(&sender.audio),
         "video": track_json(&sender.video),
         "picture": sender.picture.map(conclave_client::Size::name),
+        "screen": track_json(&sender.screen),
+        "screen_picture": sender
+            .screen_picture
+            .map(|(width, height)| json!({"width": width, "height": height})),
     })
 }
 
@@ -217,6 +233,14 @@ fn to_text(event: &ClientEvent) -> Option<String> {
             format!("Here: {}", names.join(", "))
         }
         ClientEvent::Code { digits, reason, .. } => format!("Security code: {digits}. {reason}"),
+        ClientEvent::Share {
+            name, is_me, on, ..
+        } => match (is_me, on) {
+            (true, true) => "You are sharing a screen.".into(),
+            (true, false) => "You are not sharing a screen any more.".into(),
+            (false, true) => format!("{name} shares a screen."),
+            (false, false) => format!("{name} does not share a screen any more."),
+        },
         ClientEvent::Media(_) => return None,
         ClientEvent::Hands(hands) => hands_in_words(hands),
         ClientEvent::Speaking { text, .. } => format!("Note: {text}"),
@@ -260,6 +284,7 @@ fn rules_in_words(rules: &PolicyView) -> Option<String> {
         (!rules.waiting_room, "no waiting room"),
         (rules.high_secrecy, "high secrecy"),
         (rules.strict, "strict"),
+        (rules.hosts_share, "only hosts share screens"),
     ];
     let mut words: Vec<_> = switches
         .iter()
