@@ -25,6 +25,10 @@ pub struct Arguments {
     #[arg(long, value_name = "SINK")]
     pub speaker: Option<String>,
 
+    /// What “Share screen” offers instead of screens and windows: test or file:PATH.
+    #[arg(long, value_name = "SOURCE")]
+    pub screen: Option<String>,
+
     /// Host meetings on this server instead of one started for the meeting:
     /// https://HOST:PORT, followed by #FINGERPRINT if its certificate is self-signed.
     #[arg(long, value_name = "URL")]

@@ -4,7 +4,8 @@
 use std::convert::Infallible;
 use std::str::FromStr;
 
-use conclave_client::{CameraSource, DeviceInfo, MicrophoneSource, SpeakerSink};
+use conclave_client::{CameraSource, ClientError, DeviceInfo, MicrophoneSource, ScreenSource};
+use conclave_client::{ScreenInfo, ScreenSourceError, SpeakerSink, screens};
 use conclave_client::{cameras, list_microphones, list_speakers};
 use serde::Serialize;
 
@@ -74,6 +75,46 @@ pub fn camera(arguments: &Arguments, settings: &Settings) -> CameraSource {
     pick(flag, chosen, CameraSource::Device)
 }
 
+/// A screen or window to choose from.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScreenChoice {
+    id: String,
+    name: String,
+    is_window: bool,
+}
+
+/// Every screen and window that can be shared now, or what the command line offers instead.
+pub async fn shareable(arguments: &Arguments) -> Result<Vec<ScreenChoice>, ClientError> {
+    if let Some(screen) = &arguments.screen {
+        return Ok(vec![ScreenChoice {
+            id: screen.clone(),
+            name: screen.clone(),
+            is_window: false,
+        }]);
+    }
+    let found = tauri::async_runtime::spawn_blocking(screens).await;
+    let found = found.unwrap_or_else(|_| Ok(Vec::new()))?;
+    let choice = |ScreenInfo {
+                      id,
+                      name,
+                      is_window,
+                  }| ScreenChoice {
+        id,
+        name,
+        is_window,
+    };
+    Ok(found.into_iter().map(choice).collect())
+}
+
+/// The screen to share of this id. Only the command line can name a file.
+pub fn screen(arguments: &Arguments, id: &str) -> Result<ScreenSource, ScreenSourceError> {
+    match &arguments.screen {
+        Some(screen) if screen == id => screen.parse(),
+        _ => ScreenSource::of_id(id),
+    }
+}
+
 /// The microphone to use.
 pub fn microphone(arguments: &Arguments, settings: &Settings) -> MicrophoneSource {
     let (flag, chosen) = (&arguments.microphone, &settings.microphone);
@@ -122,6 +163,22 @@ mod tests {
         assert!(matches!(devices.camera, CameraSource::Test));
         assert!(matches!(devices.speaker, SpeakerSink::Null));
         assert!(matches!(devices.microphone, MicrophoneSource::Default));
+    }
+
+    #[test]
+    fn the_window_shares_no_file_that_the_command_line_does_not_name() {
+        let arguments = |flags: &[&str]| {
+            let line = std::iter::once("app").chain(flags.iter().copied());
+            Arguments::try_parse_from(line).expect("parses")
+        };
+        let plain = arguments(&[]);
+        assert!(screen(&plain, "file:/etc/passwd").is_err());
+        let window = ScreenSource::Screen("window:0x20".into());
+        assert_eq!(screen(&plain, "window:0x20"), Ok(window));
+        let given = arguments(&["--screen", "file:/slides.png"]);
+        let slides = ScreenSource::File("/slides.png".into());
+        assert_eq!(screen(&given, "file:/slides.png"), Ok(slides));
+        assert!(screen(&given, "file:/etc/passwd").is_err());
     }
 
     #[test]

@@ -5,12 +5,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use conclave_client::{ClientError, MeetingView, Role, SafetyView, ScanOutcome, Secrecy, Size};
+use conclave_client::{ClientError, DeviceId, MeetingView, Role, SafetyView, ScanOutcome, Secrecy};
+use conclave_client::{Size, Who};
 use serde::{Deserialize, Serialize, Serializer};
 use tauri::ipc::Channel;
 use tauri::{Builder, Runtime, State};
 
-use crate::choices::Choices;
+use crate::choices::{Choices, ScreenChoice};
 use crate::profile::{ContactView, IdentityView, Profile, ProfileError};
 use crate::session::{Entry, Introduction, Session, SessionError, known};
 use crate::settings::Settings;
@@ -106,6 +107,7 @@ pub fn register<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         let_speak,
         lower_hand,
         ask_to_mute,
+        set_hosts_share,
         new_link,
         safety_number,
         accept_key,
@@ -114,6 +116,9 @@ pub fn register<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         stop_scan,
         set_muted,
         set_camera,
+        screens,
+        share,
+        stop_sharing,
         show_tiles,
         play_tone,
         dismiss_warning,
@@ -243,6 +248,15 @@ async fn ask_to_mute(session: State<'_, Session>, device: String) -> Answer {
 }
 
 #[tauri::command]
+async fn set_hosts_share(session: State<'_, Session>, on: bool) -> Answer {
+    let who = match on {
+        true => Who::Hosts,
+        false => Who::Everyone,
+    };
+    Ok(session.client()?.set_sharing(who).await?)
+}
+
+#[tauri::command]
 async fn new_link(
     session: State<'_, Session>,
     single_use: bool,
@@ -292,12 +306,33 @@ async fn set_camera(session: State<'_, Session>, on: bool) -> Answer {
 }
 
 #[tauri::command]
-async fn show_tiles(session: State<'_, Session>, sizes: HashMap<String, SizeName>) -> Answer {
-    let shown = sizes
-        .into_iter()
-        .map(|(device, size)| Ok((known(&device)?, size.into())))
-        .collect::<Result<_, Sentence>>()?;
-    Ok(session.client()?.watch(shown).await?)
+async fn screens(session: State<'_, Session>) -> Answer<Vec<ScreenChoice>> {
+    Ok(session.screens().await?)
+}
+
+#[tauri::command]
+async fn share(session: State<'_, Session>, id: String, motion: bool) -> Answer {
+    Ok(session.share(&id, motion).await?)
+}
+
+#[tauri::command]
+async fn stop_sharing(session: State<'_, Session>) -> Answer {
+    Ok(session.client()?.stop_sharing().await?)
+}
+
+#[tauri::command]
+async fn show_tiles(
+    session: State<'_, Session>,
+    sizes: HashMap<String, SizeName>,
+    screens: HashMap<String, SizeName>,
+) -> Answer {
+    let client = session.client()?;
+    Ok(client.watch(by_device(sizes)?, by_device(screens)?).await?)
+}
+
+fn by_device(sizes: HashMap<String, SizeName>) -> Answer<HashMap<DeviceId, Size>> {
+    let known = |(device, size): (String, SizeName)| Ok((known(&device)?, size.into()));
+    sizes.into_iter().map(known).collect()
 }
 
 #[tauri::command]

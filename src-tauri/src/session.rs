@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use conclave_client::{
     CameraSource, CleaningPart, Client, ClientError, DeviceId, Devices, DisplayName, Form,
-    LinkError, MEETING_LIFETIME, MeetingView, NameError, Options, Secrecy, Server, Size, Title,
-    ViewPhase,
+    LinkError, MEETING_LIFETIME, MeetingView, NameError, Options, ScreenSourceError, Secrecy,
+    Server, ShareMode, Size, Title, ViewPhase,
 };
 use serde::Deserialize;
 use tauri::async_runtime::JoinHandle;
@@ -39,6 +39,9 @@ pub enum SessionError {
     /// Text from the name or title field.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// The window named something that is no screen.
+    #[error(transparent)]
+    Screen(#[from] ScreenSourceError),
     /// The client cannot start or go on.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -382,6 +385,21 @@ impl Session {
     fn shut(&self) {
         drop(lock(&self.opened).take());
         self.view.send_replace(None);
+    }
+
+    /// What can be shared now.
+    pub async fn screens(&self) -> Result<Vec<choices::ScreenChoice>, SessionError> {
+        Ok(choices::shareable(&self.arguments).await?)
+    }
+
+    /// Shares a screen or window; returns once it is shared.
+    pub async fn share(&self, id: &str, motion: bool) -> Result<(), SessionError> {
+        let source = choices::screen(&self.arguments, id)?;
+        let mode = match motion {
+            true => ShareMode::Motion,
+            false => ShareMode::Text,
+        };
+        Ok(self.client()?.share(source, mode).await?)
     }
 
     /// The client of the meeting that the window is in.

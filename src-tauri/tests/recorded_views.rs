@@ -6,7 +6,8 @@ use std::path::Path;
 
 use conclave_client::{
     CleaningView, DeviceView, InviteView, KnockView, LeftView, MeView, MeetingView, MemberView,
-    PolicyView, ViewPhase, ViewRole, ViewTrust, ViewVoice, WarningLevel, WarningView,
+    PolicyView, ScreenView, SharingView, ViewPhase, ViewRole, ViewTrust, ViewVoice, WarningLevel,
+    WarningView,
 };
 use serde_json::Value;
 
@@ -42,6 +43,7 @@ fn base(phase: ViewPhase) -> MeetingView {
                 noise: true,
                 gain: true,
             },
+            sharing: None,
         },
         members: Vec::new(),
         knocks: Vec::new(),
@@ -76,6 +78,7 @@ fn member(device: &str, name: &str, role: ViewRole, tile: u32) -> MemberView {
         muted: false,
         camera: true,
         hand: None,
+        screen: None,
         speaking: false,
         tile,
         problem: None,
@@ -122,6 +125,11 @@ fn host() -> MeetingView {
         ..active()
     };
     view.me.role = ViewRole::Host;
+    view.me.sharing = Some(SharingView {
+        name: "Slides".into(),
+        motion: false,
+        problem: None,
+    });
     view
 }
 
@@ -132,6 +140,10 @@ fn recovering() -> MeetingView {
         ..active()
     };
     view.members[0].speaking = false;
+    view.members[0].screen = Some(ScreenView {
+        tile: 2,
+        problem: Some("Ana Costa's screen has stopped. Waiting for more.".into()),
+    });
     view.me.microphone = DeviceView {
         name: "Built-in microphone".into(),
         problem: Some(

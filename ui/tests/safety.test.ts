@@ -97,11 +97,18 @@ describe("the safety number", () => {
   });
 
   it("is accompanied by the rules that are in force", async () => {
-    const policy = { locked: true, waitingRoom: false, highSecrecy: true, strict: true, openMicrophones: 2 };
+    const policy = { locked: true, waitingRoom: false, highSecrecy: true, strict: true, openMicrophones: 2, hostsShare: true };
     await open({ ...recorded.active, policy });
     await click("security");
     const rules = [...screen.getByTestId("rules").querySelectorAll("li")].map((line) => line.textContent?.split(":")[0]);
-    expect(rules).toEqual(["Locked", "No waiting room", "High secrecy", "Strict", "Open microphones"]);
+    expect(rules).toEqual([
+      "Locked",
+      "No waiting room",
+      "High secrecy",
+      "Strict",
+      "Open microphones",
+      "Only hosts and co-hosts share a screen.",
+    ]);
     expect(screen.getByTestId("badge-high-secrecy")).toBeTruthy();
   });
 });

@@ -1,5 +1,5 @@
 /** A backend that shows what a test tells it to, and remembers what the UI asked for. */
-import type { Backend, Contact, Devices, Identity, SafetyNumber, ScanOutcome, Settings } from "../src/backend/backend";
+import type { Backend, Contact, Devices, Identity, SafetyNumber, ScanOutcome, Settings, Shareable } from "../src/backend/backend";
 import { SETTINGS } from "../src/backend/fake-people";
 import type { MeetingView, Role } from "../src/backend/view";
 import type { PictureSize } from "../src/state/grid";
@@ -60,6 +60,7 @@ export class ScriptedBackend implements Backend {
   letSpeak = (device: string): Promise<void> => this.#note("letSpeak", device);
   lowerHand = (device: string): Promise<void> => this.#note("lowerHand", device);
   askToMute = (device: string): Promise<void> => this.#note("askToMute", device);
+  setHostsShare = (on: boolean): Promise<void> => this.#note("setHostsShare", on);
   newLink = (single: boolean, seconds: number | null): Promise<void> => this.#note("newLink", [single, seconds]);
   safetyNumber = async (device: string): Promise<SafetyNumber> => {
     await this.#note("safetyNumber", device);
@@ -93,9 +94,18 @@ export class ScriptedBackend implements Backend {
   setCamera = (on: boolean): Promise<void> => this.#note("setCamera", on);
   /** Said whenever the stage changes: remembered apart. */
   shownTiles: Record<string, PictureSize> = {};
-  showTiles = async (sizes: Record<string, PictureSize>): Promise<void> => {
+  shownScreens: Record<string, PictureSize> = {};
+  showTiles = async (sizes: Record<string, PictureSize>, screens: Record<string, PictureSize>): Promise<void> => {
     this.shownTiles = sizes;
+    this.shownScreens = screens;
   };
+  shareable: Shareable[] = [
+    { id: "screen", name: "Whole screen", isWindow: false },
+    { id: "window:0x20", name: "Slides", isWindow: true },
+  ];
+  screens = async (): Promise<Shareable[]> => this.shareable;
+  share = (id: string, motion: boolean): Promise<void> => this.#note("share", [id, motion]);
+  stopSharing = (): Promise<void> => this.#note("stopSharing");
   playTone = (): Promise<void> => this.#note("playTone");
   dismissWarning = (id: number): Promise<void> => this.#note("dismissWarning", id);
   leave = (): Promise<void> => this.#note("leave");

@@ -45,6 +45,14 @@ export interface Devices {
   speakers: Device[];
 }
 
+/** A screen or window that can be shared. */
+export interface Shareable {
+  id: string;
+  /** A window's title, or which screen. */
+  name: string;
+  isWindow: boolean;
+}
+
 /** How somebody comes into the lobby. */
 export type Entry = { kind: "host" } | { kind: "join"; link: string };
 
@@ -128,6 +136,8 @@ export interface Backend {
   lowerHand(device: string): Promise<void>;
   /** Asks somebody to mute; in a meeting with an audience it ends the turn. */
   askToMute(device: string): Promise<void>;
+  /** Lets only hosts and co-hosts share a screen, or everybody (host). */
+  setHostsShare(on: boolean): Promise<void>;
   /** Makes a new invite link. The old one opens nothing from then on. */
   newLink(singleUse: boolean, expiresInS: number | null): Promise<void>;
   safetyNumber(device: string): Promise<SafetyNumber>;
@@ -147,8 +157,16 @@ export interface Backend {
   stopScan(): Promise<void>;
   setMuted(muted: boolean): Promise<void>;
   setCamera(on: boolean): Promise<void>;
-  /** Says whose pictures are on the screen, and how large. Nobody else's are asked for. */
-  showTiles(sizes: Record<string, PictureSize>): Promise<void>;
+  /** What this computer can share now: screens first. */
+  screens(): Promise<Shareable[]>;
+  /** Shares a screen or window, sharp or fluent; resolves once the others can see it. */
+  share(id: string, motion: boolean): Promise<void>;
+  stopSharing(): Promise<void>;
+  /**
+   * Says whose pictures and whose shared screens are on this screen, and how large. Nobody else's are
+   * asked for.
+   */
+  showTiles(sizes: Record<string, PictureSize>, screens: Record<string, PictureSize>): Promise<void>;
   /** Plays a short melody that nobody else hears. */
   playTone(): Promise<void>;
   dismissWarning(id: number): Promise<void>;

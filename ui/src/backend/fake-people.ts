@@ -17,6 +17,7 @@ const SOUND = {
   microphone: { name: "Built-in microphone", problem: null },
   speaker: { name: "Built-in speakers", problem: null },
   cleaning: { echo: true, noise: true, gain: true },
+  sharing: null,
 };
 
 const FLOOR = { audience: false, called: false };
@@ -28,7 +29,7 @@ export function lobbyView(name: string, isHost: boolean): MeetingView {
     phase: "lobby",
     title: isHost ? "" : "Chen v. Harbour Trust: witness preparation",
     hostName: isHost ? name : "Ana Costa",
-    policy: { locked: false, waitingRoom: true, highSecrecy: false, strict: false, openMicrophones: 25 },
+    policy: { locked: false, waitingRoom: true, highSecrecy: false, strict: false, openMicrophones: 25, hostsShare: false },
     invite: null,
     isHost,
     ownServer: false,
@@ -53,6 +54,7 @@ export function other(index: number, role: Role, knock?: Knock): Member {
     muted: false,
     camera: true,
     hand: null,
+    screen: null,
     speaking: false,
     tile: index,
     problem: null,

@@ -22,7 +22,7 @@ export const SCENES: Record<string, (view: MeetingView) => Partial<MeetingView>>
 
   /** An insider and a server at work, and the rules that answer them. */
   alarm: (view) => ({
-    policy: { locked: true, waitingRoom: true, highSecrecy: true, strict: false, openMicrophones: 25 },
+    policy: { locked: true, waitingRoom: true, highSecrecy: true, strict: false, openMicrophones: 25, hostsShare: true },
     members: each(view, {
       1: { voice: "forged", speaking: true },
       2: { silent: true },
@@ -81,6 +81,14 @@ export const SCENES: Record<string, (view: MeetingView) => Partial<MeetingView>>
     invite: null,
     me: { ...view.me, role: "participant", muted: true, called: true },
     members: each(view, { 0: { role: "participant" }, 1: { role: "host" } }),
+  }),
+
+  /** Somebody shows a screen to all. */
+  screen: (view) => ({ members: each(view, { 2: { screen: { tile: 20, problem: null } } }) }),
+
+  /** This person shows a screen to all. */
+  sharing: (view) => ({
+    me: { ...view.me, sharing: { name: "Quarterly figures.ods", motion: false, problem: null } },
   }),
 
   /** This person keeps the door for somebody else. */

@@ -5,12 +5,15 @@
  * it. `?people=` says how many others sit in the meeting; `?identity=` how this computer keeps its
  * key: keyring, passphrase, ephemeral or locked.
  */
-import type { Backend, Contact, Device, Devices, Entry, Identity, Introduction, SafetyNumber, ScanOutcome, Settings } from "./backend";
+import type { Backend, Contact, Device, Devices, Entry, Identity, Introduction, SafetyNumber, ScanOutcome, Settings, Shareable } from "./backend";
 import { FakeCameras } from "./fake-cameras";
 import { FakeIdentity, safetyNumber } from "./fake-identity";
 import { code, invite, knock, lobbyView, other, PEOPLE, SETTINGS } from "./fake-people";
 import { SCENES } from "./fake-scenes";
-import type { DeviceInUse, Me, MeetingView, Member, Policy, Role, Trust } from "./view";
+import type { DeviceInUse, Me, MeetingView, Member, Policy, Role, SharedScreen, Trust } from "./view";
+
+/** Has no pictures here: this person sees the screen itself. */
+const OWN_SCREEN: SharedScreen = { tile: 0, problem: null };
 
 /** How long it takes to hold a screen before a camera. */
 const SCAN_MS = 4000;
@@ -112,6 +115,28 @@ export class FakeBackend implements Backend {
 
   async showTiles(): Promise<void> {}
 
+  async screens(): Promise<Shareable[]> {
+    return [
+      { id: "screen", name: "Whole screen (1920×1080)", isWindow: false },
+      { id: "window:1", name: "Quarterly figures.ods", isWindow: true },
+      { id: "window:2", name: "Slides: witness preparation", isWindow: true },
+    ];
+  }
+
+  async share(id: string, motion: boolean): Promise<void> {
+    const { me, policy } = this.#need();
+    if (policy.hostsShare && me.role === "participant") {
+      throw new Error("In this meeting only hosts and co-hosts may share a screen.");
+    }
+    const shared = (await this.screens()).find((screen) => screen.id === id);
+    if (!shared) throw new Error("This is no screen or window here. Choose another one.");
+    this.#edit({ me: { ...this.#need().me, sharing: { name: shared.name, motion, problem: null } } });
+  }
+
+  async stopSharing(): Promise<void> {
+    this.#edit({ me: { ...this.#need().me, sharing: null } });
+  }
+
   async setRole(device: string, role: Role): Promise<void> {
     this.#member(device, { role, ...(role === "host" ? { successor: false } : {}) });
   }
@@ -150,6 +175,10 @@ export class FakeBackend implements Backend {
 
   async askToMute(device: string): Promise<void> {
     this.#later(900, () => this.#member(device, { muted: true }));
+  }
+
+  async setHostsShare(on: boolean): Promise<void> {
+    this.#rule({ hostsShare: on });
   }
 
   async newLink(singleUse: boolean, expiresInS: number | null): Promise<void> {
@@ -258,6 +287,7 @@ export class FakeBackend implements Backend {
     const members = this.#view?.members ?? [];
     const others = members.filter((member) => !member.isMe && member.camera && !member.problem);
     const tiles = others.map((member) => member.tile);
+    for (const { screen } of members) if (screen && screen.tile > 0) tiles.push(screen.tile);
     if (this.#view?.me.camera || this.#scan) tiles.push(0);
     return this.#cameras.next(tiles, after, raw, signal);
   }
@@ -365,7 +395,9 @@ export class FakeBackend implements Backend {
   #edit(change: Partial<MeetingView>): void {
     const view = { ...this.#need(), ...change };
     const members = view.members.map((member) =>
-      member.isMe ? { ...member, muted: view.me.muted, camera: view.me.camera } : member,
+      member.isMe
+        ? { ...member, muted: view.me.muted, camera: view.me.camera, screen: view.me.sharing ? OWN_SCREEN : null }
+        : member,
     );
     this.#set({ ...view, members });
   }

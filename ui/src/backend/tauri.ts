@@ -1,6 +1,6 @@
 /** The real backend: commands and a snapshot channel of the Tauri shell. */
 import { Channel, convertFileSrc, invoke } from "@tauri-apps/api/core";
-import type { Backend, Contact, Devices, Entry, Identity, Introduction, SafetyNumber, ScanOutcome, Settings } from "./backend";
+import type { Backend, Contact, Devices, Entry, Identity, Introduction, SafetyNumber, ScanOutcome, Settings, Shareable } from "./backend";
 import type { PictureSize } from "../state/grid";
 import type { MeetingView, Role } from "./view";
 
@@ -88,6 +88,10 @@ export class TauriBackend implements Backend {
     return invoke("ask_to_mute", { device });
   }
 
+  setHostsShare(on: boolean): Promise<void> {
+    return invoke("set_hosts_share", { on });
+  }
+
   newLink(singleUse: boolean, expiresInS: number | null): Promise<void> {
     return invoke("new_link", { singleUse, expiresInS });
   }
@@ -120,8 +124,20 @@ export class TauriBackend implements Backend {
     return invoke("set_camera", { on });
   }
 
-  showTiles(sizes: Record<string, PictureSize>): Promise<void> {
-    return invoke("show_tiles", { sizes });
+  screens(): Promise<Shareable[]> {
+    return invoke("screens");
+  }
+
+  share(id: string, motion: boolean): Promise<void> {
+    return invoke("share", { id, motion });
+  }
+
+  stopSharing(): Promise<void> {
+    return invoke("stop_sharing");
+  }
+
+  showTiles(sizes: Record<string, PictureSize>, screens: Record<string, PictureSize>): Promise<void> {
+    return invoke("show_tiles", { sizes, screens });
   }
 
   playTone(): Promise<void> {

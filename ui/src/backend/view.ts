@@ -39,6 +39,26 @@ export interface Me {
   microphone: DeviceInUse;
   speaker: DeviceInUse;
   cleaning: Cleaning;
+  /** The screen that this person shares. */
+  sharing: Sharing | null;
+}
+
+/** The screen that this person shares. */
+export interface Sharing {
+  /** A window's title, or which screen. */
+  name: string;
+  /** Movement goes before sharpness. */
+  motion: boolean;
+  /** Why the others see nothing of it now, as a sentence. */
+  problem: string | null;
+}
+
+/** A screen that somebody shares. */
+export interface SharedScreen {
+  /** Number under which its pictures come from the frame loop. */
+  tile: number;
+  /** A sentence to show instead of a picture. */
+  problem: string | null;
 }
 
 /** A microphone or loudspeaker as it is now. */
@@ -69,6 +89,8 @@ export interface Member {
   camera: boolean;
   /** The place of the raised hand in the order of hands, from 1. */
   hand: number | null;
+  /** The screen that this member shares and may share. This device's own has no pictures here. */
+  screen: SharedScreen | null;
   speaking: boolean;
   /** Number under which this member's pictures come from the frame loop. 0 is this device. */
   tile: number;
@@ -113,6 +135,8 @@ export interface Policy {
   strict: boolean;
   /** So many microphones may be open at the same time. */
   openMicrophones: number;
+  /** Only hosts and co-hosts share a screen. */
+  hostsShare: boolean;
 }
 
 export interface Invite {

@@ -43,6 +43,9 @@ function changes(earlier: Member, member: Member): string[] {
   if (earlier.muted !== member.muted) said.push(muteOf(member));
   if (earlier.hand === null && member.hand !== null) said.push(m.said.handUp(member.name));
   if (earlier.hand !== null && member.hand === null) said.push(m.said.handDown(member.name));
+  if ((earlier.screen === null) !== (member.screen === null)) {
+    said.push(member.screen ? m.said.shares(member.name) : m.said.sharesNoMore(member.name));
+  }
   if (earlier.role !== member.role) said.push(m.said.role[member.role](member.name));
   if (earlier.trust !== member.trust) said.push(m.said.trust(member.name, trustWords(member)));
   if (earlier.voice !== "forged" && member.voice === "forged") said.push(m.tile.forged(member.name));
@@ -71,6 +74,7 @@ function rules(before: MeetingView, now: MeetingView): string[] {
   if (was.highSecrecy !== is.highSecrecy) said.push(is.highSecrecy ? m.said.highSecrecyOn : m.said.highSecrecyOff);
   if (was.strict !== is.strict) said.push(is.strict ? m.said.strictOn : m.said.strictOff);
   if (was.openMicrophones !== is.openMicrophones) said.push(m.said.openMicrophones(is.openMicrophones));
+  if (was.hostsShare !== is.hostsShare) said.push(is.hostsShare ? m.said.hostsShare : m.said.allShare);
   // The first link comes with the meeting or with a role, which is said already.
   if (before.invite && now.invite && before.invite.link !== now.invite.link) said.push(m.said.newLink);
   return said;
@@ -99,6 +103,9 @@ function own(before: MeetingView, now: MeetingView): string[] {
     }
   }
   if (before.me.role !== now.me.role) said.push(m.said.yourRole[now.me.role]);
+  if (before.me.sharing?.name !== now.me.sharing?.name) {
+    said.push(now.me.sharing ? m.said.sharing(now.me.sharing.name) : m.said.sharingNoMore);
+  }
   if (before.me.camera !== now.me.camera) said.push(now.me.camera ? m.said.cameraOn : m.said.cameraOff);
   return said;
 }

@@ -1,4 +1,5 @@
 /** How tiles share the stage. */
+import type { Member } from "../backend/view";
 
 /** Tiles on one page. Browsers keep some 16 drawing contexts alive; a page stays below. */
 export const PAGE_SIZE = 12;
@@ -24,6 +25,35 @@ export function pictureSize(height: number, pixelRatio: number): PictureSize {
   const lines = (height * pixelRatio) / STRETCH;
   if (lines <= 180) return "low";
   return lines <= 360 ? "medium" : "high";
+}
+
+/** Of a shared screen there are two sizes: letters want the large one even on a middling tile. */
+export function screenSize(height: number, pixelRatio: number): PictureSize {
+  return pictureSize(height, pixelRatio) === "low" ? "low" : "high";
+}
+
+/** Somebody, or the screen that somebody shares. */
+export interface StageTile {
+  key: string;
+  member: Member;
+  isScreen: boolean;
+}
+
+/** What of a member stands on the stage: the screen first. One's own screen is on one's own screen. */
+export function tilesOf(member: Member): StageTile[] {
+  const person = { key: member.device, member, isScreen: false };
+  if (!member.screen || member.isMe) return [person];
+  return [{ key: `screen:${member.device}`, member, isScreen: true }, person];
+}
+
+/**
+ * What takes the stage, if anything: what is pinned, or else the first shared screen; and the others,
+ * screens first.
+ */
+export function layOut(members: Member[], pinned: string | null): { main: StageTile | null; others: StageTile[] } {
+  const tiles = members.flatMap(tilesOf).sort((a, b) => Number(b.isScreen) - Number(a.isScreen));
+  const main = tiles.find(({ key }) => key === pinned) ?? tiles.find(({ isScreen }) => isScreen) ?? null;
+  return { main, others: tiles.filter((tile) => tile !== main) };
 }
 
 /** Beside a pinned tile the others stand in a strip of this width. */

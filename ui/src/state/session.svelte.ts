@@ -4,12 +4,12 @@
  * Components read from here and call the verbs below; they never talk to the backend themselves.
  */
 import { getContext, setContext } from "svelte";
-import { sentenceOf, UNTOUCHED, type Backend, type Devices, type Entry, type SafetyNumber, type ScanOutcome, type Settings } from "../backend/backend";
+import { sentenceOf, UNTOUCHED, type Backend, type Devices, type Entry, type SafetyNumber, type ScanOutcome, type Settings, type Shareable } from "../backend/backend";
 import type { Knock, MeetingView, Member, Role } from "../backend/view";
 import { decodes } from "../video/decoder";
 import { FramePump } from "../video/pump";
 import { announce } from "./announcements";
-import type { PictureSize } from "./grid";
+import { tilesOf, type PictureSize } from "./grid";
 import { Own } from "./own.svelte";
 
 export type Panel = "people" | "security";
@@ -37,7 +37,7 @@ export class Session {
   page: Page = $state("home");
   /** Where this person was before, so that the focus can return to the way there. */
   pageBefore: Page = "home";
-  /** The device whose picture takes the stage. */
+  /** The device whose picture takes the stage; a shared screen's is `screenKey` of its device. */
   pinned: string | null = $state(null);
   /** The device whose safety number is being compared. */
   comparing: string | null = $state(null);
@@ -126,11 +126,14 @@ export class Session {
   letSpeak = (device: string): Promise<void> => this.#try(() => this.#backend.letSpeak(device));
   lowerHand = (device: string): Promise<void> => this.#try(() => this.#backend.lowerHand(device));
   askToMute = (device: string): Promise<void> => this.#try(() => this.#backend.askToMute(device));
+  setHostsShare = (on: boolean): Promise<void> => this.#try(() => this.#backend.setHostsShare(on));
+  stopSharing = (): Promise<void> => this.#try(() => this.#backend.stopSharing());
   acceptKey = (device: string): Promise<void> => this.#try(() => this.#backend.acceptKey(device));
   dismissWarning = (id: number): Promise<void> => this.#try(() => this.#backend.dismissWarning(id));
   playTone = (): Promise<void> => this.#try(() => this.#backend.playTone());
   setCamera = (on: boolean): Promise<void> => this.#try(() => this.#backend.setCamera(on));
-  showTiles = (sizes: Record<string, PictureSize>): Promise<void> => this.#try(() => this.#backend.showTiles(sizes));
+  showTiles = (sizes: Record<string, PictureSize>, screens: Record<string, PictureSize>): Promise<void> =>
+    this.#try(() => this.#backend.showTiles(sizes, screens));
   leave = (): Promise<void> => this.#try(() => this.#backend.leave());
   endMeeting = (): Promise<void> => this.#try(() => this.#backend.endMeeting());
   close = (): Promise<void> => this.#try(() => this.#backend.close());
@@ -155,6 +158,14 @@ export class Session {
 
   safetyNumber(device: string): Promise<SafetyNumber> {
     return this.#backend.safetyNumber(device);
+  }
+
+  screens(): Promise<Shareable[]> {
+    return this.#backend.screens();
+  }
+
+  share(id: string, motion: boolean): Promise<void> {
+    return this.#backend.share(id, motion);
   }
 
   setVerified(device: string, verified: boolean): Promise<void> {
@@ -186,11 +197,13 @@ export class Session {
     if (view !== null) this.page = this.pageBefore = "home";
     if (!this.person(this.comparing)) this.comparing = null;
     if (!this.person(this.accepting)) this.accepting = null;
-    if (!view?.members.some((member) => member.device === this.pinned)) this.pinned = null;
+    const keys = (view?.members ?? []).flatMap((member) => tilesOf(member).map(({ key }) => key));
+    if (this.pinned !== null && !keys.includes(this.pinned)) this.pinned = null;
     const live = view !== null && view.phase !== "left";
     if (!live) return this.pump.stop();
     this.pump.start();
-    this.pump.retain(new Set([0, ...view.members.map((member) => member.tile)]));
+    const screens = view.members.flatMap(({ screen }) => (screen ? [screen.tile] : []));
+    this.pump.retain(new Set([0, ...view.members.map((member) => member.tile), ...screens]));
   }
 
   /** Who of this device is in the meeting or at the door. */
