@@ -53,6 +53,36 @@ impl Display {
         }
     }
 
+    /// Starts a program that draws colour bars with `text` on them, in a window of this size.
+    pub fn draw(&self, text: &str, (width, height): (u32, u32)) -> Process {
+        let mut command = Command::new("gst-launch-1.0");
+        let shape = format!("video/x-raw,width={width},height={height},framerate=5/1");
+        command
+            .args(["-q", "videotestsrc", "pattern=smpte100", "!", &shape, "!"])
+            .args([
+                "textoverlay",
+                &format!("text={text}"),
+                "font-desc=Sans 14",
+                "!",
+            ])
+            .args(["videoconvert", "!", "ximagesink"])
+            .env("DISPLAY", &self.name);
+        Process::start("gst-launch-1.0", command)
+    }
+
+    /// The ids of the windows with a name, lowest first.
+    pub fn windows(&self) -> Vec<String> {
+        let tree = Command::new("xwininfo")
+            .args(["-root", "-tree", "-display", &self.name])
+            .output()
+            .expect("xwininfo runs");
+        let text = String::from_utf8_lossy(&tree.stdout);
+        let named = text.lines().filter(|line| line.contains("\": ("));
+        named
+            .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+            .collect()
+    }
+
     /// What `DISPLAY` has to say.
     pub fn name(&self) -> &str {
         &self.name

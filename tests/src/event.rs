@@ -91,6 +91,15 @@ pub enum Event {
         /// A sentence.
         reason: String,
     },
+    /// Somebody began or ceased to share a screen.
+    Share {
+        /// Display name.
+        name: String,
+        /// Whether it is oneself.
+        me: bool,
+        /// Began, or ceased.
+        on: bool,
+    },
     /// Each second: what arrived, by sender.
     Media {
         /// One entry a remote person.
@@ -154,6 +163,17 @@ pub struct Rules {
     pub strict: bool,
     /// How many microphones may be open at the same time.
     pub open_microphones: u16,
+    /// Whether only hosts and co-hosts share a screen.
+    pub hosts_share: bool,
+}
+
+/// Width and height of a picture in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Shape {
+    /// Width.
+    pub width: u16,
+    /// Height.
+    pub height: u16,
 }
 
 /// What arrived of one person.
@@ -168,6 +188,11 @@ pub struct Sender {
     /// The size of the picture that comes: `low`, `medium` or `high`.
     #[serde(default)]
     pub picture: Option<String>,
+    /// The shared screen.
+    pub screen: Flow,
+    /// The size of the shared screen's picture, if one comes.
+    #[serde(default)]
+    pub screen_picture: Option<Shape>,
 }
 
 /// One track; counts are totals since the start.

@@ -46,7 +46,11 @@ impl Driver {
             self.warn(trouble);
         }
         let state = self.media_state();
-        self.input(Input::Command(Command::SetMedia(state)));
+        let mut members = self.snapshot().members.into_iter();
+        let is_said = members.any(|member| member.is_me && member.media.screen);
+        if state.screen != is_said {
+            self.input(Input::Command(Command::SetMedia(state)));
+        }
     }
 
     /// Rules that no longer let this device share end what it shares.

@@ -269,7 +269,7 @@ impl Watch {
                 return Err(error);
             }
             if self.pulse.silence() > START_LIMIT {
-                return Err(self.feed.silent(START_LIMIT));
+                return Err(self.feed.absent(START_LIMIT));
             }
         }
         Ok(())

@@ -125,7 +125,17 @@ impl Feed {
         }
     }
 
-    /// The error of a source that gives nothing.
+    /// The error of a source that has given nothing since it was opened.
+    pub(super) fn absent(&self, limit: Duration) -> VideoError {
+        match &self.origin {
+            Origin::Screen(_) => {
+                self.failed("it shows nothing; bring it to the front first".into())
+            }
+            _ => self.silent(limit),
+        }
+    }
+
+    /// The error of a source that gives nothing any more.
     pub(super) fn silent(&self, limit: Duration) -> VideoError {
         let source_name = match &self.origin {
             Origin::Pattern => "The test picture".to_owned(),
