@@ -53,6 +53,18 @@ fn screens_are_shared_to_and_from_the_window() {
     window.wait_until("wandering bars", PATIENCE, || {
         (look()?.difference(&first) > 5.0).then_some(())
     });
+    // His camera went into the strip, smaller than before: its bars still go from top to bottom.
+    let tile = window.part(&format!("tile-{device}"));
+    window.wait_until("whole bars in the strip", PATIENCE, || {
+        let file = window.file("tile.png");
+        window.picture_of(&tile, &file).ok()?;
+        let seen = picture::read_colour(&file, SIZE).into_iter().next()?;
+        let line = |row: usize| Picture {
+            row: seen.row,
+            samples: seen.samples[row * seen.row + 30..(row + 1) * seen.row - 30].to_vec(),
+        };
+        (line(6).difference(&line(22)) < 20.0).then_some(())
+    });
     window.show("shared-screen");
 
     // Ana shares by the picker, and is told so until she stops.

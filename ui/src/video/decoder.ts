@@ -31,6 +31,8 @@ export class TileDecoder {
   #decoder: VideoDecoder | null = null;
   #needsKey = true;
   #last = 0;
+  /** Of the last key frame. */
+  #size = "";
   #waiting: VideoFrame | null = null;
   #copying = false;
   #closed = false;
@@ -46,7 +48,11 @@ export class TileDecoder {
     const queued = this.#decoder?.decodeQueueSize ?? 0;
     // Smaller numbers than before come from another camera or meeting: another stream.
     const restarted = picture.seq <= this.#last;
-    if (restarted || queued > MAX_QUEUE || (picture.key && queued > LATE)) this.#startOver();
+    // WebKitGTK's decoder garbles pictures of another size than its first.
+    const size = `${picture.width}x${picture.height}`;
+    const resized = picture.key && size !== this.#size;
+    if (restarted || resized || queued > MAX_QUEUE || (picture.key && queued > LATE)) this.#startOver();
+    if (picture.key) this.#size = size;
     this.#last = picture.seq;
     if (this.#needsKey && !picture.key) return;
     this.#decoder ??= this.#open();
