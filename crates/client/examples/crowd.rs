@@ -23,7 +23,7 @@ use conclave_wire::{DeviceId, ServerMessage};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, block_in_place};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, interval, sleep, sleep_until};
 
 /// The tracks that a person publishes: name, delivery, priority.
 const TRACKS: [(&str, Delivery, u8); 6] = [
@@ -36,6 +36,8 @@ const TRACKS: [(&str, Delivery, u8); 6] = [
 ];
 /// Between one who comes to the door and the next.
 const BETWEEN: Duration = Duration::from_millis(20);
+/// How often a right to connect to the relay is asked for.
+const ASK_EVERY: Duration = Duration::from_secs(2);
 /// How often it is told how far the audience is.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// Before a connection that broke is made again.
@@ -58,6 +60,7 @@ struct Member {
     counts: Arc<Counts>,
     is_at_the_door: bool,
     has_knocked: bool,
+    is_in: bool,
 }
 
 /// How far the audience is.
@@ -134,6 +137,7 @@ impl Member {
             counts,
             is_at_the_door: false,
             has_knocked: false,
+            is_in: false,
         })
     }
 
@@ -157,6 +161,8 @@ impl Member {
         self.meeting.handle(now(), Input::LinkUp);
         let counts = self.counts.clone();
         let mut knock = counts.knock.subscribe();
+        // An answer may be lost, as a client's may: asked again until there is a seat.
+        let mut ask = interval(ASK_EVERY);
         loop {
             while let Some(output) = self.meeting.poll() {
                 match output {
@@ -167,8 +173,7 @@ impl Member {
                     }
                     Output::Event(Event::Admitted) => {
                         counts.present.fetch_add(1, Relaxed);
-                        self.meeting
-                            .handle(now(), Input::Command(Command::RequestGrant));
+                        self.is_in = true;
                     }
                     Output::Event(Event::Left(reason)) => return Err(reason.to_string().into()),
                     Output::Grant { path, token, .. } => {
@@ -197,6 +202,9 @@ impl Member {
                 Ok(()) = may(&mut knock), if !self.has_knocked => {
                     self.has_knocked = true;
                     Input::Command(Command::Join)
+                }
+                _ = ask.tick(), if self.is_in && self.seat.is_none() => {
+                    Input::Command(Command::RequestGrant)
                 }
                 () = wake => Input::Tick,
             };
