@@ -81,6 +81,18 @@ describe("a tile's decoder", () => {
     expect(RecordingDecoder.made[1]!.decoded).toEqual([4]);
   });
 
+  it("starts over at a key frame of another size, and at no other", () => {
+    const decoder = new TileDecoder(() => {});
+    decoder.push(picture(1, true));
+    decoder.push(picture(2, true));
+    decoder.push({ ...picture(3, true), width: 640, height: 360 });
+    decoder.push(picture(4));
+    expect(RecordingDecoder.made.map(({ state, decoded }) => [state, decoded])).toEqual([
+      ["closed", [1, 2]],
+      ["configured", [3, 4]],
+    ]);
+  });
+
   it("shows pictures that come decoded", () => {
     const shown = vi.fn();
     const decoder = new TileDecoder(shown);
