@@ -12,6 +12,7 @@ const MAY_BE_RED = [
   "ErrorNotice",
   "MemberActions",
   "MemberRow",
+  "OpenMicrophones",
   "SafetyDialog",
   "Tile",
   "TrustMark",

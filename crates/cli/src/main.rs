@@ -8,6 +8,7 @@ mod demo;
 mod devices;
 mod meet;
 mod orders;
+mod present;
 mod report;
 mod scans;
 mod sharing;

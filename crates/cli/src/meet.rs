@@ -15,7 +15,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::{Admit, Host, Join, Seat};
-use crate::orders::{Done, Present, obey};
+use crate::orders::{Done, obey};
+use crate::present::Present;
 use crate::report::{tell, tell_number, tell_refusal};
 use crate::scans::Scans;
 

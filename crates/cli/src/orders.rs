@@ -1,16 +1,16 @@
 //! What a script, or a person at a terminal, tells a running meeting: one order a line.
 
-use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::str::FromStr;
 
 use clap::ValueEnum;
 use conclave_client::{
-    CleaningPart, Client, ClientError, ClientEvent, DeviceId, MicrophoneSource, OPEN_MICROPHONES,
-    Role, SafetyView, ScreenSource, Secrecy, ShareMode, Size, SpeakerSink, Who,
+    CleaningPart, Client, ClientError, DeviceId, MicrophoneSource, OPEN_MICROPHONES, Role,
+    SafetyView, ScreenSource, Secrecy, ShareMode, Size, SpeakerSink, Who,
 };
 
 use crate::args::Level;
+use crate::present::Present;
 use crate::sharing;
 
 /// Every order, for who wrote one that is none.
@@ -24,65 +24,6 @@ stop-scan, mute on|off, \
 camera on|off, watch low|medium|high|off, microphone M, speaker S, clean echo|noise|gain on|off, \
 tone, end, leave. \
 D is a device's id or a name that only one has; M and S are as the flags have them.";
-
-/// Who can be meant by a name: who is in the room or at the door now.
-#[derive(Default)]
-pub(crate) struct Present {
-    room: BTreeMap<DeviceId, String>,
-    door: BTreeMap<DeviceId, String>,
-}
-
-impl Present {
-    pub(crate) fn note(&mut self, event: &ClientEvent) {
-        match event {
-            ClientEvent::Knock { device, name, .. } => {
-                self.door.insert(*device, name.clone());
-            }
-            ClientEvent::KnockGone { device } => {
-                self.door.remove(device);
-            }
-            ClientEvent::Roster { members, .. } => {
-                let others = members.iter().filter(|member| !member.is_me);
-                self.room = others
-                    .map(|member| (member.device, member.name.clone()))
-                    .collect();
-                self.door
-                    .retain(|device, _| !self.room.contains_key(device));
-            }
-            _ => {}
-        }
-    }
-
-    /// Everybody's picture in one size.
-    fn pictures(&self, size: Option<Size>) -> HashMap<DeviceId, Size> {
-        let everybody = self.room.keys().map(|device| (*device, size));
-        everybody
-            .filter_map(|(device, size)| Some((device, size?)))
-            .collect()
-    }
-
-    /// The name of somebody who is here; empty until it is known.
-    pub(crate) fn name(&self, device: DeviceId) -> &str {
-        let mut all = self.room.iter().chain(&self.door);
-        let found = all.find(|(known, _)| **known == device);
-        found.map_or("", |(_, name)| name.as_str())
-    }
-
-    fn find(&self, text: &str) -> Result<DeviceId, String> {
-        if let Ok(device) = text.parse() {
-            return Ok(device);
-        }
-        let all = self.room.iter().chain(&self.door);
-        let mut named = all.filter(|(_, name)| name.as_str() == text);
-        match (named.next(), named.next()) {
-            (Some((device, _)), None) => Ok(*device),
-            (Some(_), Some(_)) => Err(format!("More than one is called {text}; write the id.")),
-            (None, _) => Err(format!(
-                "Nobody here is called {text}. Who waits at the door is shown to hosts and co-hosts only."
-            )),
-        }
-    }
-}
 
 /// An order that was understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -357,22 +298,16 @@ fn new_link(rest: &str) -> Result<Order, String> {
 
 #[cfg(test)]
 mod tests {
-    use conclave_client::{MemberReport, ViewRole, ViewTrust};
-
     use super::*;
 
     const ANA: DeviceId = DeviceId([1; 16]);
 
     fn present() -> Present {
-        let people = [
+        Present::at_the_door(&[
             (ANA, "Ana Maria"),
             (DeviceId([2; 16]), "Ben"),
             (DeviceId([3; 16]), "Ben"),
-        ];
-        Present {
-            door: people.map(|(device, name)| (device, name.into())).into(),
-            room: BTreeMap::new(),
-        }
+        ])
     }
 
     #[test]
@@ -387,7 +322,6 @@ mod tests {
             read("verify Ana Maria scan", &present),
             Ok(Order::Scan(ANA))
         );
-        assert_eq!(present.name(ANA), "Ana Maria");
         assert_eq!(
             read("role Ana Maria co-host", &present),
             Ok(Order::Role(ANA, Role::CoHost))
@@ -397,29 +331,8 @@ mod tests {
     }
 
     #[test]
-    fn who_has_left_is_not_meant() {
-        let member = |device| MemberReport {
-            device,
-            name: "Ben".into(),
-            role: ViewRole::Participant,
-            is_me: false,
-            trust: ViewTrust::New,
-            silent: false,
-        };
-        let roster = |members| ClientEvent::Roster { epoch: 1, members };
-        let (first, second) = (DeviceId([4; 16]), DeviceId([5; 16]));
-        let mut present = Present::default();
-        present.note(&roster(vec![member(first)]));
-        present.note(&roster(vec![member(second)]));
-        assert_eq!(read("remove Ben", &present), Ok(Order::Remove(second)));
-    }
-
-    #[test]
     fn pictures_are_watched_in_a_size_or_not_at_all() {
-        let present = Present {
-            room: present().door,
-            door: BTreeMap::new(),
-        };
+        let present = present();
         let sizes = [
             ("low", Some(Size::Low)),
             ("high", Some(Size::High)),
@@ -430,8 +343,6 @@ mod tests {
                 read(&format!("watch {word}"), &present),
                 Ok(Order::Watch(size))
             );
-            let expected = if size.is_some() { 3 } else { 0 };
-            assert_eq!(present.pictures(size).len(), expected, "{word}");
         }
         assert!(read("watch huge", &present).is_err());
     }

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use conclave_client::{
-    ClientEvent, DeviceId, HandReport, MemberReport, PolicyView, SafetyView, ScanOutcome, SenderReport,
-    TrackReport, ViewTrust, WarningLevel,
+    ClientEvent, DeviceId, HandReport, MemberReport, PolicyView, SafetyView, ScanOutcome,
+    SenderReport, TrackReport, ViewTrust, WarningLevel,
 };
 use serde_json::{Value, json};
 

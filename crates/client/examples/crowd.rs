@@ -120,6 +120,7 @@ impl Member {
         let media = MediaState {
             muted: true,
             camera: false,
+            ..MediaState::default()
         };
         let random = |buffer: &mut [u8]| {
             if aws_lc_rs::rand::fill(buffer).is_err() {
@@ -217,7 +218,7 @@ impl Member {
 
     /// Takes a seat and keeps it until the session ends.
     fn seat(&self, path: String, token: String) -> impl Future<Output = ()> + Send + 'static {
-        let (endpoint, trust) = (self.endpoint.clone(), self.trust.clone());
+        let (endpoint, trust) = (self.endpoint.clone(), self.trust);
         let me = self.meeting.snapshot().device;
         let counts = self.counts.clone();
         async move {

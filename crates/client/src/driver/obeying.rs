@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use conclave_meeting::{Command as Wish, HostParams, Identity, Input, Meeting, Role};
+use conclave_meeting::{Command as Wish, HostParams, Identity, Input, MediaState, Meeting, Role};
 
 use super::Driver;
 use crate::command::Command;
@@ -86,7 +86,11 @@ impl Driver {
         if muted {
             self.set_muted(true);
         }
-        self.wish(view::media_command(muted, self.camera));
+        let media = MediaState {
+            muted,
+            ..self.media_state()
+        };
+        self.wish(Wish::SetMedia(media));
         let meeting = self.meeting.as_ref();
         let refused = meeting.is_some_and(|meeting| meeting.media().muted);
         self.set_muted(muted || refused);

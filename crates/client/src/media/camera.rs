@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use conclave_media::video::{
-    CaptureEvent, CameraSource, Glance, PictureSource, Size, VideoCapture, VideoError, VideoPacket,
+    CameraSource, CaptureEvent, Glance, PictureSource, Size, VideoCapture, VideoError, VideoPacket,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
@@ -72,6 +72,7 @@ enum Happened {
 impl Camera {
     /// A closed camera that makes the size of the own picture, if any, once it is open.
     pub(super) fn new(source: impl Into<PictureSource>, own: Option<Size>) -> Self {
+        let source = source.into();
         Self {
             // Without a camera nobody is seen, whatever may be opened later to look through.
             on: source != PictureSource::Camera(CameraSource::Off),
@@ -121,11 +122,12 @@ impl Camera {
     /// and opens the camera for that alone if it is off. Where there was no camera from the start,
     /// `chosen` becomes the one.
     pub(super) fn look(&mut self, chosen: CameraSource, answer: Look) {
-        if self.source == CameraSource::Off {
-            self.source = chosen;
+        let none = PictureSource::Camera(CameraSource::Off);
+        if self.source == none {
+            self.source = chosen.into();
             self.close();
         }
-        if self.source == CameraSource::Off {
+        if self.source == none {
             let _ = answer.send(Err(ClientError::NoCamera));
             return;
         }
@@ -346,10 +348,13 @@ mod tests {
     type Looking = oneshot::Receiver<Result<mpsc::Receiver<Glance>, ClientError>>;
 
     async fn given(camera: &mut Camera) -> (bool, VideoPacket) {
-        match soon(camera.next()).await {
-            Given::Picture(packet) => (true, packet),
-            Given::Own(packet) => (false, packet),
-            Given::Trouble(error) => panic!("{error}"),
+        loop {
+            match soon(camera.next()).await {
+                Given::Picture(packet) => return (true, packet),
+                Given::Own(packet) => return (false, packet),
+                Given::Opened(_) | Given::Recovered | Given::Strained(_) => {}
+                Given::Trouble(error) | Given::Ended(error) => panic!("{error}"),
+            }
         }
     }
 

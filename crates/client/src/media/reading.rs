@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::keys::SharedOpener;
 use super::receiving::{self, Sender};
+use super::tracks::Kind;
 use super::viewing::{Screen, Sizes};
 
 /// Reads a sender's sound while there is a place for it, until the session ends.
@@ -77,7 +78,11 @@ impl Use {
         loop {
             let has_place = *self.place.borrow_and_update();
             self.sizes.mark_unchanged();
-            if (has_place || self.screen.size(self.device).is_some()) == wanted {
+            let kinds = [Kind::Camera, Kind::Screen];
+            let is_seen = kinds
+                .iter()
+                .any(|kind| self.screen.size(self.device, *kind).is_some());
+            if (has_place || is_seen) == wanted {
                 return true;
             }
             let changed = tokio::select! {
@@ -93,7 +98,6 @@ impl Use {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::time::Duration;
 
     use conclave_media::video::Size;
@@ -101,6 +105,7 @@ mod tests {
     use tokio::sync::mpsc;
     use tokio::time::timeout;
 
+    use super::super::viewing::Shown;
     use super::*;
     use crate::frames::FrameHub;
 
@@ -113,7 +118,11 @@ mod tests {
         let (sizes, watched) = watch::channel(Sizes::all(Size::Low));
         let (place, has_place) = watch::channel(false);
         let show = |shown: &[DeviceId]| {
-            let shown: HashMap<_, _> = shown.iter().map(|who| (*who, Size::Low)).collect();
+            let pictures = shown.iter().map(|who| (*who, Size::Low)).collect();
+            let shown = Shown {
+                pictures,
+                ..Shown::default()
+            };
             sizes.send_modify(|sizes| sizes.show(shown));
         };
         show(&[BEN]);

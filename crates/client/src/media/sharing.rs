@@ -81,6 +81,8 @@ impl Sharing {
             };
             match running.camera.next().await {
                 Given::Picture(packet) => return packet,
+                // Nobody looks for anything in a screen; what is turned off is dropped.
+                Given::Own(_) => {}
                 Given::Opened(name) => {
                     let mode = running.mode;
                     let share = Share {
@@ -94,6 +96,7 @@ impl Sharing {
                 }
                 Given::Trouble(error) => self.set_trouble(Some(error.to_string())),
                 Given::Recovered => self.set_trouble(None),
+                Given::Strained(error) => tracing::debug!(%error, "a shared screen"),
                 Given::Ended(error) => self.ended(error),
             }
         }

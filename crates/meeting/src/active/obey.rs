@@ -47,7 +47,10 @@ impl Active {
             }
             Command::SoundSent(packets) => self.pulse.sound = packets,
             Command::KeyMissing(device) => self.key_missing(context, now, device),
-            Command::SetMedia(media) => self.set_media(context, media),
+            Command::SetMedia(media) => {
+                let media = self.permitted(context, media);
+                self.set_media(context, media);
+            }
             Command::RaiseHand(up) => self.raise_hand(context, up),
             Command::LetSpeak(device) => self.speak_of(context, device, Say::LetSpeak),
             Command::LowerHand(device) => self.speak_of(context, device, Say::LowerHand),
@@ -86,16 +89,16 @@ impl Active {
         Flow::Stay
     }
 
-    /// What this device sends of itself; a screen only if the rules allow it.
-    fn set_media(&mut self, context: &mut Context, mut media: MediaState) {
-        if media.screen && !self.policy.may_share(Pseudonym(context.device.0)) {
-            media.screen = false;
+    /// What this device may send of itself: a screen only if the rules allow it.
+    fn permitted(&self, context: &mut Context, media: MediaState) -> MediaState {
+        let may = !media.screen || self.policy.may_share(Pseudonym(context.device.0));
+        if !may {
             context.warn(Warning::NotAllowed);
         }
-        context.media = media;
-        self.people.set_media(context.device, media);
-        context.event(Event::Roster);
-        self.publish(context, &Content::Media(media));
+        MediaState {
+            screen: media.screen && may,
+            ..media
+        }
     }
 
     /// The last host does not leave the others without one, if there is anybody to follow him.
