@@ -34,6 +34,7 @@ fn mute(world: &mut World, who: usize, muted: bool) {
     let media = MediaState {
         muted,
         camera: true,
+        ..MediaState::default()
     };
     world.command(who, Command::SetMedia(media));
 }

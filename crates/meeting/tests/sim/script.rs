@@ -187,6 +187,7 @@ impl Script {
                 MediaState {
                     muted: rng.chance(500),
                     camera: true,
+                    ..MediaState::default()
                 },
             ),
         };
