@@ -38,7 +38,7 @@ describe("a hand", () => {
     const backend = await open(view);
     const listed = [...screen.getByTestId("hands").querySelectorAll(".who")].map((who) => who.textContent);
     expect(listed).toEqual(["Ben Okafor", "Ana Costa"]);
-    expect(screen.getByTestId("let-speak-h2").getAttribute("aria-label")).toBe("Let Ben Okafor speak");
+    expect(screen.getByTestId("let-speak-h2").getAttribute("aria-label")).toBe("Let speak: Ben Okafor");
     await click("let-speak-h2");
     await click("lower-h1");
     expect(backend.asked).toEqual(['letSpeak "h2"', 'lowerHand "h1"']);
