@@ -263,13 +263,13 @@ impl Active {
         }
     }
 
-    /// Whether somebody else could let this device in again.
+    /// Whether somebody else could let this device in again, now or once he has succeeded it.
     pub(super) fn could_be_let_in(&self, context: &Context) -> bool {
         self.group.members().iter().any(|member| {
             let device = DeviceId(member.pseudonym.0);
-            device != context.device
-                && self.policy.role(member.pseudonym) >= Role::CoHost
-                && !self.pulse.is_silent(device)
+            let keeps_door = self.policy.role(member.pseudonym) >= Role::CoHost
+                || self.policy.successors.contains(&device.0);
+            device != context.device && keeps_door && !self.pulse.is_silent(device)
         })
     }
 
