@@ -29,11 +29,10 @@ use crate::randomness;
 const GRANT_PATIENCE: Duration = Duration::from_secs(1);
 /// A relay that sends nothing for so many looks after the service broke off is gone with it.
 const LOOKS_WITHOUT_LIFE: u32 = 3;
-/// The pause between two looks. A relay that lives sends more often where somebody is heard; where
-/// nobody is, nobody misses a moment.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+/// The pause between two looks. Sooner, the service that must grant the next session is not back.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// Looks after which a relay that lives is trusted again.
-const LOOKS: u32 = 20;
+const LOOKS: u32 = 10;
 /// Pauses between tries to connect; the last one repeats.
 const PAUSES_MS: [u64; 4] = [50, 150, 400, 1000];
 
