@@ -241,8 +241,8 @@ impl Source {
     }
 }
 
-/// The numbers of the latest datagrams. When a session breaks off, MoQ gives those that it still has
-/// again, from the first on, as often as it looks for another way to the track.
+/// The numbers of the latest datagrams: who finds another way to a track is given those that MoQ still
+/// has again, from the first on.
 #[derive(Default)]
 struct Seen(VecDeque<u64>);
 

@@ -23,9 +23,13 @@ pub(super) async fn sound(
 ) {
     while place_becomes(true, &mut place).await {
         let read = receiving::sound(sender.clone(), opener.clone(), engine.clone());
-        tokio::select! {
-            () = read => {}
-            _ = place_becomes(false, &mut place) => {}
+        let goes_on = tokio::select! {
+            () = read => true,
+            goes_on = place_becomes(false, &mut place) => goes_on,
+        };
+        // Whatever was said last: at the end nothing is read again.
+        if !goes_on {
+            return;
         }
     }
 }
@@ -45,9 +49,12 @@ pub(super) async fn signatures(
         sizes,
     };
     while use_of.becomes(true).await {
-        tokio::select! {
-            () = receiving::signatures(sender.clone(), opener.clone()) => {}
-            _ = use_of.becomes(false) => {}
+        let goes_on = tokio::select! {
+            () = receiving::signatures(sender.clone(), opener.clone()) => true,
+            goes_on = use_of.becomes(false) => goes_on,
+        };
+        if !goes_on {
+            return;
         }
     }
 }
