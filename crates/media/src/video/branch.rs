@@ -18,9 +18,10 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
-use super::elements::{chain, filter, make, make_as, refused};
+use super::elements::{chain, exit, filter, latest, make, refused};
 use super::error::VideoError;
 use super::outlet::{EncodedFrame, Next, Outlet};
+use super::pace::thin_out;
 use super::packet::MAX_PAYLOAD;
 use super::recipe::Recipe;
 use super::stamp::capture_us;
@@ -53,18 +54,12 @@ impl Branch {
     ) -> Result<Self, VideoError> {
         let valve = make("valve")?;
         valve.set_property("drop", !active);
-        let queue = make("queue")?;
-        queue.set_property("max-size-buffers", 1u32);
-        queue.set_property("max-size-bytes", 0u32);
-        queue.set_property("max-size-time", 0u64);
-        queue.set_property_from_str("leaky", "downstream");
+        let queue = latest()?;
         let scaler = make("videoconvertscale")?;
         scaler.set_property_from_str("method", recipe.method);
         scaler.set_property("add-borders", true);
         let encoder = encoder(recipe)?;
-        let sink: gst_app::AppSink = make_as("appsink")?;
-        sink.set_property("sync", false);
-        sink.set_property("async", false);
+        let sink = exit()?;
 
         let branch = Branch {
             valve: valve.clone(),
@@ -73,7 +68,9 @@ impl Branch {
             active: Arc::new(AtomicBool::new(active)),
             stride: Arc::new(AtomicU32::new(1)),
         };
-        branch.thin_out(&queue);
+        if let Some(pad) = queue.static_pad("sink") {
+            thin_out(&pad, branch.stride());
+        }
         branch.deliver(&sink, recipe);
         let shape = filter(&recipe.shape.caps())?;
         let chained = [&valve, &queue, &scaler, &shape, &encoder, sink.upcast_ref()];
@@ -107,21 +104,6 @@ impl Branch {
     /// Which pictures are made: each one (1), or fewer, because the computer is too slow.
     pub(super) fn stride(&self) -> Arc<AtomicU32> {
         Arc::clone(&self.stride)
-    }
-
-    /// Lets only every so many pictures into the branch.
-    fn thin_out(&self, queue: &gst::Element) {
-        let stride = Arc::clone(&self.stride);
-        let passed = AtomicU32::new(0);
-        if let Some(pad) = queue.static_pad("sink") {
-            pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-                let number = passed.fetch_add(1, Ordering::Relaxed);
-                match number % stride.load(Ordering::Relaxed).max(1) {
-                    0 => gst::PadProbeReturn::Ok,
-                    _ => gst::PadProbeReturn::Drop,
-                }
-            });
-        }
     }
 
     fn deliver(&self, sink: &gst_app::AppSink, recipe: &Recipe) {

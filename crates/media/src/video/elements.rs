@@ -2,6 +2,7 @@
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
 
 use super::error::VideoError;
 
@@ -22,6 +23,36 @@ pub(super) fn make(name: &str) -> Result<gst::Element, VideoError> {
 /// One element as its own type, for appsrc and appsink.
 pub(super) fn make_as<T: IsA<gst::Element>>(name: &str) -> Result<T, VideoError> {
     make(name)?.downcast::<T>().map_err(|_| missing(name))
+}
+
+/// A queue that holds one picture and replaces it: who is slow gets fewer of them, and no old ones.
+pub(super) fn latest() -> Result<gst::Element, VideoError> {
+    let queue = make("queue")?;
+    queue.set_property("max-size-buffers", 1u32);
+    queue.set_property("max-size-bytes", 0u32);
+    queue.set_property("max-size-time", 0u64);
+    queue.set_property_from_str("leaky", "downstream");
+    Ok(queue)
+}
+
+/// A way out of a pipeline that gives what comes as it comes.
+pub(super) fn exit() -> Result<gst_app::AppSink, VideoError> {
+    let sink: gst_app::AppSink = make_as("appsink")?;
+    sink.set_property("sync", false);
+    sink.set_property("async", false);
+    Ok(sink)
+}
+
+/// A way into a pipeline, which stamps what comes with its own time and keeps two pictures at most.
+pub(super) fn entry() -> Result<gst_app::AppSrc, VideoError> {
+    const QUEUED_PICTURES: u64 = 2;
+    let entry: gst_app::AppSrc = make_as("appsrc")?;
+    entry.set_property("is-live", true);
+    entry.set_property("do-timestamp", true);
+    entry.set_property("format", gst::Format::Time);
+    entry.set_property("max-buffers", QUEUED_PICTURES);
+    entry.set_property_from_str("leaky-type", "downstream");
+    Ok(entry)
 }
 
 /// A capsfilter that lets `caps` through.
