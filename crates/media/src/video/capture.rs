@@ -78,11 +78,9 @@ impl VideoCapture {
         let (packets, received) = mpsc::channel(QUEUED_PACKETS);
         let (events, happened) = mpsc::channel(QUEUED_EVENTS);
         let source = source.into();
-        let running = match Feed::open(&source)? {
-            Some(feed) => {
-                let shape = Source::of(&source);
-                Some(Running::start(feed, &shape, sizes, &packets, events)?)
-            }
+        let shape = Source::of(&source);
+        let running = match Feed::open(&source, &shape)? {
+            Some(feed) => Some(Running::start(feed, &shape, sizes, &packets, events)?),
             None => None,
         };
         Ok((

@@ -1,15 +1,18 @@
 //! Turns a [`PictureSource`] into a bin that gives raw pictures at the pace of life.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::camera;
-use super::elements::{chain, filter, init, make, make_as, refused};
+use super::elements::{chain, entry, filter, init, make, refused};
 use super::error::VideoError;
-use super::looping::LoopingFile;
+use super::looping;
 use super::recipe::Source;
 use super::screen::{self, ScreenSource, ShareMode};
 use super::source::{CameraSource, PictureSource};
@@ -21,6 +24,51 @@ const TEST_PATTERN_SPEED: i32 = 4;
 pub(super) trait Outside: Send {
     /// Starts, once the pipeline runs.
     fn begin(&mut self) -> Result<(), VideoError>;
+}
+
+/// A thread that plays into the pipeline once that runs. What goes wrong is to be posted as the error of
+/// an element in it: before that nobody hears it.
+pub(super) struct Player {
+    name: &'static str,
+    stop: Arc<AtomicBool>,
+    waiting: Option<Box<dyn FnOnce() + Send>>,
+    running: Option<JoinHandle<()>>,
+}
+
+impl Player {
+    /// `play` runs until `stop` is set.
+    pub(super) fn new(
+        name: &'static str,
+        stop: Arc<AtomicBool>,
+        play: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        Self {
+            name,
+            stop,
+            waiting: Some(Box::new(play)),
+            running: None,
+        }
+    }
+}
+
+impl Outside for Player {
+    fn begin(&mut self) -> Result<(), VideoError> {
+        if let Some(play) = self.waiting.take() {
+            let thread = std::thread::Builder::new().name(self.name.to_owned());
+            self.running = Some(thread.spawn(play).map_err(|error| refused(&error))?);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        let running = self.running.take();
+        if running.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!(thread = self.name, "what plays into a capture panicked");
+        }
+    }
 }
 
 /// A source, opened.
@@ -41,21 +89,20 @@ enum Origin {
 
 impl Feed {
     /// Opens `source`; `None` if that is [`CameraSource::Off`].
-    pub(super) fn open(source: &PictureSource) -> Result<Option<Self>, VideoError> {
+    pub(super) fn open(source: &PictureSource, shape: &Source) -> Result<Option<Self>, VideoError> {
         init()?;
-        let shape = Source::of(source);
         let opened = match source {
             PictureSource::Camera(camera) => match camera {
                 CameraSource::Off => return Ok(None),
-                CameraSource::Test => test_pattern(&shape)?,
+                CameraSource::Test => test_pattern(shape)?,
                 CameraSource::Default => camera_elements(None)?,
                 CameraSource::Device(id) => camera_elements(Some(id))?,
-                CameraSource::File(path) => file(path, &shape)?,
+                CameraSource::File(path) => file(path, shape)?,
             },
             PictureSource::Screen(screen, mode) => match screen {
                 ScreenSource::Screen(id) => screen_elements(id, *mode)?,
-                ScreenSource::Test => test_pattern(&shape)?,
-                ScreenSource::File(path) => file(path, &shape)?,
+                ScreenSource::Test => test_pattern(shape)?,
+                ScreenSource::File(path) => file(path, shape)?,
             },
         };
         Self::enclose(opened).map(Some)
@@ -163,10 +210,10 @@ fn screen_elements(id: &str, mode: ShareMode) -> Result<Opened, VideoError> {
 }
 
 fn file(path: &Path, shape: &Source) -> Result<Opened, VideoError> {
-    let entry: gstreamer_app::AppSrc = make_as("appsrc")?;
-    let file = LoopingFile::open(path, &entry, shape)?;
+    let entry = entry()?;
+    let film = looping::open(path, &entry, shape)?;
     let origin = Origin::File(path.to_owned());
-    Ok((vec![entry.upcast()], origin, Some(Box::new(file))))
+    Ok((vec![entry.upcast()], origin, Some(Box::new(film))))
 }
 
 /// Colour bars that wander to the left, at the largest size.

@@ -13,7 +13,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use tokio::sync::mpsc;
 
-use super::elements::{chain, make, make_as, refused};
+use super::elements::{chain, exit, latest, make, refused};
 use super::error::VideoError;
 use super::glance::Glance;
 
@@ -30,14 +30,8 @@ impl Lookout {
     pub(super) fn attach(pipeline: &gst::Pipeline, tee: &gst::Element) -> Result<Self, VideoError> {
         let valve = make("valve")?;
         valve.set_property("drop", true);
-        let queue = make("queue")?;
-        queue.set_property("max-size-buffers", 1u32);
-        queue.set_property("max-size-bytes", 0u32);
-        queue.set_property("max-size-time", 0u64);
-        queue.set_property_from_str("leaky", "downstream");
-        let sink: gst_app::AppSink = make_as("appsink")?;
-        sink.set_property("sync", false);
-        sink.set_property("async", false);
+        let queue = latest()?;
+        let sink = exit()?;
         let lookout = Self {
             valve,
             looker: Looker::default(),

@@ -7,7 +7,6 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -16,91 +15,48 @@ use gstreamer_app as gst_app;
 
 use super::elements::{bus_of, chain, failure, filter, make, make_as, refused};
 use super::error::VideoError;
-use super::feed::Outside;
+use super::feed::Player;
 use super::pace::limit_rate;
 use super::recipe::Source;
 
 /// How long the pump waits for a picture before it looks around.
 const PUMP_INTERVAL: gst::ClockTime = gst::ClockTime::from_mseconds(100);
-/// Raw pictures on the way from the file to the encoders.
-const QUEUED_PICTURES: u64 = 2;
 
-/// A file that is played once [`begin`](Self::begin) was called; stops when dropped.
-pub(super) struct LoopingFile {
-    stop: Arc<AtomicBool>,
-    waiting: Option<Pump>,
-    running: Option<JoinHandle<()>>,
-}
-
-impl LoopingFile {
-    /// Prepares to play the file at `path` into `entry`.
-    pub(super) fn open(
-        path: &Path,
-        entry: &gst_app::AppSrc,
-        as_source: &Source,
-    ) -> Result<Self, VideoError> {
-        let unreadable = |reason: String| VideoError::FileFailed {
-            path: path.to_owned(),
-            reason,
-        };
-        let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-        let metadata = file
-            .metadata()
-            .map_err(|error| unreadable(error.to_string()))?;
-        if !metadata.is_file() {
-            return Err(unreadable("it is not a file".to_owned()));
-        }
-        entry.set_property("is-live", true);
-        entry.set_property("do-timestamp", true);
-        entry.set_property("format", gst::Format::Time);
-        entry.set_property("max-buffers", QUEUED_PICTURES);
-        entry.set_property_from_str("leaky-type", "downstream");
-        let stop = Arc::new(AtomicBool::new(false));
-        let pump = Pump {
-            player: Player::build(path, as_source)?,
-            entry: entry.clone(),
-            interval: Duration::from_millis(1000 / as_source.fps),
-            stop: Arc::clone(&stop),
-        };
-        Ok(LoopingFile {
-            stop,
-            waiting: Some(pump),
-            running: None,
-        })
+/// Prepares to play the file at `path` into `entry`. What goes wrong while it plays is posted as the
+/// entry's error.
+pub(super) fn open(
+    path: &Path,
+    entry: &gst_app::AppSrc,
+    as_source: &Source,
+) -> Result<Player, VideoError> {
+    let unreadable = |reason: String| VideoError::FileFailed {
+        path: path.to_owned(),
+        reason,
+    };
+    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| unreadable(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(unreadable("it is not a file".to_owned()));
     }
-}
-
-impl Outside for LoopingFile {
-    /// Starts to play. What goes wrong from now on is posted as the entry's error, which is why its
-    /// pipeline must be running: before that nobody hears it.
-    fn begin(&mut self) -> Result<(), VideoError> {
-        if let Some(pump) = self.waiting.take() {
-            let thread = std::thread::Builder::new()
-                .name("camera-file".to_owned())
-                .spawn(move || pump.run());
-            self.running = Some(thread.map_err(|error| refused(&error))?);
-        }
-        Ok(())
-    }
-}
-
-impl Drop for LoopingFile {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if self.running.take().is_some_and(|pump| pump.join().is_err()) {
-            tracing::error!("the film's thread panicked");
-        }
-    }
+    let pump = Pump {
+        film: Film::build(path, as_source)?,
+        entry: entry.clone(),
+        interval: Duration::from_millis(1000 / as_source.fps),
+        stop: Arc::default(),
+    };
+    Ok(Player::new("camera-file", pump.stop.clone(), || pump.run()))
 }
 
 /// Decodes one file.
-struct Player {
+struct Film {
     pipeline: gst::Pipeline,
     bus: gst::Bus,
     sink: gst_app::AppSink,
 }
 
-impl Player {
+impl Film {
     fn build(path: &Path, as_source: &Source) -> Result<Self, VideoError> {
         let pipeline = gst::Pipeline::new();
         let source = make("filesrc")?;
@@ -121,7 +77,7 @@ impl Player {
 
         link_picture(&decoder, &scaler);
         let bus = bus_of(&pipeline)?;
-        Ok(Player {
+        Ok(Film {
             pipeline,
             bus,
             sink,
@@ -156,7 +112,7 @@ impl Player {
     }
 }
 
-impl Drop for Player {
+impl Drop for Film {
     fn drop(&mut self) {
         if let Err(error) = self.pipeline.set_state(gst::State::Null) {
             tracing::warn!(%error, "the film did not stop cleanly");
@@ -195,9 +151,9 @@ fn link_picture(decoder: &gst::Element, next: &gst::Element) {
     });
 }
 
-/// Carries pictures from the player to the encoders.
+/// Carries pictures from the film to the encoders.
 struct Pump {
-    player: Player,
+    film: Film,
     entry: gst_app::AppSrc,
     /// Between two repetitions of a still picture.
     interval: Duration,
@@ -213,26 +169,26 @@ impl Pump {
     }
 
     fn play(&self) -> Result<(), String> {
-        self.player
+        self.film
             .play()
-            .map_err(|error| self.player.failure().unwrap_or_else(|| error.to_string()))?;
+            .map_err(|error| self.film.failure().unwrap_or_else(|| error.to_string()))?;
         let mut last = None;
         let mut pictures = 0u64;
         while !self.stop.load(Ordering::Acquire) {
-            if let Some(sample) = self.player.sink.try_pull_sample(PUMP_INTERVAL) {
+            if let Some(sample) = self.film.sink.try_pull_sample(PUMP_INTERVAL) {
                 pictures += 1;
                 self.hand_on(&sample);
                 last = Some(sample);
-            } else if let Some(reason) = self.player.failure() {
+            } else if let Some(reason) = self.film.failure() {
                 return Err(reason);
-            } else if self.player.sink.is_eos() {
+            } else if self.film.sink.is_eos() {
                 // Taken, because appsink cannot reset a sample that somebody still holds.
                 match (pictures, last.take()) {
                     (0, _) | (_, None) => return Err("there is no picture in it".to_owned()),
                     (1, Some(still)) => return self.repeat(&still),
                     (_, Some(shown)) => drop(shown),
                 }
-                self.player.rewind().map_err(|error| error.to_string())?;
+                self.film.rewind().map_err(|error| error.to_string())?;
                 pictures = 0;
             }
         }

@@ -64,31 +64,27 @@ impl Source {
     /// Square pixels, at most the largest size, one colour matrix for all sizes.
     pub(super) fn raw_caps(&self) -> gst::Caps {
         let (width, height) = self.largest;
-        shaped(Shape::Within(width, height))
+        Shape::Within(width, height).caps()
     }
 }
 
 impl Shape {
     /// Matrix and shape are the same at every size, so that one shader shows them all.
     pub(super) fn caps(self) -> gst::Caps {
-        shaped(self)
+        const LEAST: i32 = 16;
+        let caps = gst::Caps::builder("video/x-raw").field("format", "I420");
+        let caps = match self {
+            Self::Exactly(width, height) => caps
+                .field("width", i32::from(width))
+                .field("height", i32::from(height)),
+            Self::Within(width, height) => caps
+                .field("width", gst::IntRange::new(LEAST, width.into()))
+                .field("height", gst::IntRange::new(LEAST, height.into())),
+        };
+        caps.field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+            .field("colorimetry", "bt601")
+            .build()
     }
-}
-
-fn shaped(shape: Shape) -> gst::Caps {
-    const LEAST: i32 = 16;
-    let caps = gst::Caps::builder("video/x-raw").field("format", "I420");
-    let caps = match shape {
-        Shape::Exactly(width, height) => caps
-            .field("width", i32::from(width))
-            .field("height", i32::from(height)),
-        Shape::Within(width, height) => caps
-            .field("width", gst::IntRange::new(LEAST, width.into()))
-            .field("height", gst::IntRange::new(LEAST, height.into())),
-    };
-    caps.field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
-        .field("colorimetry", "bt601")
-        .build()
 }
 
 fn camera(size: Size) -> Recipe {
@@ -110,8 +106,7 @@ fn camera(size: Size) -> Recipe {
 fn screen(size: Size, mode: ShareMode) -> Recipe {
     let is_text = mode == ShareMode::Text;
     let (largest, bitrate_bps) = match (size, mode) {
-        (Size::High, ShareMode::Text) => (mode.largest(), 2_500_000),
-        (Size::High, ShareMode::Motion) => (mode.largest(), 2_500_000),
+        (Size::High, _) => (mode.largest(), 2_500_000),
         (_, ShareMode::Text) => ((640, 360), 250_000),
         (_, ShareMode::Motion) => ((640, 360), 500_000),
     };

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
@@ -13,9 +12,9 @@ use x11rb::protocol::randr::ConnectionExt as _;
 use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, MapState, Screen, Window};
 use x11rb::rust_connection::{ReplyError, RustConnection};
 
-use super::super::elements::{make, make_as, refused};
+use super::super::elements::{entry, make};
 use super::super::error::VideoError;
-use super::super::feed::Outside;
+use super::super::feed::Player;
 use super::grab::{Ended, Grab, Look, Place, Shot, Target};
 use super::{Opened, ScreenInfo, ShareMode, System, source};
 
@@ -25,8 +24,6 @@ const REPEAT: Duration = Duration::from_secs(1);
 const TITLE: usize = 80;
 /// Windows that are listed.
 const MOST_WINDOWS: usize = 100;
-/// Raw pictures on the way to the encoders.
-const QUEUED_PICTURES: u64 = 2;
 
 pub(super) struct X11;
 
@@ -49,12 +46,7 @@ impl System for X11 {
         let root = server.screen().root;
         let grab = Grab::open(server.connection, root, target, depth);
         let grab = grab.map_err(|ended| failed(&name, ended))?;
-        let entry: gst_app::AppSrc = make_as("appsrc")?;
-        entry.set_property("is-live", true);
-        entry.set_property("do-timestamp", true);
-        entry.set_property("format", gst::Format::Time);
-        entry.set_property("max-buffers", QUEUED_PICTURES);
-        entry.set_property_from_str("leaky-type", "downstream");
+        let entry = entry()?;
         let scaler = make("videoconvertscale")?;
         let pump = Pump {
             grab,
@@ -66,11 +58,9 @@ impl System for X11 {
         Ok(Opened {
             elements: vec![entry.upcast(), scaler],
             name,
-            outside: Some(Box::new(Pumping {
-                stop: pump.stop.clone(),
-                waiting: Some(pump),
-                running: None,
-            })),
+            outside: Some(Box::new(Player::new("screen", pump.stop.clone(), || {
+                pump.run();
+            }))),
         })
     }
 }
@@ -262,33 +252,6 @@ struct Pump {
     stop: Arc<AtomicBool>,
     /// Width and height of the last picture.
     shape: Option<(u16, u16)>,
-}
-
-struct Pumping {
-    stop: Arc<AtomicBool>,
-    waiting: Option<Pump>,
-    running: Option<JoinHandle<()>>,
-}
-
-impl Outside for Pumping {
-    fn begin(&mut self) -> Result<(), VideoError> {
-        if let Some(pump) = self.waiting.take() {
-            let thread = std::thread::Builder::new()
-                .name("screen".to_owned())
-                .spawn(move || pump.run());
-            self.running = Some(thread.map_err(|error| refused(&error))?);
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Pumping {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if self.running.take().is_some_and(|pump| pump.join().is_err()) {
-            tracing::error!("the screen's thread panicked");
-        }
-    }
 }
 
 impl Pump {
