@@ -1,6 +1,5 @@
 //! Reading: which broadcasts there are, and the frames of their tracks.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -122,10 +121,7 @@ pub struct TrackReader {
 }
 
 enum Source {
-    Datagrams {
-        track: track::Subscriber,
-        seen: Seen,
-    },
+    Datagrams(track::Subscriber),
     Groups {
         track: track::Ordered,
         // Boxed: the other variant is a third of its size.
@@ -149,10 +145,7 @@ impl TrackReader {
             opened = opening => opened?,
         };
         let source = match options.delivery {
-            Delivery::Datagrams => Source::Datagrams {
-                track: subscriber,
-                seen: Seen::default(),
-            },
+            Delivery::Datagrams => Source::Datagrams(subscriber),
             Delivery::Groups => Source::Groups {
                 track: subscriber.ordered(),
                 group: None,
@@ -222,43 +215,16 @@ fn subscribe_error(error: moq_net::Error) -> SubscribeError {
 impl Source {
     async fn recv(&mut self) -> Result<Option<ReceivedFrame>, moq_net::Error> {
         match self {
-            Self::Datagrams { track, seen } => loop {
-                let Some(datagram) = track.recv_datagram().await? else {
-                    return Ok(None);
-                };
-                if seen.is_new(datagram.sequence) {
-                    return Ok(Some(ReceivedFrame {
-                        group: datagram.sequence,
-                        frame: 0,
-                        payload: datagram.payload,
-                    }));
-                }
-                // What is given again is at hand at once, again and again.
-                tokio::task::yield_now().await;
-            },
+            Self::Datagrams(track) => {
+                let datagram = track.recv_datagram().await?;
+                Ok(datagram.map(|datagram| ReceivedFrame {
+                    group: datagram.sequence,
+                    frame: 0,
+                    payload: datagram.payload,
+                }))
+            }
             Self::Groups { track, group } => next_frame(track, group).await,
         }
-    }
-}
-
-/// The numbers of the latest datagrams: who finds another way to a track is given those that MoQ still
-/// has again, from the first on.
-#[derive(Default)]
-struct Seen(VecDeque<u64>);
-
-impl Seen {
-    /// MoQ keeps 64.
-    const MOST: usize = 256;
-
-    fn is_new(&mut self, number: u64) -> bool {
-        if self.0.contains(&number) {
-            return false;
-        }
-        if self.0.len() == Self::MOST {
-            self.0.pop_front();
-        }
-        self.0.push_back(number);
-        true
     }
 }
 
@@ -288,20 +254,5 @@ async fn next_frame(
             // When the track itself is over, the track says so.
             Ok(None) | Err(_) => *current = None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_given_again_is_told_from_what_comes_late() {
-        let mut seen = Seen::default();
-        assert!([5, 7, 6].into_iter().all(|number| seen.is_new(number)));
-        assert!(![5, 6, 7].into_iter().any(|number| seen.is_new(number)));
-        assert!((8..2000).all(|number| seen.is_new(number)));
-        assert!(!(1936..2000).any(|number| seen.is_new(number)));
-        assert_eq!(seen.0.len(), Seen::MOST);
     }
 }

@@ -29,9 +29,10 @@ use crate::randomness;
 const GRANT_PATIENCE: Duration = Duration::from_secs(1);
 /// A relay that sends nothing for so many looks after the service broke off is gone with it.
 const LOOKS_WITHOUT_LIFE: u32 = 3;
-/// The pause between two looks. Sooner, the service that must grant the next session is not back.
+/// The pause between two looks: as often as the relay's figures are measured. Sooner, the service
+/// that must grant the next session is not back.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
-/// Looks after which a relay that lives is trusted again.
+/// Looks after which a relay that lives is trusted again. The first figures may be old.
 const LOOKS: u32 = 10;
 /// Pauses between tries to connect; the last one repeats.
 const PAUSES_MS: [u64; 4] = [50, 150, 400, 1000];
@@ -183,7 +184,6 @@ impl Session {
             device: peer.device,
             source: peer.source(),
             tile: peer.tile,
-            screen_tile: peer.screen_tile(),
             figures: peer.figures.clone(),
             guard: self.keyring.guard(peer.leaf),
             hub: self.screen.hub.clone(),
@@ -205,7 +205,7 @@ impl Session {
         let engine = self.engine.clone();
         tasks.spawn(reading::sound(sender.clone(), audio, engine, place));
         tasks.spawn(receiving::watch_link(sender.clone(), self.engine.clone()));
-        for kind in [Kind::Camera, Kind::Screen] {
+        for kind in Kind::ALL {
             let (sender, keys, screen) = (sender.clone(), keys.clone(), screen.clone());
             tasks.spawn(viewing::picture(sender, keys, peer.leaf, screen, kind));
         }
@@ -223,10 +223,10 @@ impl Session {
 async fn is_gone(relay: &Relay, doubt: &Notify) {
     loop {
         doubt.notified().await;
-        let (mut last, mut without_life) = (relay.datagrams_received(), 0);
+        let (mut last, mut without_life) = (relay.stats().packets_received, 0);
         for _ in 0..LOOKS {
             sleep(BETWEEN_LOOKS).await;
-            let now = relay.datagrams_received();
+            let now = relay.stats().packets_received;
             without_life = if now == last { without_life + 1 } else { 0 };
             last = now;
             if now.is_some() && without_life == LOOKS_WITHOUT_LIFE {

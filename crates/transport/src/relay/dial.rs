@@ -35,14 +35,8 @@ impl Target<'_> {
 pub(super) struct Connected {
     pub(super) session: Session,
     pub(super) driver: Pin<Box<dyn Future<Output = moq_net::Error> + Send>>,
-    /// `None` over WebSocket.
-    pub(super) quic: Option<Quic>,
-}
-
-/// What is below a session over QUIC.
-pub(super) struct Quic {
-    pub(super) endpoint: web_transport_moq::noq::Endpoint,
-    pub(super) connection: web_transport_moq::noq::Connection,
+    /// The QUIC endpoint; `None` over WebSocket.
+    pub(super) endpoint: Option<web_transport_moq::noq::Endpoint>,
 }
 
 /// What the session publishes and where it puts what the relay announces.
@@ -116,7 +110,7 @@ fn blame(quic: ConnectError, websocket: ConnectError) -> ConnectError {
 pub(super) async fn handshake<S>(
     client: &moq_net::Client,
     transport: S,
-    quic: Option<Quic>,
+    endpoint: Option<web_transport_moq::noq::Endpoint>,
 ) -> Result<Connected, ConnectError>
 where
     S: transport::poll::Boxable,
@@ -126,7 +120,7 @@ where
     Ok(Connected {
         session,
         driver: Box::pin(moq_net::time::run(driver)),
-        quic,
+        endpoint,
     })
 }
 

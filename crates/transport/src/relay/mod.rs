@@ -43,7 +43,7 @@ pub struct Relay {
     published: origin::Producer,
     announced: origin::Consumer,
     ended: Ended,
-    quic: Option<dial::Quic>,
+    endpoint: Option<web_transport_moq::noq::Endpoint>,
     // Last, so that the handles above are gone when the tasks are aborted.
     _tasks: [OwnedTask; 3],
 }
@@ -104,7 +104,7 @@ impl Relay {
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, dialing).await;
         let connected = connected.map_err(|_| ConnectError::Timeout)??;
         tracing::debug!(
-            quic = connected.quic.is_some(),
+            quic = connected.endpoint.is_some(),
             version = %connected.session.version(),
             "media session connected"
         );
@@ -121,7 +121,7 @@ impl Relay {
             published,
             announced,
             ended,
-            quic: connected.quic,
+            endpoint: connected.endpoint,
             _tasks: [driving, publishing, seeing],
         })
     }
@@ -129,7 +129,7 @@ impl Relay {
     /// Whether the session is QUIC. Over WebSocket no datagram arrives: tracks with
     /// [`Delivery::Datagrams`] need a twin with [`Delivery::Groups`] for such readers.
     pub fn carries_datagrams(&self) -> bool {
-        self.quic.is_some()
+        self.endpoint.is_some()
     }
 
     /// Prepares a broadcast; it is seen by others once [`Broadcast::announce`] is called.
@@ -191,20 +191,15 @@ impl Relay {
         }
     }
 
-    /// Datagrams of UDP that came from the relay until this moment: whether it lives. `None` over
-    /// WebSocket.
-    pub fn datagrams_received(&self) -> Option<u64> {
-        let quic = self.quic.as_ref()?;
-        Some(quic.connection.stats().udp_rx.datagrams)
-    }
-
     /// Delivers what finished tracks still owe (a second at most) and says goodbye, so that the
     /// relay need not wait for [`IDLE_TIMEOUT`]. Drop the broadcasts first.
     pub async fn close(self) {
-        let Self { session, quic, .. } = &self;
+        let Self {
+            session, endpoint, ..
+        } = &self;
         // It ends either way; a peer that vanished is no news here.
         let _ = session.clone().close().await;
-        if let Some(dial::Quic { endpoint, .. }) = quic {
+        if let Some(endpoint) = endpoint {
             endpoint.close(0u32.into(), b"");
             let draining = endpoint.wait_all_draining();
             let _ = tokio::time::timeout(KEEP_ALIVE, draining).await;

@@ -12,7 +12,7 @@ use web_transport_moq::noq::{
 };
 use web_transport_moq::{ClientError, ConnectError as RequestError, proto};
 
-use super::dial::{self, Connected, Quic, Target};
+use super::dial::{self, Connected, Target};
 use super::{IDLE_TIMEOUT, KEEP_ALIVE};
 use crate::ConnectError;
 use crate::trust;
@@ -57,15 +57,11 @@ pub(super) async fn connect(
     for alpn in dial::alpns() {
         request = request.with_protocol(alpn);
     }
-    let quic = Quic {
-        endpoint,
-        connection: connection.clone(),
-    };
     let session = web_transport_moq::Session::connect(connection, request)
         .await
         .map_err(|error| request_error(&error))?;
     let transport = moq_tokio::transport::Session::new(session);
-    dial::handshake(client, transport, Some(quic)).await
+    dial::handshake(client, transport, Some(endpoint)).await
 }
 
 fn transport() -> Result<TransportConfig, ConnectError> {
