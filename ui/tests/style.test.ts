@@ -12,7 +12,6 @@ const MAY_BE_RED = [
   "ErrorNotice",
   "MemberActions",
   "MemberRow",
-  "OpenMicrophones",
   "SafetyDialog",
   "Tile",
   "TrustMark",
