@@ -72,7 +72,7 @@ impl Recorder {
             films: HashMap::new(),
             threads: vec![self.spawn(move || record_sound(&path, sound))],
         };
-        for kind in [Kind::Camera, Kind::Screen] {
+        for kind in Kind::ALL {
             let (pictures, queue) = sync_channel(QUEUE);
             person.films.insert(kind, pictures);
             let (base, figures) = (base.clone(), figures.clone());

@@ -395,6 +395,11 @@ pub(crate) fn cleaning(cleaning: Cleaning) -> CleaningView {
     CleaningView { echo, noise, gain }
 }
 
+/// A member's name by the card; empty until the card has come.
+pub(crate) fn name(member: &conclave_meeting::MemberView) -> String {
+    member.name.clone().map(String::from).unwrap_or_default()
+}
+
 /// The rules, as far as a window shows them.
 pub(crate) fn policy(policy: &Policy) -> PolicyView {
     PolicyView {

@@ -147,7 +147,7 @@ impl Floor {
             }
         };
         let mut open: Vec<_> = self.turns.iter().filter(|turn| turn.open).collect();
-        open.sort_by_key(|turn| class(turn));
+        open.sort_by_cached_key(|turn| class(turn));
         let muted = self.turns.iter().rev().filter(|turn| !turn.open);
         let spoke = open.into_iter().chain(muted).map(|turn| turn.device);
         let mut places = HashSet::new();

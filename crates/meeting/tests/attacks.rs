@@ -427,14 +427,14 @@ fn a_participant_cannot_remove_anybody() {
     goes_on(&mut world, &link, &[mallory.device]);
 }
 
-#[test]
-fn a_participant_cannot_make_herself_a_host() {
-    let (mut world, link, mut mallory) = two_and_mallory();
-    let policy = Policy {
-        hosts: vec![world.device(ANA).0, mallory.device.0],
-        ..Policy::founded_by(world.device(ANA).0)
-    };
-    let policy = postcard::to_allocvec(&policy).unwrap();
+/// A participant commits these rules, and nobody takes them.
+fn her_rules_are_refused(
+    mut world: World,
+    link: &InviteLink,
+    mut mallory: Mallory,
+    policy: &Policy,
+) {
+    let policy = postcard::to_allocvec(policy).unwrap();
     let (commit, _) = mallory.forges(|builder| {
         builder
             .propose_group_context_extensions(extensions(&policy))
@@ -443,27 +443,28 @@ fn a_participant_cannot_make_herself_a_host() {
     });
     mallory.offers(&mut world, &commit, &[]);
     both_refused(&world, Violation::PolicyByNonHost);
-    goes_on(&mut world, &link, &[mallory.device]);
+    goes_on(&mut world, link, &[mallory.device]);
+}
+
+#[test]
+fn a_participant_cannot_make_herself_a_host() {
+    let (world, link, mallory) = two_and_mallory();
+    let policy = Policy {
+        hosts: vec![world.device(ANA).0, mallory.device.0],
+        ..Policy::founded_by(world.device(ANA).0)
+    };
+    her_rules_are_refused(world, &link, mallory, &policy);
 }
 
 #[test]
 fn a_participant_cannot_make_room_for_more_microphones() {
-    let (mut world, link, mut mallory) = two_and_mallory();
+    let (world, link, mallory) = two_and_mallory();
     let policy = Policy {
         waiting_room: false,
         open_microphones: 500,
         ..Policy::founded_by(world.device(ANA).0)
     };
-    let policy = postcard::to_allocvec(&policy).unwrap();
-    let (commit, _) = mallory.forges(|builder| {
-        builder
-            .propose_group_context_extensions(extensions(&policy))
-            .unwrap()
-            .force_self_update(true)
-    });
-    mallory.offers(&mut world, &commit, &[]);
-    both_refused(&world, Violation::PolicyByNonHost);
-    goes_on(&mut world, &link, &[mallory.device]);
+    her_rules_are_refused(world, &link, mallory, &policy);
 }
 
 /// Content variants by their number (docs/protocol.md, section 6).

@@ -11,7 +11,7 @@ use super::Driver;
 use crate::error::ClientError;
 use crate::event::ClientEvent;
 use crate::media::{Answer, Kind};
-use crate::view::{ScreenView, SharingView};
+use crate::view::{self, ScreenView, SharingView};
 
 impl Driver {
     /// Begins to share, if the rules allow it.
@@ -80,10 +80,9 @@ impl Driver {
         for member in &snapshot.members {
             let on = now.contains(&member.device);
             if on != before.contains(&member.device) {
-                let name = member.name.clone().map(String::from).unwrap_or_default();
                 self.send(ClientEvent::Share {
                     device: member.device,
-                    name,
+                    name: view::name(member),
                     is_me: member.is_me,
                     on,
                 })

@@ -4,7 +4,7 @@ use conclave_meeting::{Snapshot, Speaking};
 
 use super::Driver;
 use crate::event::{ClientEvent, HandReport, SpeakingTurn};
-use crate::view::WarningLevel;
+use crate::view::{self, WarningLevel};
 
 impl Driver {
     /// Mutes where the turn is over, and says what to do.
@@ -38,7 +38,7 @@ impl Driver {
             .into_iter()
             .map(|(_, member)| HandReport {
                 device: member.device,
-                name: member.name.clone().map(String::from).unwrap_or_default(),
+                name: view::name(member),
                 is_me: member.is_me,
             })
             .collect();

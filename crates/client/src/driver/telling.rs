@@ -168,7 +168,7 @@ impl Driver {
             .iter()
             .map(|member| MemberReport {
                 device: member.device,
-                name: member.name.clone().map(String::from).unwrap_or_default(),
+                name: view::name(member),
                 role: view::role(member.role),
                 is_me: member.is_me,
                 trust: match (member.is_me, self.people.mark(member.device)) {

@@ -63,10 +63,6 @@ impl MediaPlane {
         let peers = self.peers.borrow();
         let peer = peers.find(device)?;
         let (now, video) = (Instant::now(), peer.figures.pictures(kind));
-        let hub_tile = match kind {
-            Kind::Camera => peer.tile,
-            Kind::Screen => peer.screen_tile(),
-        };
         let guard = self.keyring.guard(peer.leaf);
         let voice = guard.voice(now);
         let tile = Tile {
@@ -81,7 +77,7 @@ impl MediaPlane {
             paused: peer.figures.link.is_paused(),
             shown: video.is_taken(PICTURE_PATIENCE),
             ever_shown: video.has_begun(),
-            stuck: self.screen.hub.is_stuck(hub_tile),
+            stuck: self.screen.hub.is_stuck(kind.tile(peer.tile)),
             opens: video.opens(PICTURE_PATIENCE),
             fails: video.fails(PICTURE_PATIENCE),
         };

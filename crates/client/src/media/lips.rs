@@ -27,10 +27,9 @@ pub(super) struct Lips {
 
 impl Lips {
     /// Takes in the delays of the sound that was played lately; none while there is no sound.
-    pub(super) fn hear(&self, delays_us: &[i64]) {
-        let mut sorted = delays_us.to_vec();
-        sorted.sort_unstable();
-        *lock(&self.sound_us) = sorted.get(sorted.len() / 2).copied();
+    pub(super) fn hear(&self, mut delays_us: Vec<i64>) {
+        delays_us.sort_unstable();
+        *lock(&self.sound_us) = delays_us.get(delays_us.len() / 2).copied();
     }
 
     /// How long to hold back a picture of this moment, which came now.
@@ -57,7 +56,7 @@ mod tests {
     fn a_picture_waits_for_its_sound_whatever_the_clocks_say() {
         for clock_us in [-3_600_000_000_i64, 0, 3_600_000_000] {
             let lips = Lips::default();
-            lips.hear(&[90, 110, 100].map(|ms| ms * 1000 + clock_us));
+            lips.hear([90, 110, 100].map(|ms| ms * 1000 + clock_us).into());
             let captured = |ago_ms: u64| (NOW - ago_ms * MS).saturating_add_signed(-clock_us);
             assert_eq!(lips.hold(NOW, captured(30)), Duration::from_millis(45));
             assert_eq!(lips.hold(NOW, captured(80)), Duration::ZERO);
@@ -69,10 +68,10 @@ mod tests {
     fn no_sound_holds_nothing_and_absurd_stamps_hold_little() {
         let lips = Lips::default();
         assert_eq!(lips.hold(NOW, NOW - 30 * MS), Duration::ZERO);
-        lips.hear(&[100_000]);
+        lips.hear(vec![100_000]);
         assert_eq!(lips.hold(NOW, u64::MAX), MOST);
         assert_eq!(lips.hold(NOW, 0), Duration::ZERO);
-        lips.hear(&[]);
+        lips.hear(Vec::new());
         assert_eq!(lips.hold(NOW, NOW - 30 * MS), Duration::ZERO);
     }
 }

@@ -7,6 +7,7 @@ use conclave_media::audio::SourceId;
 use conclave_wire::DeviceId;
 
 use super::figures::Figures;
+use super::tracks::Kind;
 
 /// A member whose media is wanted.
 #[derive(Clone)]
@@ -21,9 +22,8 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// The tile of the shared screen stands beside that of the camera.
     pub(super) fn screen_tile(&self) -> u32 {
-        self.tile + 1
+        Kind::Screen.tile(self.tile)
     }
 
     pub(super) fn source(&self) -> SourceId {

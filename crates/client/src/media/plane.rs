@@ -274,7 +274,7 @@ impl MediaPlane {
             let tap = || self.engine.tap(peer.source());
             if recorder.begin(peer.device, name, tap, peer.figures.clone()) {
                 // A film begins at a key frame, and the last one may be gone already.
-                for kind in [Kind::Camera, Kind::Screen] {
+                for kind in Kind::ALL {
                     if let Some(size) = self.screen.size(peer.device, kind) {
                         let track = Reel::new(kind, size).track();
                         let wish = MediaEvent::WantKeyFrame(peer.device, track);

@@ -72,15 +72,12 @@ pub(super) struct Publisher {
     sound_sent: Arc<AtomicU64>,
 }
 
-const TRACKS: [Track; 7] = [
-    Track::AUTH,
-    Track::AUDIO,
-    Track::VIDEO_LOW,
-    Track::VIDEO_MEDIUM,
-    Track::VIDEO_HIGH,
-    Track::SCREEN_LOW,
-    Track::SCREEN_HIGH,
-];
+/// In the order of the sealers.
+fn tracks() -> impl Iterator<Item = Track> {
+    [Track::AUTH, Track::AUDIO]
+        .into_iter()
+        .chain(Track::PICTURES)
+}
 
 impl Publisher {
     pub(super) fn new(
@@ -93,7 +90,7 @@ impl Publisher {
         discretion: Arc<Discretion>,
     ) -> Self {
         let own = preview.as_ref().map(|_| OWN_SIZE);
-        let sealers = TRACKS.into_iter().map(Sealer::new).collect();
+        let sealers = self::tracks().map(Sealer::new).collect();
         Self {
             orders,
             sound,
@@ -170,7 +167,7 @@ impl Publisher {
             }
             Order::Relay(writers) => {
                 self.writers = Some(writers);
-                for kind in [Kind::Camera, Kind::Screen] {
+                for kind in Kind::ALL {
                     if let Some(camera) = self.camera(kind) {
                         camera.refresh();
                     }
@@ -206,7 +203,7 @@ impl Publisher {
     }
 
     fn follow_readers(&mut self) {
-        for kind in [Kind::Camera, Kind::Screen] {
+        for kind in Kind::ALL {
             let Some(writers) = &self.writers else {
                 return;
             };
@@ -229,7 +226,7 @@ impl Publisher {
         if let Some(key) = keys.attest_key() {
             self.attestor.install(key);
         }
-        for (track, sealer) in TRACKS.into_iter().zip(&mut self.sealers) {
+        for (track, sealer) in self::tracks().zip(&mut self.sealers) {
             let installed = keys.take(track).map(|key| sealer.install(key));
             if !matches!(installed, Some(Ok(()))) {
                 tracing::error!("a media key could not be installed");
@@ -238,7 +235,7 @@ impl Publisher {
     }
 
     fn sealer(&mut self, track: Track) -> Option<&mut Sealer> {
-        let place = TRACKS.iter().position(|known| *known == track)?;
+        let place = self::tracks().position(|known| known == track)?;
         self.sealers
             .get_mut(place)
             .filter(|sealer| sealer.is_ready())

@@ -19,19 +19,10 @@ pub(super) async fn sound(
     sender: Sender,
     opener: SharedOpener,
     engine: Arc<AudioEngine>,
-    mut place: watch::Receiver<bool>,
+    place: watch::Receiver<bool>,
 ) {
-    while place_becomes(true, &mut place).await {
-        let read = receiving::sound(sender.clone(), opener.clone(), engine.clone());
-        let goes_on = tokio::select! {
-            () = read => true,
-            goes_on = place_becomes(false, &mut place) => goes_on,
-        };
-        // Whatever was said last: at the end nothing is read again.
-        if !goes_on {
-            return;
-        }
-    }
+    let read = || receiving::sound(sender.clone(), opener.clone(), engine.clone());
+    read_while(Place(place), read).await;
 }
 
 /// Reads a sender's signatures while its sound or picture is read, until the session ends.
@@ -41,33 +32,42 @@ pub(super) async fn signatures(
     place: watch::Receiver<bool>,
     screen: Screen,
 ) {
-    let sizes = screen.sizes.clone();
-    let mut use_of = Use {
+    let use_of = Use {
         device: sender.device,
         place,
+        sizes: screen.sizes.clone(),
         screen,
-        sizes,
     };
-    while use_of.becomes(true).await {
+    let read = || receiving::signatures(sender.clone(), opener.clone());
+    read_while(use_of, read).await;
+}
+
+/// Reads again and again, and only while that is of use.
+async fn read_while<R: Future<Output = ()>>(mut need: impl Need, read: impl Fn() -> R) {
+    while need.becomes(true).await {
         let goes_on = tokio::select! {
-            () = receiving::signatures(sender.clone(), opener.clone()) => true,
-            goes_on = use_of.becomes(false) => goes_on,
+            () = read() => true,
+            goes_on = need.becomes(false) => goes_on,
         };
+        // Whatever was said last: at the end nothing is read again.
         if !goes_on {
             return;
         }
     }
 }
 
-/// Waits until there is a place, or none any more; `false` when the session ends.
-async fn place_becomes(wanted: bool, place: &mut watch::Receiver<bool>) -> bool {
-    loop {
-        if *place.borrow_and_update() == wanted {
-            return true;
-        }
-        if place.changed().await.is_err() {
-            return false;
-        }
+/// Whether something is to be read.
+trait Need {
+    /// Waits until that is so, or not so any more; `false` when the session ends.
+    fn becomes(&mut self, wanted: bool) -> impl Future<Output = bool> + Send;
+}
+
+/// Whether there is a place for one sender's sound.
+struct Place(watch::Receiver<bool>);
+
+impl Need for Place {
+    async fn becomes(&mut self, wanted: bool) -> bool {
+        self.0.wait_for(|has| *has == wanted).await.is_ok()
     }
 }
 
@@ -79,17 +79,13 @@ struct Use {
     sizes: watch::Receiver<Sizes>,
 }
 
-impl Use {
-    /// Waits until that is so, or not so any more; `false` when the session ends.
+impl Need for Use {
     async fn becomes(&mut self, wanted: bool) -> bool {
         loop {
             let has_place = *self.place.borrow_and_update();
             self.sizes.mark_unchanged();
-            let kinds = [Kind::Camera, Kind::Screen];
-            let is_seen = kinds
-                .iter()
-                .any(|kind| self.screen.size(self.device, *kind).is_some());
-            if (has_place || is_seen) == wanted {
+            let is_seen = |kind| self.screen.size(self.device, kind).is_some();
+            if (has_place || Kind::ALL.into_iter().any(is_seen)) == wanted {
                 return true;
             }
             let changed = tokio::select! {
@@ -158,16 +154,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn at_the_end_of_a_session_nothing_is_read_again() {
+        let (place, has_place) = watch::channel(true);
+        let reads = std::cell::Cell::new(0);
+        let reading = read_while(Place(has_place), || {
+            reads.set(reads.get() + 1);
+            std::future::pending()
+        });
+        let end = async move { drop(place) };
+        let both = async { tokio::join!(reading, end) };
+        assert!(timeout(A_WHILE, both).await.is_ok());
+        assert_eq!(reads.get(), 1);
+    }
+
+    #[tokio::test]
     async fn sound_is_read_from_the_moment_there_is_a_place() {
-        let (place, mut has_place) = watch::channel(false);
-        assert!(
-            timeout(A_WHILE, place_becomes(true, &mut has_place))
-                .await
-                .is_err()
-        );
+        let (place, has_place) = watch::channel(false);
+        let mut has_place = Place(has_place);
+        assert!(timeout(A_WHILE, has_place.becomes(true)).await.is_err());
         place.send_replace(true);
-        assert!(place_becomes(true, &mut has_place).await);
+        assert!(has_place.becomes(true).await);
         drop(place);
-        assert!(!place_becomes(false, &mut has_place).await);
+        assert!(!has_place.becomes(false).await);
     }
 }

@@ -31,7 +31,6 @@ pub(super) struct Sender {
     pub(super) device: conclave_wire::DeviceId,
     pub(super) source: SourceId,
     pub(super) tile: u32,
-    pub(super) screen_tile: u32,
     pub(super) figures: Arc<Figures>,
     pub(super) guard: Arc<Guard>,
     pub(super) hub: Arc<FrameHub>,
@@ -84,7 +83,7 @@ pub(super) async fn watch_link(sender: Sender, engine: Arc<AudioEngine>) {
         let sounds = sender.figures.audio.opens(SOUND_PATIENCE);
         let heard = engine.source_stats(sender.source).filter(|_| sounds);
         let delays_us = heard.map(|stats| stats.latency_us_recent);
-        sender.figures.lips.hear(&delays_us.unwrap_or_default());
+        sender.figures.lips.hear(delays_us.unwrap_or_default());
         if sender.figures.link.look() {
             sender.tell(MediaEvent::Warning(link::WEAK.into()));
         }
@@ -128,8 +127,9 @@ impl Sender {
     fn react(&self, voice: Voice) {
         if !self.guard.is_heard(voice) {
             // Also what was shown before: it may be the forgery.
-            self.hub.remove(self.tile);
-            self.hub.remove(self.screen_tile);
+            for kind in Kind::ALL {
+                self.hub.remove(self.tile(kind));
+            }
         }
         self.guard
             .raise_alarm(|| self.tell(MediaEvent::Forged(self.device)));
@@ -137,10 +137,7 @@ impl Sender {
 
     /// Under which number its pictures go to the window.
     pub(super) fn tile(&self, kind: Kind) -> u32 {
-        match kind {
-            Kind::Camera => self.tile,
-            Kind::Screen => self.screen_tile,
-        }
+        kind.tile(self.tile)
     }
 
     /// Never waits: whoever would make room may be waiting for what this task delivers.

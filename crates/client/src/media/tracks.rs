@@ -30,6 +30,19 @@ pub(crate) enum Kind {
     Screen,
 }
 
+impl Kind {
+    pub(crate) const ALL: [Self; 2] = [Self::Camera, Self::Screen];
+
+    /// Under which number such pictures go to the window, of a sender whose camera's go under this
+    /// one: the tile of the screen stands beside it.
+    pub(super) const fn tile(self, camera: u32) -> u32 {
+        match self {
+            Self::Camera => camera,
+            Self::Screen => camera + 1,
+        }
+    }
+}
+
 /// One track of pictures: a camera in one of three sizes, or a screen in one of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Reel {

@@ -29,6 +29,15 @@ impl Track {
     /// Signatures over the other tracks. Reserved.
     pub const AUTH: Self = Self(127);
 
+    /// The tracks of pictures, which begin at key frames.
+    pub const PICTURES: [Self; 5] = [
+        Self::VIDEO_LOW,
+        Self::VIDEO_MEDIUM,
+        Self::VIDEO_HIGH,
+        Self::SCREEN_LOW,
+        Self::SCREEN_HIGH,
+    ];
+
     /// A track by its number, 0 to 127.
     pub const fn new(number: u8) -> Option<Self> {
         if number <= MAX_TRACK {

@@ -176,13 +176,7 @@ impl Active {
             true => self.pulse.want_reread_for_key(now),
             false => self.beat(context),
         }
-        for track in [
-            conclave_e2ee::Track::VIDEO_LOW,
-            conclave_e2ee::Track::VIDEO_MEDIUM,
-            conclave_e2ee::Track::VIDEO_HIGH,
-            conclave_e2ee::Track::SCREEN_LOW,
-            conclave_e2ee::Track::SCREEN_HIGH,
-        ] {
+        for track in conclave_e2ee::Track::PICTURES {
             context.event(Event::KeyFrameWanted { track });
         }
     }

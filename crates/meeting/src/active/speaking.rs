@@ -78,9 +78,7 @@ impl Active {
     /// The person turns microphone or camera on or off.
     pub(super) fn set_media(&mut self, context: &mut Context, mut media: MediaState) {
         let opens = context.media.muted && !media.muted;
-        let has_room =
-            |floor: &Floor| floor.has_room_for(context.device, &self.all_speakers(), self.bound());
-        if opens && !has_room(&self.podium.floor) {
+        if opens && !self.has_room_for(context.device) {
             media.muted = true;
             context.event(Event::Speaking(Speaking::Full));
             if media == context.media {
@@ -88,6 +86,11 @@ impl Active {
             }
         }
         self.say_media(context, media);
+    }
+
+    fn has_room_for(&self, device: DeviceId) -> bool {
+        let (floor, speakers) = (&self.podium.floor, self.all_speakers());
+        floor.has_room_for(device, &speakers, self.bound())
     }
 
     fn say_media(&mut self, context: &mut Context, media: MediaState) {
