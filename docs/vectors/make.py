@@ -3,20 +3,23 @@
 
 A second implementation of what the vectors cover, in another language and on
 another library, so that an error of the program is not also in its vectors.
-Needs Python 3.9 and the package "cryptography". The tests read the files; only
-a change of the protocol runs this again.
+Needs Python 3.9 and the packages "cryptography" and "kyber-py". The tests read
+the files; only a change of the protocol runs this again.
 """
 
 import hashlib
+import hmac
 import json
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256, SHA512
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from kyber_py.ml_kem import ML_KEM_768
 
 VERSION = 1
 
@@ -169,6 +172,99 @@ def door():
     }
 
 
+# ---- A knock (section 5) --------------------------------------------------------------------
+
+
+def x_wing_pair(seed):
+    """draft-connolly-cfrg-xwing-kem-06, section 5.2: the public key, and its X25519 half."""
+    expanded = hashlib.shake_256(seed).digest(96)
+    lattice, _ = ML_KEM_768.key_derive(expanded[:64])
+    curve = X25519PrivateKey.from_private_bytes(expanded[64:]).public_key().public_bytes_raw()
+    return lattice + curve, curve
+
+
+def x_wing_encapsulate(public, randomness):
+    """Section 5.4, with the randomness given: the shared secret and its encapsulation."""
+    lattice, curve = public[:1184], public[1184:]
+    lattice_secret, lattice_text = ML_KEM_768._encaps_internal(lattice, randomness[:32])
+    ours = X25519PrivateKey.from_private_bytes(randomness[32:])
+    curve_secret = ours.exchange(X25519PublicKey.from_public_bytes(curve))
+    curve_text = ours.public_key().public_bytes_raw()
+    label = b"\\.//^\\"
+    secret = hashlib.sha3_256(lattice_secret + curve_secret + curve_text + curve + label).digest()
+    return secret, lattice_text + curve_text
+
+
+def hpke_seal(shared_secret, psk, psk_id, info, aad, plaintext):
+    """RFC 9180, sections 5.1 and 5.2: mode PSK, X-Wing, HKDF-SHA384, AES-256-GCM, first message."""
+    suite = b"HPKE" + u16(0x647A) + u16(2) + u16(2)
+
+    def extract(salt, label, content):
+        salt = salt or bytes(48)
+        return hmac.digest(salt, b"HPKE-v1" + suite + label + content, "sha384")
+
+    def expand(secret, label, context, length):
+        info = u16(length) + b"HPKE-v1" + suite + label + context
+        return HKDFExpand(SHA384(), length, info).derive(secret)
+
+    context = bytes([1]) + extract(b"", b"psk_id_hash", psk_id) + extract(b"", b"info_hash", info)
+    secret = extract(shared_secret, b"secret", psk)
+    key, nonce = expand(secret, b"key", context, 32), expand(secret, b"base_nonce", context, 12)
+    return gcm(key, nonce, aad, plaintext)
+
+
+def knock():
+    seeds = [bytes([0x71]) * 32, bytes([0x72]) * 32]
+    card_key, device, card = bytes([0x73]) * 32, bytes([0x33]) * 16, b"a card and what goes with it"
+    bound = aad(6, 0) + device
+    head = bytes([len(seeds)])
+    for number, seed in enumerate(seeds):
+        public_key, _ = x_wing_pair(seed)
+        secret, encapsulated = x_wing_encapsulate(public_key, bytes([0x74 + number]) * 64)
+        head += fingerprint(public_key) + encapsulated
+        psk, psk_id = derive(b"card psk"), derive(b"card psk id")
+        head += hpke_seal(secret, psk, psk_id, b"Conclave card v2", bound, card_key)
+    padded = (u16(len(card)) + card).ljust(8192, b"\0")
+    return {
+        "secret": SECRET,
+        "hosts": [{"seed": seed, "public": x_wing_pair(seed)[0]} for seed in seeds],
+        "aad": bound,
+        "card": card,
+        "sealed": head + blob(card_key, NONCE, head + bound, padded),
+    }
+
+
+# ---- Signals (section 6) --------------------------------------------------------------------
+
+
+def signals():
+    leaf_seed, leaf, group = bytes([0x62]) * 32, 300, bytes([0x77]) * 32
+    device, digest, transcript = bytes([0x33]) * 16, bytes([0x81]) * 32, bytes([0x82]) * 32
+    bodies = {
+        "beat": b"\0" + varint(258) + digest + transcript + varint(129) + varint(70000),
+        "key_frame": b"\1" + device + bytes([2]),
+        "card_wanted": b"\2" + device,
+        "key_missing": b"\3" + device + varint(258),
+        "state_wanted": b"\4" + device,
+        "state": b"\5" + varint(258) + counted(b"a group info" * 20),
+        "loss": b"\6" + device + bytes([12, 1]),
+        "missed": b"\7" + varint(258) + counted(b"a commit"),
+    }
+    made = []
+    for number, (name, body) in enumerate(bodies.items(), 127):
+        head = varint(leaf) + varint(number)
+        signed = bytes([VERSION]) + MEETING + counted(group) + head + body
+        signature = sign(leaf_seed, b"leaf", b"Conclave signal v1", signed)
+        made.append({"name": name, "number": number, "bytes": head + body + counted(signature)})
+    return {
+        "meeting": MEETING,
+        "group": group,
+        "leaf": leaf,
+        "leaf_key": public(leaf_seed),
+        "signals": made,
+    }
+
+
 # ---- The control channel (section 7) --------------------------------------------------------
 
 
@@ -295,6 +391,6 @@ def readable(value):
     return value
 
 
-for make in [link, names, door, wire, media, codes]:
+for make in [link, names, door, knock, signals, wire, media, codes]:
     text = json.dumps(readable(make()), indent=2, ensure_ascii=False) + "\n"
     Path(__file__).with_name(f"{make.__name__}.json").write_text(text)

@@ -280,3 +280,32 @@ fn unpad(padded: &[u8]) -> Result<Vec<u8>, CardError> {
     }
     Ok(card.to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn bytes(value: &Value) -> Vec<u8> {
+        hex::decode(value.as_str().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_card_of_the_vectors_opens_for_each_host() {
+        let text = include_str!("../../../docs/vectors/knock.json");
+        let vectors: Value = serde_json::from_str(text).unwrap();
+        let secret = LinkSecret::from_bytes(bytes(&vectors["secret"]).try_into().unwrap());
+        let (aad, sealed) = (bytes(&vectors["aad"]), bytes(&vectors["sealed"]));
+        for host in vectors["hosts"].as_array().unwrap() {
+            let key = KnockKey {
+                private: HpkePrivateKey::new(bytes(&host["seed"])),
+                public: bytes(&host["public"]),
+            };
+            let card = key.open_card(&secret, &aad, &sealed);
+            assert_eq!(card.unwrap(), bytes(&vectors["card"]));
+            let elsewhere = key.open_card(&secret, &aad[1..], &sealed);
+            assert_eq!(elsewhere, Err(CardError::Forged));
+        }
+    }
+}

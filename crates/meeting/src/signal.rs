@@ -164,3 +164,53 @@ pub(crate) fn read(group: &Group, meeting: MeetingId, bytes: &[u8]) -> Option<He
         signal: signed.signal,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn array<const N: usize>(value: &Value) -> [u8; N] {
+        bytes(value).try_into().unwrap()
+    }
+
+    fn bytes(value: &Value) -> Vec<u8> {
+        hex::decode(value.as_str().unwrap()).unwrap()
+    }
+
+    fn name(signal: &Signal) -> &'static str {
+        match signal {
+            Signal::Beat(_) => "beat",
+            Signal::KeyFrame { .. } => "key_frame",
+            Signal::CardWanted { .. } => "card_wanted",
+            Signal::KeyMissing { .. } => "key_missing",
+            Signal::StateWanted { .. } => "state_wanted",
+            Signal::State { .. } => "state",
+            Signal::Loss { .. } => "loss",
+            Signal::Missed { .. } => "missed",
+        }
+    }
+
+    #[test]
+    fn every_signal_has_the_bytes_and_the_signature_of_the_vectors() {
+        let text = include_str!("../../../docs/vectors/signals.json");
+        let vectors: Value = serde_json::from_str(text).unwrap();
+        let meeting = MeetingId(array(&vectors["meeting"]));
+        let (group, key) = (bytes(&vectors["group"]), array(&vectors["leaf_key"]));
+        let made = vectors["signals"].as_array().unwrap();
+        assert_eq!(made.len(), 8);
+        for vector in made {
+            let written = bytes(&vector["bytes"]);
+            let (heard, rest) = postcard::take_from_bytes::<Signed>(&written).unwrap();
+            assert!(rest.is_empty());
+            assert_eq!(vector["name"], name(&heard.signal));
+            assert_eq!(vector["number"], heard.number);
+            assert_eq!(vectors["leaf"], heard.leaf);
+            let signed = signed_bytes(meeting, &group, heard.leaf, heard.number, &heard.signal);
+            let signature = heard.signature.as_slice().try_into().unwrap();
+            verify_leaf(&key, DOMAIN, &signed.unwrap(), signature).unwrap();
+            assert_eq!(postcard::to_allocvec(&heard).unwrap(), written);
+        }
+    }
+}
