@@ -6,6 +6,9 @@
 //! vault      the secrets, when a passphrase protects them
 //! contacts   the contact book, sealed under a key among the secrets
 //! ```
+//! A profile that comes from elsewhere is made beside the folder, in one more, and moves in when it is
+//! whole. That it is whole is a file too, `whole`: whatever interrupts the move, the next who opens
+//! the folder ends it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -26,8 +29,9 @@ pub(crate) const IDENTITY: &str = "identity";
 const LOCK: &str = "lock";
 const PROFILE: &str = "profile";
 const VAULT: &str = "vault";
-/// What a profile is made of, in the order in which it moves in: what is there after each step is
-/// opened as what it is, or refused, and never taken for a new profile.
+/// Beside a folder: all that is to move in is there.
+const WHOLE: &str = "whole";
+/// What a profile is made of.
 const KEPT: [&str; 3] = [VAULT, PROFILE, CONTACTS];
 const MAX_PROFILE_LEN: u64 = 256;
 /// First word and version of the profile's file.
@@ -79,6 +83,7 @@ impl Home {
         kind: ProtectionKind,
         make_vault: &MakeVault<'_>,
     ) -> Result<Self, IdentityError> {
+        end_move(folder)?;
         disk::make_folder(folder)?;
         let lock = lock(folder)?;
         let known = Profile::read(folder)?;
@@ -156,6 +161,12 @@ pub(crate) fn building_site(folder: &Path) -> Result<PathBuf, IdentityError> {
     }
 }
 
+/// Says that the profile which was made at the site is to live in its folder from now on, in the
+/// place of whoever lives there.
+pub(crate) fn declare_whole(site: &Path) -> Result<(), IdentityError> {
+    Ok(disk::replace(&site.join(WHOLE), b"")?)
+}
+
 /// Moves a whole profile that nobody has open into a folder where nobody lives. Nothing is
 /// written but names. If that fails it is all at the site again.
 pub(crate) fn move_in(site: &Path, folder: &Path) -> Result<(), IdentityError> {
@@ -164,6 +175,33 @@ pub(crate) fn move_in(site: &Path, folder: &Path) -> Result<(), IdentityError> {
     if Home::is_taken(folder)? {
         return Err(IdentityError::AlreadyThere);
     }
+    move_names(site, folder)?;
+    drop(lock);
+    leave(site);
+    Ok(())
+}
+
+/// Ends a move that a crash has interrupted, if there is one.
+pub(crate) fn end_move(folder: &Path) -> Result<(), IdentityError> {
+    let site = disk::beside(folder);
+    if !site.join(WHOLE).try_exists()? {
+        return Ok(());
+    }
+    // Of two, the one in the folder is the one that was to go: its profile's file goes last, and the
+    // move begins after that.
+    let has_profile = |place: &Path| place.join(PROFILE).try_exists();
+    if has_profile(folder)? && has_profile(&site)? && !erase_unopened(folder)?.left.is_empty() {
+        return Err(IdentityError::NotErased);
+    }
+    disk::make_folder(folder)?;
+    let lock = lock(folder)?;
+    move_names(&site, folder)?;
+    drop(lock);
+    leave(&site);
+    Ok(())
+}
+
+fn move_names(site: &Path, folder: &Path) -> io::Result<()> {
     let mut moved = Vec::new();
     for name in KEPT {
         let (from, to) = (site.join(name), folder.join(name));
@@ -175,15 +213,19 @@ pub(crate) fn move_in(site: &Path, folder: &Path) -> Result<(), IdentityError> {
                     // The first failure is the one to tell of.
                     let _ = disk::rename(&to, &from);
                 }
-                return Err(error.into());
+                return Err(error);
             }
         }
     }
-    drop(lock);
-    // Only its lock is left there; if it stays, the next one to build here removes it.
+    Ok(())
+}
+
+/// Only marks are left at a site from which all has moved; if they stay, the next one to build here
+/// removes them.
+fn leave(site: &Path) {
+    let _ = disk::remove(&site.join(WHOLE));
     let _ = disk::remove(&site.join(LOCK));
     let _ = std::fs::remove_dir(site);
-    Ok(())
 }
 
 /// Erases a profile that cannot be opened.
@@ -209,6 +251,8 @@ fn erase(
     lock: File,
 ) -> Erasure {
     let mut left = Vec::new();
+    // What is erased in part must not move in. If the mark stays, that is told below.
+    let _ = disk::remove(&folder.join(WHOLE));
     if kind == ProtectionKind::Keyring {
         let outcome = vault().and_then(|vault| {
             vault.delete(IDENTITY)?;
@@ -225,7 +269,7 @@ fn erase_files(folder: &Path, mut left: Vec<Leftover>, lock: File) -> Erasure {
     // The profile's file leads to what is left in the key store: it goes only when nothing is.
     let leads_nowhere = left.is_empty();
     drop(lock);
-    let files = [VAULT, CONTACTS, LOCK]
+    let files = [WHOLE, VAULT, CONTACTS, LOCK]
         .into_iter()
         .chain(leads_nowhere.then_some(PROFILE));
     for name in files {

@@ -104,6 +104,8 @@ impl Identity {
     /// [`IdentityError::InUse`], [`IdentityError::ProfileDamaged`] and their like; nothing was
     /// removed then.
     pub fn dangerous_erase(folder: &Path) -> Result<Erasure, IdentityError> {
+        // A crash may have left part of it, or all, beside the folder.
+        home::end_move(folder)?;
         home::erase_unopened(folder)
     }
 

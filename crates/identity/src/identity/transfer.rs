@@ -65,10 +65,9 @@ impl Identity {
 
     /// Makes the profile in a folder from an exported file, and opens it.
     ///
-    /// It is made whole beside the folder before one that is there is erased: a full disk, or a
-    /// key store that refuses, leaves everything as it was. Keep the file until this has
-    /// returned: after a crash at the very end there may be no profile, or one in part, which is
-    /// refused when it is opened; then import again with [`Existing::Replace`].
+    /// It is made whole beside the folder before one that is there is erased: a full disk, a key
+    /// store that refuses, or a crash leaves everything as it was. After a crash at the very end the
+    /// new one moves in when the folder is opened next.
     ///
     /// # Errors
     /// [`IdentityError::Sealed`] when the file does not open, [`IdentityError::AlreadyThere`], and
@@ -115,6 +114,7 @@ impl Identity {
         book: Book,
         existing: Existing,
     ) -> Result<Self, IdentityError> {
+        home::end_move(folder)?;
         let is_taken = Home::is_taken(folder)?;
         if is_taken && existing == Existing::Keep {
             return Err(IdentityError::AlreadyThere);
@@ -124,10 +124,12 @@ impl Identity {
             // The first failure is the one to tell of; what is left goes with the next try.
             let _ = home::erase_unopened(&site);
         })?;
-        let built = build(&home, device, book).and_then(|()| match is_taken {
-            true if !home::erase_unopened(folder)?.left.is_empty() => Err(IdentityError::NotErased),
-            _ => Ok(()),
-        });
+        let built = build(&home, device, book)
+            .and_then(|()| home::declare_whole(&site))
+            .and_then(|()| match is_taken {
+                true => make_room(folder),
+                false => Ok(()),
+            });
         if let Err(error) = built {
             home.erase();
             return Err(error);
@@ -137,6 +139,13 @@ impl Identity {
             let _ = home::erase_unopened(&site);
         })?;
         Self::open_with(folder, kind, make_vault, FaultyBook::Refuse)
+    }
+}
+
+fn make_room(folder: &Path) -> Result<(), IdentityError> {
+    match home::erase_unopened(folder)?.left.is_empty() {
+        true => Ok(()),
+        false => Err(IdentityError::NotErased),
     }
 }
 

@@ -122,6 +122,87 @@ fn one_that_is_replaced_stays_until_the_new_one_is_whole() {
     assert!(!site.exists());
 }
 
+/// A new profile beside the place of an old one, and their device keys.
+struct Move {
+    folder: tempfile::TempDir,
+    old: [u8; 32],
+    new: [u8; 32],
+}
+
+impl Move {
+    /// As a crash leaves it just before the old one goes.
+    fn whole() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let make = |place: &str| {
+            let identity = Identity::open(&folder.path().join(place), protection()).unwrap();
+            identity.contacts().meet(&ANA, "Ana", now()).unwrap();
+            identity.key().public()
+        };
+        let (old, new) = (make("profile"), make("profile.new"));
+        fs::write(folder.path().join("profile.new/whole"), b"").unwrap();
+        Self { folder, old, new }
+    }
+
+    fn place(&self) -> std::path::PathBuf {
+        self.folder.path().join("profile")
+    }
+
+    /// Who is there when somebody looks.
+    fn found(&self) -> [u8; 32] {
+        let identity = Identity::open(&self.place(), protection()).unwrap();
+        assert!(knows_ana(&identity));
+        identity.key().public()
+    }
+
+    fn forget(&self, names: &[&str]) {
+        for name in names {
+            fs::remove_file(self.place().join(name)).unwrap();
+        }
+    }
+}
+
+fn protection() -> Protection {
+    Protection::Passphrase(Passphrase::new("correct horse battery").unwrap())
+}
+
+#[test]
+fn a_move_that_a_crash_interrupts_is_ended_by_who_opens_the_folder() {
+    let files = ["vault", "contacts", "profile"];
+    for erased in 0..=files.len() {
+        let moving = Move::whole();
+        moving.forget(&files[..erased]);
+        assert_eq!(moving.found(), moving.new, "after {erased} were erased");
+        assert!(!moving.folder.path().join("profile.new").exists());
+        assert_eq!(moving.found(), moving.new, "once more");
+    }
+    let files = ["vault", "profile", "contacts"];
+    for moved in 1..=files.len() {
+        let moving = Move::whole();
+        moving.forget(&files);
+        for name in &files[..moved] {
+            let from = moving.folder.path().join("profile.new").join(name);
+            fs::rename(from, moving.place().join(name)).unwrap();
+        }
+        assert_eq!(moving.found(), moving.new, "after {moved} had moved");
+        assert!(!moving.folder.path().join("profile.new").exists());
+    }
+}
+
+#[test]
+fn what_is_not_whole_does_not_move_in() {
+    let moving = Move::whole();
+    fs::remove_file(moving.folder.path().join("profile.new/whole")).unwrap();
+    assert_eq!(moving.found(), moving.old);
+}
+
+#[test]
+fn who_erases_in_the_middle_of_a_move_erases_both() {
+    let moving = Move::whole();
+    let erased = Identity::dangerous_erase(&moving.place()).unwrap();
+    assert!(erased.left.is_empty(), "{erased:?}");
+    assert_eq!(everything(moving.folder.path()), []);
+}
+
 #[test]
 fn what_a_crash_left_of_an_earlier_try_is_not_in_the_way() {
     let folder = tempfile::tempdir().unwrap();
