@@ -1,12 +1,12 @@
 //! One size: scaler and VP9 encoder behind a valve.
 //!
 //! ```text
-//! tee → valve → queue (1, leaky) → scaler → vp9enc → appsink → Outlet
-//!         └──────── Strain: fewer pictures ◀────────────┘
+//! tee → valve → queue (1, leaky) → scaler → shape → vp9enc → appsink → Outlet
+//!                └── fewer ◀─────────────── smaller ◀──── Strain ┘
 //! ```
 //! A shut valve stops the frames before any work is done on them, so a size nobody watches costs nothing.
 //! The queue holds one frame and replaces it: an encoder that is too slow lowers the frame rate, not the
-//! punctuality. One that is too slow for long gets fewer pictures to encode.
+//! punctuality. One that is too slow for long gets fewer and smaller pictures to encode.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,9 +23,9 @@ use super::error::VideoError;
 use super::outlet::{EncodedFrame, Next, Outlet};
 use super::pace::thin_out;
 use super::packet::MAX_PAYLOAD;
-use super::recipe::Recipe;
+use super::recipe::{Recipe, Shape};
 use super::stamp::capture_us;
-use super::strain::Strain;
+use super::strain::{Effort, Strain};
 use super::vp9::FrameHeader;
 use crate::clock::{difference, now_us};
 
@@ -71,8 +71,8 @@ impl Branch {
         if let Some(pad) = queue.static_pad("sink") {
             thin_out(&pad, branch.stride());
         }
-        branch.deliver(&sink, recipe);
         let shape = filter(&recipe.shape.caps())?;
+        branch.deliver(&sink, &shape, recipe);
         let chained = [&valve, &queue, &scaler, &shape, &encoder, sink.upcast_ref()];
         chain(pipeline, &chained)?;
         tee.link(&valve).map_err(|error| refused(&error))?;
@@ -106,13 +106,11 @@ impl Branch {
         Arc::clone(&self.stride)
     }
 
-    fn deliver(&self, sink: &gst_app::AppSink, recipe: &Recipe) {
+    fn deliver(&self, sink: &gst_app::AppSink, shape: &gst::Element, recipe: &Recipe) {
         let outlet = Arc::clone(&self.outlet);
         let active = Arc::clone(&self.active);
         let encoder = self.encoder.downgrade();
-        let stride = Arc::clone(&self.stride);
-        // Pictures that stand still may take their time.
-        let mut strain = recipe.two_layers.then(Strain::default);
+        let mut sparing = Sparing::of(recipe, shape, self.stride());
         let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
             // A frame that was in the encoder when the valve was shut.
@@ -120,13 +118,8 @@ impl Branch {
                 return Ok(gst::FlowSuccess::Ok);
             }
             let frame = encoded_frame(&sample);
-            if let (Some(frame), Some(strain)) = (&frame, &mut strain) {
-                let took_us = difference(now_us(), frame.capture_us).max(0);
-                let took = Duration::from_micros(took_us.unsigned_abs());
-                if let Some(changed) = strain.encoded(took) {
-                    tracing::info!(stride = changed, "pictures are thinned out");
-                    stride.store(changed, Ordering::Relaxed);
-                }
+            if let (Some(frame), Some(sparing)) = (&frame, &mut sparing) {
+                sparing.encoded(frame);
             }
             let next = match frame {
                 Some(frame) if frame.payload.len() > MAX_PAYLOAD => {
@@ -142,6 +135,49 @@ impl Branch {
             Ok(gst::FlowSuccess::Ok)
         });
         sink.set_callbacks(callbacks.build());
+    }
+}
+
+/// Spares a slow computer some of the pictures of one size, and half of their lines.
+struct Sparing {
+    strain: Strain,
+    stride: Arc<AtomicU32>,
+    filter: gst::glib::WeakRef<gst::Element>,
+    shape: Shape,
+    halved: bool,
+}
+
+impl Sparing {
+    /// `None` for pictures that stand still: they may take their time.
+    fn of(recipe: &Recipe, filter: &gst::Element, stride: Arc<AtomicU32>) -> Option<Self> {
+        recipe.two_layers.then(|| Self {
+            strain: Strain::new(recipe.may_halve),
+            stride,
+            filter: filter.downgrade(),
+            shape: recipe.shape,
+            halved: false,
+        })
+    }
+
+    fn encoded(&mut self, frame: &EncodedFrame) {
+        let took_us = difference(now_us(), frame.capture_us).max(0);
+        let took = Duration::from_micros(took_us.unsigned_abs());
+        let Some(Effort { stride, halved }) = self.strain.encoded(took) else {
+            return;
+        };
+        tracing::info!(stride, halved, "another share of the pictures is made");
+        self.stride.store(stride, Ordering::Relaxed);
+        if std::mem::replace(&mut self.halved, halved) == halved {
+            return;
+        }
+        let shape = match halved {
+            true => self.shape.halved(),
+            false => self.shape,
+        };
+        // The encoder begins anew with the next picture, by a key frame.
+        if let Some(filter) = self.filter.upgrade() {
+            filter.set_property("caps", shape.caps());
+        }
     }
 }
 
@@ -255,4 +291,64 @@ fn force_key_frame(encoder: &gst::Element) {
 
 fn lock(outlet: &Mutex<Outlet>) -> std::sync::MutexGuard<'_, Outlet> {
     outlet.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::decoder::VideoDecoder;
+    use super::super::recipe::Source;
+    use super::super::size::Size;
+    use super::super::source::CameraSource;
+    use super::super::stamp::{Pulse, stamp_frames};
+    use super::*;
+
+    /// How long each picture is late before the encoder has it.
+    const LATE_US: u32 = 60_000;
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_slow_computer_makes_smaller_pictures_that_go_on_with_a_key_frame() {
+        super::super::elements::init().unwrap();
+        let launched = gst::parse::launch(&format!(
+            "videotestsrc is-live=true pattern=ball \
+             ! video/x-raw,format=I420,width=640,height=360,framerate=20/1,colorimetry=bt601 \
+             ! identity name=stamp ! identity sleep-time={LATE_US} ! tee name=tee"
+        ));
+        let pipeline = launched.unwrap().downcast::<gst::Pipeline>().unwrap();
+        let named = |name| pipeline.by_name(name).unwrap();
+        let pad = named("stamp").static_pad("src").unwrap();
+        stamp_frames(&pad, &pipeline, Pulse::new());
+        let source = Source::of(&CameraSource::Test.into());
+        let of_size = |recipe: &&Recipe| recipe.size == Size::Medium;
+        let recipe = source.recipes.iter().find(of_size).unwrap();
+        let (packets, mut received) = tokio::sync::mpsc::channel(1000);
+        let outlet = Outlet::new(Size::Medium, recipe.key_interval, packets);
+        let _branch = Branch::attach(&pipeline, &named("tee"), recipe, true, outlet).unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let begun = std::time::Instant::now();
+        let mut decoder = VideoDecoder::new().unwrap();
+        let mut shapes = Vec::new();
+        // Some pictures beyond the change.
+        while shapes.iter().filter(|shape| **shape == (320, 180)).count() < 10 {
+            assert!(begun.elapsed() < LIMIT, "{shapes:?}");
+            let Ok(packet) = received.try_recv() else {
+                std::thread::sleep(Duration::from_millis(5));
+                continue;
+            };
+            let shape = (packet.width, packet.height);
+            if shapes.last() != Some(&shape) {
+                assert!(packet.key, "{shape:?} begins");
+            }
+            shapes.push(shape);
+            decoder.push(&packet).unwrap();
+            let picture = decoder.wait_picture(LIMIT).unwrap();
+            assert_eq!(
+                (picture.width, picture.height),
+                (shape.0.into(), shape.1.into())
+            );
+        }
+        pipeline.set_state(gst::State::Null).unwrap();
+        shapes.dedup();
+        assert_eq!(shapes, [(640, 360), (320, 180)]);
+    }
 }

@@ -49,8 +49,8 @@ pub enum VideoError {
     },
     /// The computer is too slow.
     #[error(
-        "This computer is too busy for your whole picture: fewer pictures a second are sent, so that sound \
-         stays whole. Close other programs to get them back."
+        "This computer is too busy for your whole picture: fewer and smaller pictures are sent, so that \
+         sound stays whole. Close other programs to get them back."
     )]
     Strained,
     /// There is no screen to share.

@@ -29,6 +29,8 @@ pub(super) struct Recipe {
     pub may_skip: bool,
     /// Every second frame can be left out by who is slow.
     pub two_layers: bool,
+    /// A slow computer may halve it.
+    pub may_halve: bool,
     /// Nothing is so large that one core is late with it, save this.
     pub is_heavy: bool,
     pub method: &'static str,
@@ -69,6 +71,14 @@ impl Source {
 }
 
 impl Shape {
+    /// Half as wide and half as high.
+    pub(super) fn halved(self) -> Self {
+        match self {
+            Self::Exactly(width, height) => Self::Exactly(width / 2, height / 2),
+            Self::Within(width, height) => Self::Within(width / 2, height / 2),
+        }
+    }
+
     /// Matrix and shape are the same at every size, so that one shader shows them all.
     pub(super) fn caps(self) -> gst::Caps {
         const LEAST: i32 = 16;
@@ -96,6 +106,7 @@ fn camera(size: Size) -> Recipe {
         worst: 56,
         may_skip: false,
         two_layers: true,
+        may_halve: size != Size::Low,
         is_heavy: size == Size::High,
         method: "bilinear2",
         key_interval: Duration::from_secs(4),
@@ -117,6 +128,7 @@ fn screen(size: Size, mode: ShareMode) -> Recipe {
         worst: if is_text { 40 } else { 56 },
         may_skip: is_text,
         two_layers: !is_text,
+        may_halve: size == Size::High,
         is_heavy: size == Size::High,
         method: if is_text { "lanczos" } else { "bilinear2" },
         key_interval: Duration::from_secs(if is_text { 10 } else { 4 }),
