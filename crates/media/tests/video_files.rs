@@ -21,7 +21,7 @@ fn a_film_goes_on_beyond_its_length() {
     let film = folder.path().join("film.mkv");
     make_film(&film, "videotestsrc pattern=ball", 30);
     let (mut capture, mut packets) =
-        VideoCapture::start(CameraSource::File(film), &[Size::Low]).unwrap();
+        VideoCapture::start(CameraSource::File(film), &[Size::Medium]).unwrap();
     let packets = collect(&mut packets, Duration::from_secs(5));
     assert!(
         packets.len() > 100,
@@ -58,7 +58,7 @@ fn a_film_without_an_index_goes_on_too() {
         film.display()
     ));
     let (_capture, mut packets) =
-        VideoCapture::start(CameraSource::File(film), &[Size::Low]).unwrap();
+        VideoCapture::start(CameraSource::File(film), &[Size::Medium]).unwrap();
     let packets = collect(&mut packets, Duration::from_secs(4));
     assert!(
         packets.len() > 50,

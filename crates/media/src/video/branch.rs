@@ -21,7 +21,7 @@ use gstreamer_video as gst_video;
 use super::elements::{chain, exit, filter, latest, make, refused};
 use super::error::VideoError;
 use super::outlet::{EncodedFrame, Next, Outlet};
-use super::pace::thin_out;
+use super::pace::{limit_rate, thin_out};
 use super::packet::MAX_PAYLOAD;
 use super::recipe::{Recipe, Shape};
 use super::stamp::capture_us;
@@ -69,6 +69,7 @@ impl Branch {
             stride: Arc::new(AtomicU32::new(1)),
         };
         if let Some(pad) = queue.static_pad("sink") {
+            limit_rate(&pad, recipe.fps);
             thin_out(&pad, branch.stride());
         }
         let shape = filter(&recipe.shape.caps())?;

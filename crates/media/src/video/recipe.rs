@@ -23,6 +23,8 @@ pub(super) struct Recipe {
     pub size: Size,
     pub shape: Shape,
     pub bitrate_bps: u32,
+    /// Pictures a second, at most.
+    pub fps: u64,
     /// Quantizer at most: no picture is worse than this, whatever the rate.
     pub worst: i32,
     /// What would cost too much at that quality is left out, and the rate falls.
@@ -103,6 +105,7 @@ fn camera(size: Size) -> Recipe {
         size,
         shape: Shape::Exactly(width, height),
         bitrate_bps: size.default_bitrate_bps(),
+        fps: if size == Size::Low { 15 } else { MAX_FPS },
         worst: 56,
         may_skip: false,
         two_layers: true,
@@ -125,6 +128,7 @@ fn screen(size: Size, mode: ShareMode) -> Recipe {
         size,
         shape: Shape::Within(largest.0, largest.1),
         bitrate_bps,
+        fps: mode.fps(),
         worst: if is_text { 40 } else { 56 },
         may_skip: is_text,
         two_layers: !is_text,
