@@ -3,17 +3,20 @@
 //! A full link shows by a standing queue: for a while every packet comes later than the quickest
 //! ones did (the least delay of a short time against the least of a long one, as in CoDel,
 //! RFC 8289 §3.1). Jitter makes single packets late, not all of them; and loss alone says nothing,
-//! since copies heal what chance takes, and a queue that overflows stood before. Clocks need not
-//! agree: only differences count.
+//! since copies heal what chance takes, and a queue that overflows stood before. One that fills fast is
+//! seen sooner: packet after packet comes later than the one before. Clocks need not agree: only
+//! differences count.
 //!
 //! At the first sign the heavy tracks are given up, so that the queue drains and sound is heard in
-//! time. A smaller one is tried as soon as the queue is gone, the whole one some seconds later; a
-//! try that fails makes the next one wait longer.
+//! time. A smaller one is tried as soon as the queue is gone, the whole one when the smaller one's frames
+//! say that it fits ([`Width`]), or some time later; a try that fails makes the next one wait longer.
 //!
 //! A pure machine: times come in as arguments, counted from any moment.
 
 use std::collections::VecDeque;
 use std::time::Duration;
+
+use crate::width::Width;
 
 /// What a link bears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +35,10 @@ const SOUND: (Duration, Duration) = (Duration::from_millis(160), Duration::from_
 const HEAVY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(150));
 /// Fewer packets in that time say nothing.
 const ENOUGH: usize = 3;
+/// So many packets, each later than the one before by so much, and all by so much: a queue fills.
+const RISING: usize = 5;
+const EACH_RISES_US: i64 = 8_000;
+const ALL_RISE_US: i64 = 80_000;
 /// The quickest packet is remembered for [`AGES`] times this.
 const AGE: Duration = Duration::from_secs(10);
 const AGES: usize = 6;
@@ -43,9 +50,17 @@ const PROVEN: Duration = Duration::from_secs(5);
 const REDUCED_AFTER: [Duration; 2] = [Duration::from_millis(400), Duration::from_secs(16)];
 /// What a failed try of the smaller tracks costs at the least.
 const REDUCED_AGAIN: Duration = Duration::from_secs(4);
-/// The same for everything. The first [`FREE_TRIES`] failures cost no more.
-const FULL_AFTER: [Duration; 2] = [Duration::from_secs(6), Duration::from_secs(30)];
-const FREE_TRIES: u32 = 3;
+/// The same for everything, of which nothing is known.
+const FULL_AFTER: [Duration; 2] = [Duration::from_secs(6), Duration::from_secs(60)];
+/// At first, when the smaller tracks say that it fits, and that it does not.
+const FITS_AFTER: Duration = Duration::from_secs(2);
+const FITS_NOT_AFTER: Duration = Duration::from_secs(20);
+/// Bytes a second of a voice, with all headers.
+const VOICE: f64 = 16_000.0;
+/// Bytes a second of everything else, as long as nobody has counted.
+const EVERYTHING: f64 = 80_000.0;
+/// So long they are counted at the least.
+const COUNTED: Duration = Duration::from_secs(2);
 
 /// Judges one sender's way to here.
 #[derive(Debug)]
@@ -58,7 +73,12 @@ pub struct BurdenSense {
     queued: Duration,
     reduced_after: Duration,
     full_after: Duration,
-    failed_tries: u32,
+    fits_after: Duration,
+    width: Width,
+    /// Since when bytes of heavy tracks were counted, and how many.
+    counted: Option<(Duration, usize)>,
+    /// Bytes a second of all of them.
+    everything: f64,
 }
 
 impl Default for BurdenSense {
@@ -71,7 +91,10 @@ impl Default for BurdenSense {
             queued: Duration::ZERO,
             reduced_after: REDUCED_AFTER[0],
             full_after: FULL_AFTER[0],
-            failed_tries: 0,
+            fits_after: FITS_AFTER,
+            width: Width::default(),
+            counted: None,
+            everything: EVERYTHING,
         }
     }
 }
@@ -82,15 +105,22 @@ impl BurdenSense {
         self.sound.take(now, sent);
     }
 
-    /// A frame of a heavy track came.
-    pub fn heavy(&mut self, now: Duration, sent: Duration) {
+    /// A frame of a heavy track came, of so many bytes.
+    pub fn heavy(&mut self, now: Duration, sent: Duration, bytes: usize) {
         self.heavy.take(now, sent);
+        let delay_us = micros(now).saturating_sub(micros(sent));
+        self.width.take(now, delay_us, bytes);
+        let (_, counted) = self.counted.get_or_insert((now, 0));
+        *counted = counted.saturating_add(bytes);
     }
 
     /// What the link bears now. Ask twenty times a second.
     pub fn look(&mut self, now: Duration) -> Burden {
-        let stands = self.sound.stands(now) | self.heavy.stands(now);
-        if stands {
+        // There is less to give up, and a key frame of it alone is a short queue on a narrow link.
+        let patience = if self.burden == Burden::Reduced { 2 } else { 1 };
+        let stands = self.sound.stands(now, patience) | self.heavy.stands(now, 1);
+        let fills = self.burden > Burden::Light && self.sound.rises();
+        if stands || fills {
             self.queued = now;
             if self.burden > Burden::Light {
                 self.give_up(now);
@@ -108,14 +138,12 @@ impl BurdenSense {
         let is_try = now.saturating_sub(self.changed) < PROVEN;
         match (self.burden, is_try) {
             (Burden::Full, true) => {
-                self.failed_tries += 1;
-                if self.failed_tries > FREE_TRIES {
-                    self.full_after = (self.full_after * 2).min(FULL_AFTER[1]);
-                }
+                self.full_after = (self.full_after * 2).min(FULL_AFTER[1]);
+                self.fits_after = (self.fits_after * 2).min(FULL_AFTER[1]);
             }
             (Burden::Full, false) => {
                 (self.reduced_after, self.full_after) = (REDUCED_AFTER[0], FULL_AFTER[0]);
-                self.failed_tries = 0;
+                self.fits_after = FITS_AFTER;
             }
             (_, true) => {
                 let longer = (self.reduced_after * 2).max(REDUCED_AGAIN);
@@ -132,12 +160,28 @@ impl BurdenSense {
         let clear = now.saturating_sub(self.changed.max(self.queued));
         match self.burden {
             Burden::Light if clear >= self.reduced_after => self.set(now, Burden::Reduced),
-            Burden::Reduced if clear >= self.full_after => self.set(now, Burden::Full),
+            Burden::Reduced if clear >= self.full_patience() => self.set(now, Burden::Full),
             _ => {}
         }
     }
 
+    fn full_patience(&self) -> Duration {
+        match self.width.bears(self.everything + VOICE) {
+            Some(true) => self.fits_after,
+            None => self.full_after,
+            Some(false) => self.full_after.max(FITS_NOT_AFTER),
+        }
+    }
+
     fn set(&mut self, now: Duration, burden: Burden) {
+        if let (Burden::Full, Some((since, bytes))) = (self.burden, self.counted.take()) {
+            let lasted = now.saturating_sub(since);
+            if lasted >= COUNTED {
+                self.everything = bytes as f64 / lasted.as_secs_f64();
+            }
+        }
+        self.counted = None;
+        self.width.forget();
         self.burden = burden;
         self.changed = now;
     }
@@ -188,8 +232,8 @@ impl Delay {
         }
     }
 
-    /// Whether all that came lately came late.
-    fn stands(&mut self, now: Duration) -> bool {
+    /// Whether all that came lately came late, by so many times the limit.
+    fn stands(&mut self, now: Duration, times: i64) -> bool {
         self.trim(now);
         if self.recent.len() < ENOUGH {
             return false;
@@ -197,7 +241,22 @@ impl Delay {
         let lately = self.recent.iter().map(|(_, delay)| *delay).min();
         let ever = self.least.iter().map(|(_, delay)| *delay).min();
         matches!((lately, ever), (Some(lately), Some(ever))
-            if lately.saturating_sub(ever) >= self.limit_us)
+            if lately.saturating_sub(ever) >= self.limit_us.saturating_mul(times))
+    }
+
+    /// Whether each of the last packets came later than the one before.
+    fn rises(&self) -> bool {
+        let begin = self.recent.len().checked_sub(RISING);
+        let Some(begin) = begin else { return false };
+        let last = || self.recent.iter().skip(begin).map(|(_, delay)| *delay);
+        let each = last()
+            .zip(last().skip(1))
+            .all(|(a, b)| b.saturating_sub(a) >= EACH_RISES_US);
+        let all = last()
+            .last()
+            .zip(last().next())
+            .map(|(end, start)| end.saturating_sub(start));
+        each && all >= Some(ALL_RISE_US)
     }
 
     fn forget(&mut self) {
@@ -223,7 +282,7 @@ mod tests {
     #[derive(Clone, Copy, PartialEq)]
     enum Item {
         Sound,
-        Heavy,
+        Heavy(usize),
     }
 
     /// A voice and its picture as the client sends them, with all headers, over a link of the
@@ -236,17 +295,20 @@ mod tests {
             let now = STEP * ms as u32;
             let mut send = |item, size| link.offer(now, Flow::datagrams(0), size, (now, item));
             if ms % 20 == 0 {
-                // 187 kbit/s.
-                send(Item::Sound, 468);
+                // 120 kbit/s.
+                send(Item::Sound, 300);
             }
             if ms % 33 == 0 {
-                // 165 and 650 kbit/s.
+                // 140 and 650 kbit/s.
                 match sense.burden {
                     Burden::Light => {}
-                    Burden::Reduced => drop(send(Item::Heavy, 680)),
+                    Burden::Reduced => {
+                        let size = 330 + ms * 7919 % 500;
+                        drop(send(Item::Heavy(size as usize), size));
+                    }
                     Burden::Full => {
-                        send(Item::Heavy, 1340);
-                        send(Item::Heavy, 1340);
+                        send(Item::Heavy(1340), 1340);
+                        send(Item::Heavy(1340), 1340);
                     }
                 }
             }
@@ -257,7 +319,7 @@ mod tests {
                         late = (now - sent).as_millis() as u64;
                         sense.sound(now + SKEW, sent);
                     }
-                    Item::Heavy => sense.heavy(now + SKEW, sent),
+                    Item::Heavy(bytes) => sense.heavy(now + SKEW, sent, bytes),
                 }
             }
             if ms % 50 == 49 {
@@ -313,7 +375,7 @@ mod tests {
         assert_eq!(share(&seen[..10 * S], Burden::Full), 1.0);
         let (cut, after) = (&seen[10 * S..30 * S], &seen[30 * S..]);
         let noticed = cut.iter().position(|(now, _)| *now < Burden::Full);
-        assert!(noticed <= Some(S / 2), "{queue}: {noticed:?}");
+        assert!(noticed <= Some(S / 4), "{queue}: {noticed:?}");
         assert_eq!(share(&after[30 * S..], Burden::Full), 1.0, "{queue}");
         let late = cut.iter().filter(|(_, late)| *late > 250).count();
         (
@@ -333,8 +395,23 @@ mod tests {
     #[test]
     fn a_link_that_bears_no_picture_keeps_sound_in_time() {
         for queue in ["64KB", "50pkt"] {
-            let (moves, late) = cut_to("rate=300kbit/s", queue);
+            let (moves, late) = cut_to("rate=200kbit/s", queue);
             assert!(moves < 0.3 && late < 0.15, "{queue}: {moves} {late}");
+        }
+    }
+
+    #[test]
+    fn what_fits_not_is_not_tried_and_what_fits_is_tried_soon() {
+        for rate in ["300kbit/s", "500kbit/s"] {
+            let cut = format!("rate={rate}");
+            let link = "delay=25ms,rate=3Mbit/s,queue=64KB";
+            let seen = run(70, link, &[(10, &cut), (30, "rate=3Mbit/s")]);
+            let small = 11 * S..30 * S;
+            assert_eq!(share(&seen[small], Burden::Full), 0.0, "{rate}");
+            let back = seen[30 * S..]
+                .iter()
+                .position(|(now, _)| *now == Burden::Full);
+            assert!(back <= Some(8 * S), "{rate}: {back:?}");
         }
     }
 

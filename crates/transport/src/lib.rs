@@ -24,6 +24,7 @@ mod subscribe;
 mod task;
 mod trust;
 mod upgrade;
+mod width;
 
 pub use burden::{Burden, BurdenSense};
 pub use control::{ControlChannel, ControlReceiver, ControlSender, ReceiveError, SendError};

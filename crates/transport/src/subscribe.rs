@@ -62,6 +62,9 @@ pub struct SubscribeOptions {
     /// How far behind the newest frame, in the frames' own time, a group may fall before it is
     /// given up. Zero reads only the newest group. Without meaning for datagrams.
     pub max_age: Duration,
+    /// No group with a lower number is sent: who reads a track again has seen those before it.
+    /// Without one the newest group comes from its beginning, however old it is.
+    pub floor: Option<u64>,
 }
 
 /// Why a track cannot be read.
@@ -196,7 +199,8 @@ async fn open_track(
     let broadcast = broadcast.map_err(subscribe_error)?;
     let subscription = track::Subscription::default()
         .with_priority(options.priority)
-        .with_max_age(options.max_age);
+        .with_max_age(options.max_age)
+        .with_start(options.floor.map(track::Position::group));
     let track = broadcast.track(track).map_err(subscribe_error)?;
     let subscriber = track.subscribe(subscription).await;
     Ok((broadcast, subscriber.map_err(subscribe_error)?))

@@ -32,6 +32,7 @@ fn read(delivery: Delivery, max_age: Duration) -> SubscribeOptions {
         delivery,
         priority: 100,
         max_age,
+        floor: None,
     }
 }
 
@@ -139,6 +140,32 @@ async fn a_reader_that_joins_in_the_middle_of_a_group_counts_from_its_beginning(
     let mut reader = soon(bob.subscribe("a/1", "t", newest_only)).await.unwrap();
     for frame in &written[10..] {
         assert_eq!(&next(&mut reader).await, frame);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_before_is_not_sent_again() {
+    for offer in [Offer::QuicOnly, Offer::WebSocketOnly] {
+        let relay = TestRelay::start(offer).await;
+        let (alice, bob) = (relay.connect().await, relay.connect().await);
+        let (_broadcast, mut writer) = publish(&alice, "a/1", Delivery::Groups);
+        let patient = read(Delivery::Groups, Duration::from_secs(4));
+        let mut reader = soon(bob.subscribe("a/1", "t", patient)).await.unwrap();
+        let mut newest = write(&mut writer, 0, true);
+        assert_eq!(next(&mut reader).await, newest);
+        drop(reader);
+        for number in 1..10 {
+            newest = write(&mut writer, number, false);
+        }
+        let again = SubscribeOptions {
+            floor: Some(newest.group + 1),
+            ..patient
+        };
+        let mut reader = soon(bob.subscribe("a/1", "t", again)).await.unwrap();
+        let waits = tokio::time::timeout(Duration::from_millis(300), reader.recv());
+        assert!(waits.await.is_err(), "there is no newer group");
+        let newer = write(&mut writer, 10, true);
+        assert_eq!(next(&mut reader).await, newer);
     }
 }
 

@@ -49,9 +49,10 @@ impl Link {
         lock(&self.sense).sound(self.began.elapsed(), Duration::from_micros(capture_us));
     }
 
-    /// A picture came.
-    pub(super) fn picture(&self, capture_us: u64) {
-        lock(&self.sense).heavy(self.began.elapsed(), Duration::from_micros(capture_us));
+    /// A picture of so many bytes came.
+    pub(super) fn picture(&self, capture_us: u64, bytes: usize) {
+        let sent = Duration::from_micros(capture_us);
+        lock(&self.sense).heavy(self.began.elapsed(), sent, bytes);
     }
 
     /// Judges anew; whether the person is to be told now that the picture is paused.

@@ -1,6 +1,7 @@
 //! From the relay to the engine and the window: opened first, believed then.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::{FrameMeta, OpenError, Track};
@@ -19,6 +20,9 @@ use crate::frames::FrameHub;
 
 /// Pause before a track that ended is asked for again.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// A key frame that was asked for begins the newest group after about so long.
+const KEY_FRAME_COMES: Duration = Duration::from_millis(60);
 
 /// How often the absence of signatures is looked for.
 const LOOK: Duration = Duration::from_millis(200);
@@ -50,6 +54,7 @@ pub(super) async fn sound(sender: Sender, opener: SharedOpener, engine: Arc<Audi
             delivery,
             priority: tracks::AUDIO_PRIORITY,
             max_age: tracks::AUDIO_MAX_AGE,
+            floor: None,
         },
         // One sealed packet goes out on both sound tracks, so its place is not authenticated.
         place: |_, _| FrameMeta {
@@ -98,6 +103,7 @@ pub(super) async fn signatures(sender: Sender, opener: SharedOpener) {
             delivery: Delivery::Groups,
             priority: tracks::AUTH_PRIORITY,
             max_age: tracks::AUTH_MAX_AGE,
+            floor: None,
         },
         place: own_place,
         begin: None,
@@ -159,12 +165,41 @@ pub(super) struct Feed<'a> {
     pub(super) options: SubscribeOptions,
     /// Where a frame of the track of this name was sealed to be.
     pub(super) place: fn(&'static str, &ReceivedFrame) -> FrameMeta<'static>,
-    /// A track that begins with a key frame, which is asked for.
-    pub(super) begin: Option<Track>,
+    /// Of a film only.
+    pub(super) begin: Option<Beginning>,
     /// Whether its sender signs for each frame.
     pub(super) is_signed: bool,
     pub(super) count: &'a TrackFigures,
     pub(super) opener: SharedOpener,
+}
+
+/// Where somebody begins to read a film: at a key frame, which is asked for.
+///
+/// The relay sends the newest group from its first frame on, as fast as it can: seconds of pictures
+/// that nobody sees, and that fill a narrow link before the sound. So the key frame that begins the
+/// next group is asked for before the track, and what was read once is not sent again.
+#[derive(Clone)]
+pub(super) struct Beginning {
+    pub(super) track: Track,
+    /// One more than the newest group that was ever read; 0 before the first.
+    pub(super) floor: Arc<AtomicU64>,
+}
+
+impl Beginning {
+    async fn ask(&self, sender: &Sender) {
+        let wish = MediaEvent::WantKeyFrame(sender.device, self.track);
+        let _ = sender.events.send(wish).await;
+        tokio::time::sleep(KEY_FRAME_COMES).await;
+    }
+
+    fn floor(&self) -> Option<u64> {
+        Some(self.floor.load(Ordering::Relaxed)).filter(|group| *group > 0)
+    }
+
+    fn has_read(&self, group: u64) {
+        let next = group.saturating_add(1);
+        self.floor.fetch_max(next, Ordering::Relaxed);
+    }
 }
 
 /// The place at which the relay delivered a frame.
@@ -180,14 +215,15 @@ impl Feed<'_> {
     /// Asks for the track and reads it, again and again.
     pub(super) async fn follow(&self, sender: &Sender, take: impl Fn(&[u8])) {
         loop {
+            let mut options = self.options;
+            if let Some(begin) = &self.begin {
+                begin.ask(sender).await;
+                options.floor = begin.floor();
+            }
             let asked = sender
                 .relay
-                .subscribe(&sender.broadcast, self.name, self.options);
+                .subscribe(&sender.broadcast, self.name, options);
             if let Ok(reader) = asked.await {
-                if let Some(track) = self.begin {
-                    let wish = MediaEvent::WantKeyFrame(sender.device, track);
-                    let _ = sender.events.send(wish).await;
-                }
                 self.read(sender, reader, &take).await;
             }
             tokio::time::sleep(RETRY).await;
@@ -203,6 +239,9 @@ impl Feed<'_> {
                 frame = reader.recv() => match frame {
                     Ok(Some(frame)) => {
                         self.count.arrived(frame.payload.len());
+                        if let Some(begin) = &self.begin {
+                            begin.has_read(frame.group);
+                        }
                         let place = (self.place)(self.name, &frame);
                         let outcome = self.opener.open(place, &frame.payload, &mut plaintext);
                         let outcome = outcome.map(|()| &plaintext[..]);

@@ -4,6 +4,7 @@
 //! frame, so that a picture that grows or shrinks never stands still.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,13 +20,16 @@ use super::figures::TrackFigures;
 use super::keys::{Keyring, SharedOpener};
 use super::padding;
 use super::plane::MediaEvent;
-use super::receiving::{Feed, Sender, own_place};
+use super::receiving::{Beginning, Feed, Sender, own_place};
 use super::tracks::{Kind, Reel};
 use crate::frames::FrameHub;
 use crate::saving::Recorder;
 
 /// Pictures that may wait to be shown.
 const MOST_WAITING: usize = 64;
+
+/// The first pictures of a film were waiting for their reader: they say nothing of the link.
+const CATCHING_UP: Duration = Duration::from_millis(600);
 
 /// How long a wish for a key frame may take before it is said again.
 const KEY_FRAME_PATIENCE: Duration = Duration::from_millis(500);
@@ -119,6 +123,7 @@ pub(super) async fn picture(
     let (stage, waiting) = mpsc::channel(MOST_WAITING);
     tasks.spawn(present(sender.clone(), screen.clone(), kind, waiting));
     let mut reading: HashMap<Reel, AbortHandle> = HashMap::new();
+    let mut floors: HashMap<Reel, Arc<AtomicU64>> = HashMap::new();
     loop {
         sizes.mark_unchanged();
         burden.mark_unchanged();
@@ -144,6 +149,11 @@ pub(super) async fn picture(
                 stage: stage.clone(),
                 drawn: drawn.clone(),
                 film: Film::default(),
+                begin: Beginning {
+                    track: reel.track(),
+                    floor: floors.entry(reel).or_default().clone(),
+                },
+                read_since: Instant::now(),
             };
             let opener = keyring.opener(leaf, reel.track());
             let task = tasks.spawn(async move {
@@ -201,6 +211,9 @@ struct View {
     /// The one that is drawn at present.
     drawn: watch::Sender<Option<Reel>>,
     film: Film,
+    begin: Beginning,
+    /// When it was first read, this time.
+    read_since: Instant,
 }
 
 impl View {
@@ -211,10 +224,11 @@ impl View {
                 delivery: Delivery::Groups,
                 priority: self.reel.priority(),
                 max_age: self.reel.max_age(),
+                floor: None,
             },
             place: own_place,
             // A sender encodes what somebody asks for, and a decoder starts at a key frame.
-            begin: Some(self.reel.track()),
+            begin: Some(self.begin.clone()),
             is_signed: true,
             count: self.figures(),
             opener,
@@ -227,8 +241,9 @@ impl View {
             return self.figures().damaged();
         };
         // A whole screen is large and comes late without a queue; of a link that is full sound tells.
-        if self.reel.kind == Kind::Camera {
-            self.sender.figures.link.picture(packet.capture_us);
+        if self.reel.kind == Kind::Camera && self.read_since.elapsed() > CATCHING_UP {
+            let bytes = padded.len();
+            self.sender.figures.link.picture(packet.capture_us, bytes);
         }
         if !self.takes_the_stage(packet.key) {
             return;
