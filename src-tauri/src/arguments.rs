@@ -1,7 +1,7 @@
 //! What the command line may say.
 
 use clap::Parser;
-use conclave_client::ServerAddress;
+use conclave_client::{ProxyUrl, ServerAddress};
 
 use crate::settings::ProfileName;
 
@@ -33,6 +33,11 @@ pub struct Arguments {
     /// https://HOST:PORT, followed by #FINGERPRINT if its certificate is self-signed.
     #[arg(long, value_name = "URL")]
     pub server: Option<ServerAddress>,
+
+    /// Reach servers through this HTTP proxy alone, http://[NAME:PASSWORD@]HOST:PORT. Without it
+    /// that of HTTPS_PROXY or ALL_PROXY is used, but for hosts of NO_PROXY.
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<ProxyUrl>,
 }
 
 #[cfg(test)]
@@ -49,12 +54,17 @@ mod tests {
             "file:/x.webm",
             "--server",
             "https://h:1",
+            "--proxy",
+            "http://ana:s3cret@p:2",
         ];
         let arguments = Arguments::try_parse_from(line).expect("parses");
         assert_eq!(arguments.profile.as_str(), "ana");
         assert_eq!(arguments.camera.as_deref(), Some("file:/x.webm"));
-        assert_eq!(arguments.server.map(|server| server.endpoint.port), Some(1));
+        let server = arguments.server.as_ref();
+        assert_eq!(server.map(|server| server.endpoint.port), Some(1));
         assert!(Arguments::try_parse_from(["app", "--server", "http://h"]).is_err());
+        assert!(arguments.proxy.is_some());
+        assert!(!format!("{arguments:?}").contains("s3cret"));
     }
 
     #[test]

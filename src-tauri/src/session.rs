@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use conclave_client::{
     CameraSource, CleaningPart, Client, ClientError, DeviceId, Devices, DisplayName, Form,
-    LinkError, MEETING_LIFETIME, MeetingView, NameError, Options, ScreenSourceError, Secrecy,
-    Server, ShareMode, Size, Title, ViewPhase,
+    LinkError, MEETING_LIFETIME, MeetingView, NameError, Options, Proxies, ProxyError,
+    ScreenSourceError, Secrecy, Server, ShareMode, Size, Title, ViewPhase,
 };
 use serde::Deserialize;
 use tauri::async_runtime::JoinHandle;
@@ -39,6 +39,9 @@ pub enum SessionError {
     /// Text from the name or title field.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// What the program was started with names no proxy that can be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The window named something that is no screen.
     #[error(transparent)]
     Screen(#[from] ScreenSourceError),
@@ -342,6 +345,7 @@ impl Session {
                 Entry::Host => conclave_client::Entry::Host(self.server()),
                 Entry::Join { link } => conclave_client::Entry::Join(Box::new(link.parse()?)),
             },
+            proxies: Proxies::choose(self.arguments.proxy.clone())?,
             identity: self.profile.identity().await?,
             devices,
             waiting_room: true,

@@ -3,7 +3,8 @@
 //!
 //! - [`programs`], [`process`]: find and run the project's programs, and end them again.
 //! - [`server`], [`person`], [`home`], [`event`]: a server process and people at it, by the CLI.
-//! - [`hostile`], [`faults`]: a server that lies; [`impair`]: a network that loses.
+//! - [`hostile`], [`faults`]: a server that lies; [`impair`]: a network that loses;
+//!   [`proxy`]: one that lets nothing out but through an HTTP proxy.
 //! - [`window`], [`webdriver`], [`display`], [`sound`]: the desktop window without a desktop.
 //! - [`picture`], [`wave`]: does what arrived resemble what was sent?
 //! - [`wiretap`], [`memory`], [`needles`], [`aes_keys`]: does a secret show where it must not?
@@ -24,6 +25,7 @@ pub mod person;
 pub mod picture;
 pub mod process;
 pub mod programs;
+pub mod proxy;
 pub mod server;
 pub mod sound;
 pub mod wave;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conclave_client::{
     CameraSource, Cleaning, CleaningPart, Devices, DisplayName, InviteLink, MicrophoneSource,
-    ScreenSource, Secrecy, ServerAddress, ShareMode, SpeakerSink, Title,
+    ProxyUrl, ScreenSource, Secrecy, ServerAddress, ShareMode, SpeakerSink, Title,
 };
 
 use crate::who::{ContactsTask, IdentityTask, Who};
@@ -126,6 +126,10 @@ pub(crate) struct Seat {
     /// screens NAME.screen.mkv and NAME.screen.png.
     #[arg(long, value_name = "DIR")]
     pub(crate) save: Option<PathBuf>,
+    /// Reach the server through this HTTP proxy alone, http://[NAME:PASSWORD@]HOST:PORT. Without it
+    /// that of HTTPS_PROXY or ALL_PROXY is used, but for hosts of NO_PROXY.
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<ProxyUrl>,
     /// Print one JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use conclave_client::sidecar::Sidecar;
 use conclave_client::{
     CameraSource, Client, ClientEvent, Devices, Entry, Identity, Introduction, InviteLink,
-    MEETING_LIFETIME, MemberReport, MicrophoneSource, Options, Protection, Secrecy, SenderReport,
-    Server, Size, SpeakerSink, TrackReport,
+    MEETING_LIFETIME, MemberReport, MicrophoneSource, Options, Protection, Proxies, Secrecy,
+    SenderReport, Server, Size, SpeakerSink, TrackReport,
 };
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout_at};
@@ -61,6 +61,7 @@ impl Guest {
     async fn arrive(name: &'static str, entry: Entry, folder: &Path) -> Result<Self> {
         let options = Options {
             entry,
+            proxies: Proxies::None,
             identity: Arc::new(Identity::open(Path::new(""), Protection::Ephemeral)?),
             devices: Devices {
                 camera: CameraSource::Test,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use conclave_client::{
     Client, ClientError, ClientEvent, DeviceId, Entry, Introduction, MEETING_LIFETIME, Options,
-    ScreenSource, Secrecy, Server, ShareMode, Size, Title,
+    Proxies, ScreenSource, Secrecy, Server, ShareMode, Size, Title,
 };
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio::sync::mpsc::Receiver;
@@ -40,6 +40,7 @@ pub(crate) async fn join(join: Join) -> Result<()> {
 fn options(entry: Entry, seat: &Seat) -> Result<Options> {
     Ok(Options {
         entry,
+        proxies: Proxies::choose(seat.proxy.clone())?,
         identity: seat.who.open()?,
         devices: seat.devices(),
         waiting_room: false,

@@ -16,8 +16,8 @@ use conclave_meeting::{
     Command, Event, Identity, Input, InviteLink, MediaState, Meeting, Output, Phase,
 };
 use conclave_transport::{
-    Broadcast, ControlChannel, Delivery, Endpoint, Fingerprint, Relay, TrackOptions, TrackWriter,
-    Trust,
+    Broadcast, ControlChannel, Delivery, Endpoint, Fingerprint, Proxies, Relay, TrackOptions,
+    TrackWriter, Trust,
 };
 use conclave_wire::{DeviceId, ServerMessage};
 use tokio::io::AsyncReadExt;
@@ -158,7 +158,8 @@ impl Member {
 
     /// One control connection, until it ends or the machine wants another.
     async fn connection(&mut self) -> Result<(), Failure> {
-        let mut channel = ControlChannel::connect(&self.endpoint, &self.trust).await?;
+        let mut channel =
+            ControlChannel::connect(&self.endpoint, &self.trust, &Proxies::None).await?;
         self.meeting.handle(now(), Input::LinkUp);
         let counts = self.counts.clone();
         let mut knock = counts.knock.subscribe();
@@ -242,7 +243,7 @@ impl Seat {
         token: &str,
         me: DeviceId,
     ) -> Result<Self, Failure> {
-        let relay = Relay::connect(endpoint, trust, path, token).await?;
+        let relay = Relay::connect(endpoint, trust, &Proxies::None, path, token).await?;
         let mut instance = [0; 8];
         aws_lc_rs::rand::fill(&mut instance).map_err(|_| "no random bytes")?;
         let instance = u64::from_le_bytes(instance);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use conclave_transport::{ConnectError, ControlChannel};
+use conclave_transport::{ConnectError, ControlChannel, Proxies};
 use conclave_wire::{ClientMessage, ServerMessage};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -34,6 +34,8 @@ enum LinkCommand {
 /// The connection; its task ends with it.
 pub(crate) struct ControlLink {
     server: String,
+    /// Where the proxy is that leads there, if one does.
+    proxy: Option<String>,
     /// Told when an order found no room.
     choked: Arc<Notify>,
     commands: mpsc::Sender<LinkCommand>,
@@ -48,19 +50,23 @@ impl Drop for ControlLink {
 }
 
 impl ControlLink {
-    pub(crate) fn open(address: ServerAddress) -> Self {
+    pub(crate) fn open(address: ServerAddress, proxies: Proxies) -> Self {
         let (commands, orders) = mpsc::channel(QUEUE);
         let (reports, events) = mpsc::channel(QUEUE);
         let server = address.endpoint.to_string();
+        let proxy = proxies.proxy_for(&address.endpoint).ok().flatten();
+        let proxy = proxy.map(ToString::to_string);
         let choked = Arc::new(Notify::new());
         let worker = Worker {
             address,
+            proxies,
             orders,
             reports,
             choked: choked.clone(),
         };
         Self {
             server,
+            proxy,
             choked,
             commands,
             events,
@@ -68,9 +74,15 @@ impl ControlLink {
         }
     }
 
-    /// Where the server is, for a person to read.
-    pub(crate) fn server(&self) -> String {
-        self.server.clone()
+    /// Where those are with whom `error` has to do, as a sentence for a person.
+    pub(crate) fn place(&self, error: &ConnectError) -> String {
+        let server = &self.server;
+        match (error, &self.proxy) {
+            (ConnectError::Proxy(_), Some(proxy)) => {
+                format!("The proxy is {proxy}, the server is {server}.")
+            }
+            _ => format!("The server is {server}."),
+        }
     }
 
     /// Queues a message. It never waits: the driver that would wait here is the one that makes
@@ -109,6 +121,7 @@ impl ControlLink {
 
 struct Worker {
     address: ServerAddress,
+    proxies: Proxies,
     orders: mpsc::Receiver<LinkCommand>,
     reports: mpsc::Sender<LinkEvent>,
     choked: Arc<Notify>,
@@ -128,7 +141,7 @@ impl Worker {
             let pause = PAUSES_MS[tries.min(PAUSES_MS.len() - 1)];
             sleep(Duration::from_millis(pause)).await;
             tries += 1;
-            match ControlChannel::connect(&self.address.endpoint, &self.address.trust()).await {
+            match self.connect().await {
                 Ok(channel) => {
                     tries = 1;
                     was_up = true;
@@ -149,6 +162,11 @@ impl Worker {
                 }
             }
         }
+    }
+
+    async fn connect(&self) -> Result<ControlChannel, ConnectError> {
+        let (server, trust) = (&self.address.endpoint, self.address.trust());
+        ControlChannel::connect(server, &trust, &self.proxies).await
     }
 
     async fn serve(&mut self, mut channel: ControlChannel) -> End {
@@ -208,10 +226,11 @@ impl Worker {
 
 /// Errors that another try does not mend.
 fn is_final(error: &ConnectError) -> bool {
-    matches!(
-        error,
+    match error {
+        ConnectError::Proxy(error) => error.is_final(),
         ConnectError::CertificateMismatch { .. }
-            | ConnectError::CertificateInvalid { .. }
-            | ConnectError::InvalidEndpoint
-    )
+        | ConnectError::CertificateInvalid { .. }
+        | ConnectError::InvalidEndpoint => true,
+        _ => false,
+    }
 }

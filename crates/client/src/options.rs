@@ -10,7 +10,7 @@ use conclave_identity::Identity;
 use conclave_media::audio::{Cleaning, MicrophoneSource, Processing, SpeakerSink};
 use conclave_media::video::{CameraSource, Size};
 use conclave_meeting::{DisplayName, InviteLink, Secrecy, Title};
-use conclave_transport::{Endpoint, Fingerprint, Trust};
+use conclave_transport::{Endpoint, Fingerprint, Proxies, Trust};
 use url::Url;
 
 /// How long a server keeps a meeting that nobody ends, unless something else is chosen.
@@ -20,6 +20,8 @@ pub const MEETING_LIFETIME: Duration = Duration::from_secs(12 * 3600);
 pub struct Options {
     /// New meeting or a link.
     pub entry: Entry,
+    /// Which proxy leads to the server. None is asked for a server of our own.
+    pub proxies: Proxies,
     /// Who this device is, and whom it knows.
     pub identity: Arc<Identity>,
     /// What is captured and where it is played.

@@ -42,6 +42,12 @@ impl Endpoint {
         url.set_path(path);
         Some(url)
     }
+
+    /// `host:port` as it stands in a URL, always with the port, or `None` when the host is no host.
+    pub(crate) fn authority(&self) -> Option<String> {
+        let url = self.url("https", "/")?;
+        Some(format!("{}:{}", url.host_str()?, self.port))
+    }
 }
 
 impl fmt::Display for Endpoint {
@@ -65,13 +71,17 @@ mod tests {
             assert_eq!(endpoint.to_string(), "[::1]:4443");
             let url = endpoint.url("wss", "/v1/control").expect("a URL");
             assert_eq!(url.as_str(), "wss://[::1]:4443/v1/control");
+            assert_eq!(endpoint.authority().as_deref(), Some("[::1]:4443"));
         }
+        let usual = Endpoint::new("MEET.example.org", 443).authority();
+        assert_eq!(usual.as_deref(), Some("meet.example.org:443"));
     }
 
     #[test]
     fn a_host_cannot_smuggle_a_path_or_another_host_into_the_url() {
         for host in ["", "a/b", "a@b", "a:1", "a?b", "a#b", "a b"] {
             assert_eq!(Endpoint::new(host, 1).url("wss", "/"), None, "{host:?}");
+            assert_eq!(Endpoint::new(host, 1).authority(), None, "{host:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Why a connection could not be made.
 
-use crate::Fingerprint;
+use crate::{Fingerprint, ProxyError};
 
 /// Why a connection could not be made, grouped by who is to blame.
 ///
@@ -52,6 +52,9 @@ pub enum ConnectError {
     /// The caller: no server can be called that.
     #[error("This is not a valid server address. Check the link.")]
     InvalidEndpoint,
+    /// The proxy between this device and the server, or what names it.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// This device: no socket, or no list of trusted certificates.
     #[error("This device cannot open a network connection ({reason}). Check its network settings.")]
     Local {

@@ -10,6 +10,8 @@
 //! *frames*. Nothing here knows what a message or a frame means, and no error text carries an
 //! address, a path or a token, so that all of them may be logged.
 //!
+//! [`Proxies`] says whether a proxy stands in between. TLS goes through it from end to end.
+//!
 //! Every task belongs to a handle and ends with it. [`ControlChannel`] owns one (the pump that
 //! pings, see [`control`]); [`Relay`] owns three (two MoQ origins and the session's driver, see
 //! [`relay`]). Dropping the handle aborts them.
@@ -18,10 +20,12 @@ mod burden;
 pub mod control;
 mod endpoint;
 mod error;
+mod proxy;
 pub mod publish;
 pub mod relay;
 mod subscribe;
 mod task;
+mod tcp;
 mod trust;
 mod upgrade;
 mod width;
@@ -30,6 +34,7 @@ pub use burden::{Burden, BurdenSense};
 pub use control::{ControlChannel, ControlReceiver, ControlSender, ReceiveError, SendError};
 pub use endpoint::Endpoint;
 pub use error::ConnectError;
+pub use proxy::{Environment, Proxies, Proxy, ProxyError, ProxyUrl, ProxyUrlError};
 pub use publish::{Broadcast, PublishError, TrackOptions, TrackWriter, WriteError};
 pub use relay::{LinkStats, Relay};
 pub use subscribe::{

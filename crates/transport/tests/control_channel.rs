@@ -5,7 +5,7 @@ mod local;
 use std::time::{Duration, Instant};
 
 use conclave_transport::control::{DEAD_AFTER, INCOMING_QUEUE, MAX_MESSAGE};
-use conclave_transport::{ConnectError, ControlChannel, ReceiveError, SendError, Trust};
+use conclave_transport::{ConnectError, ControlChannel, Proxies, ReceiveError, SendError, Trust};
 use futures_util::{SinkExt, StreamExt};
 use local::{Certificate, TlsServer, soon, unused_endpoint};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,7 +25,7 @@ async fn connected() -> (ControlChannel, ServerSocket) {
         let stream = server.accept().await.unwrap();
         tokio_tungstenite::accept_async(stream).await.unwrap()
     };
-    let connecting = ControlChannel::connect(&endpoint, &pin);
+    let connecting = ControlChannel::connect(&endpoint, &pin, &Proxies::None);
     let (channel, socket) = soon(async { tokio::join!(connecting, accepting) }).await;
     (channel.unwrap(), socket)
 }
@@ -36,7 +36,7 @@ async fn refusal(server: TlsServer, trust: Trust) -> ConnectError {
     let accepting = tokio::spawn(async move {
         let _ = server.accept().await;
     });
-    let connected = soon(ControlChannel::connect(&endpoint, &trust)).await;
+    let connected = soon(ControlChannel::connect(&endpoint, &trust, &Proxies::None)).await;
     accepting.abort();
     connected.expect_err("the connection was accepted")
 }
@@ -106,7 +106,7 @@ async fn the_system_does_not_trust_a_self_signed_certificate() {
 async fn a_port_where_nobody_listens_is_unreachable() {
     let endpoint = unused_endpoint().await;
     let pin = Certificate::generate().pin();
-    let error = soon(ControlChannel::connect(&endpoint, &pin)).await;
+    let error = soon(ControlChannel::connect(&endpoint, &pin, &Proxies::None)).await;
     let error = error.expect_err("somebody listened");
     assert!(
         matches!(error, ConnectError::Unreachable { .. }),
@@ -121,7 +121,7 @@ async fn a_server_that_never_speaks_times_out() {
     let port = listener.local_addr().unwrap().port();
     let endpoint = conclave_transport::Endpoint::new("127.0.0.1", port);
     let pin = Certificate::generate().pin();
-    let error = soon(ControlChannel::connect(&endpoint, &pin)).await;
+    let error = soon(ControlChannel::connect(&endpoint, &pin, &Proxies::None)).await;
     assert_eq!(error.expect_err("it spoke"), ConnectError::Timeout);
 }
 
@@ -139,7 +139,8 @@ async fn a_refusal_and_a_stranger_are_told_apart_by_their_http_status() {
             stream.write_all(answer.as_bytes()).await.unwrap();
             stream.shutdown().await.unwrap();
         });
-        let error = soon(ControlChannel::connect(&endpoint, &certificate.pin())).await;
+        let pin = certificate.pin();
+        let error = soon(ControlChannel::connect(&endpoint, &pin, &Proxies::None)).await;
         let error = error.expect_err("it was no channel");
         assert_eq!(
             matches!(error, ConnectError::Refused { .. }),

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use conclave_transport::relay::IDLE_TIMEOUT;
 use conclave_transport::{
-    Broadcast, BroadcastUpdate, ConnectError, Delivery, Endpoint, ReadError, ReceivedFrame, Relay,
-    SubscribeError, SubscribeOptions, TrackOptions, TrackReader, TrackWriter,
+    Broadcast, BroadcastUpdate, ConnectError, Delivery, Endpoint, Proxies, ReadError,
+    ReceivedFrame, Relay, SubscribeError, SubscribeOptions, TrackOptions, TrackReader, TrackWriter,
 };
 use local::link::FreezingLink;
 use local::relay::{Offer, PATH, TOKEN, TestRelay};
@@ -74,7 +74,7 @@ async fn refusal(
     pin: &conclave_transport::Trust,
     token: &str,
 ) -> ConnectError {
-    let connected = soon(Relay::connect(endpoint, pin, PATH, token)).await;
+    let connected = soon(Relay::connect(endpoint, pin, &Proxies::None, PATH, token)).await;
     match connected {
         Ok(_) => panic!("the connection was accepted"),
         Err(error) => error,
@@ -310,7 +310,8 @@ async fn silence_ends_a_session_within_seconds() {
     let relay = TestRelay::start(Offer::WebSocketOnly).await;
     let link = FreezingLink::to(relay.port).await;
     let pin = relay.certificate.pin();
-    let alice = soon(Relay::connect(&link.endpoint, &pin, PATH, TOKEN)).await;
+    let alice = Relay::connect(&link.endpoint, &pin, &Proxies::None, PATH, TOKEN);
+    let alice = soon(alice).await;
     link.freeze();
     let noticed = time_to_notice(&alice.unwrap()).await;
     assert!(
@@ -354,7 +355,9 @@ async fn a_wrong_token_is_refused_and_never_shown() {
 
     let relay = TestRelay::start(Offer::Both).await;
     let pin = relay.certificate.pin();
-    let alice = soon(Relay::connect(&relay.endpoint(), &pin, PATH, "forged")).await;
+    let endpoint = relay.endpoint();
+    let alice = Relay::connect(&endpoint, &pin, &Proxies::None, PATH, "forged");
+    let alice = soon(alice).await;
     let reason = soon(alice.unwrap().closed()).await;
     assert!(reason.contains("may not take part"), "{reason}");
 }
@@ -375,7 +378,8 @@ async fn a_host_name_leads_to_quic_although_its_first_address_does_not_answer() 
     let relay = TestRelay::start(Offer::Both).await;
     let endpoint = Endpoint::new("localhost", relay.port);
     let pin = relay.certificate.pin();
-    let alice = soon(Relay::connect(&endpoint, &pin, PATH, TOKEN)).await;
+    let alice = Relay::connect(&endpoint, &pin, &Proxies::None, PATH, TOKEN);
+    let alice = soon(alice).await;
     assert!(alice.unwrap().carries_datagrams());
 }
 

@@ -18,6 +18,7 @@ use conclave_media::audio::Cleaning;
 use conclave_meeting::{
     Identity, Input, LeftReason, MediaState, Meeting, Output, Phase, Role, Secrecy, Snapshot,
 };
+use conclave_transport::Proxies;
 use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
@@ -87,6 +88,7 @@ pub(crate) struct Driver {
 /// What remains of the options once the devices are open.
 struct Settled {
     entry: Entry,
+    proxies: Proxies,
     waiting_room: bool,
     secrecy: Secrecy,
     strict: bool,
@@ -114,6 +116,7 @@ impl Driver {
         let mut driver = Self {
             options: Settled {
                 entry: options.entry,
+                proxies: options.proxies,
                 waiting_room: options.waiting_room,
                 secrecy: options.secrecy,
                 strict: options.strict,
@@ -179,7 +182,16 @@ impl Driver {
             media,
             Box::new(fill_random),
         ));
-        self.control = Some(ControlLink::open(address));
+        self.control = Some(ControlLink::open(address, self.proxies()));
+    }
+
+    /// Which proxy leads to the server. One of our own listens on this computer alone, and a proxy
+    /// would look for it on its own.
+    fn proxies(&self) -> Proxies {
+        match self.sidecar {
+            Some(_) => Proxies::None,
+            None => self.options.proxies.clone(),
+        }
     }
 
     fn media_state(&self) -> MediaState {
@@ -238,11 +250,9 @@ impl Driver {
             }
             Some(LinkEvent::Message(message)) => self.input(Input::Message(message)),
             Some(LinkEvent::Failed(error)) => {
-                let server = self
-                    .control
-                    .as_ref()
-                    .map_or_else(String::new, ControlLink::server);
-                self.over = Some((format!("{error} The server is {server}."), true));
+                let place = self.control.as_ref().map(|control| control.place(&error));
+                let place = place.unwrap_or_default();
+                self.over = Some((format!("{error} {place}"), true));
             }
             None => {
                 let reason = LeftReason::Lost.to_string();

@@ -143,7 +143,7 @@ impl Driver {
         let meeting = Meeting::host(params, identity, self.media_state(), Box::new(fill_random))
             .map_err(|_| ClientError::Crypto)?;
         self.meeting = Some(meeting);
-        self.control = Some(ControlLink::open(address));
+        self.control = Some(ControlLink::open(address, self.proxies()));
         Ok(())
     }
 }

@@ -92,7 +92,7 @@ impl Driver {
             (Entry::Host(Server::At(address)), None) => address.clone(),
             (Entry::Host(Server::Own), None) => return,
         };
-        self.media.connect(address);
+        self.media.connect(address, self.proxies());
         if !self.is_founder() {
             let device = snapshot.device;
             self.admitted.insert(device);

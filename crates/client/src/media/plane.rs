@@ -10,6 +10,7 @@ use conclave_e2ee::{MediaEpoch, Track};
 use conclave_media::audio::{AudioEngine, AudioEvent, AudioOptions, MicrophoneSource, SourceId};
 use conclave_media::video::{ScreenSource, ShareMode, Size};
 use conclave_meeting::MemberView;
+use conclave_transport::Proxies;
 use conclave_wire::DeviceId;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -164,7 +165,7 @@ impl MediaPlane {
     }
 
     /// Begins to look for the relay.
-    pub(crate) fn connect(&mut self, address: ServerAddress) {
+    pub(crate) fn connect(&mut self, address: ServerAddress, proxies: Proxies) {
         if self.session.is_some() {
             return;
         }
@@ -172,6 +173,7 @@ impl MediaPlane {
         self.grants = Some(grants);
         let session = Session {
             address,
+            proxies,
             engine: self.engine.clone(),
             keyring: self.keyring.clone(),
             orders: self.orders.clone(),

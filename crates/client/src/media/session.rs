@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use conclave_e2ee::Track;
 use conclave_media::audio::AudioEngine;
-use conclave_transport::{BroadcastUpdate, ConnectError, Relay};
+use conclave_transport::{BroadcastUpdate, ConnectError, Proxies, Relay};
 use conclave_wire::DeviceId;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -40,6 +40,7 @@ const PAUSES_MS: [u64; 4] = [50, 150, 400, 1000];
 /// What a session needs, over all its connections.
 pub(super) struct Session {
     pub(super) address: ServerAddress,
+    pub(super) proxies: Proxies,
     pub(super) engine: Arc<AudioEngine>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) orders: mpsc::Sender<Order>,
@@ -93,8 +94,8 @@ impl Session {
     }
 
     async fn connect(&self, grant: &Grant) -> Result<Relay, ConnectError> {
-        let trust = self.address.trust();
-        Relay::connect(&self.address.endpoint, &trust, &grant.path, &grant.token).await
+        let (server, trust) = (&self.address.endpoint, self.address.trust());
+        Relay::connect(server, &trust, &self.proxies, &grant.path, &grant.token).await
     }
 
     /// Publishes and reads until the connection ends or this device becomes another one.

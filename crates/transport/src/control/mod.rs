@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::task::OwnedTask;
-use crate::{ConnectError, Endpoint, Trust};
+use crate::{ConnectError, Endpoint, Proxies, Trust};
 use pump::{Command, Pump};
 
 /// Largest message in either direction, bytes.
@@ -28,7 +28,7 @@ pub const MAX_MESSAGE: usize = 4 * 1024 * 1024;
 pub const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the server may be silent before the channel counts as dead.
 pub const DEAD_AFTER: Duration = Duration::from_secs(3);
-/// Time for TCP, TLS and the WebSocket upgrade together.
+/// Time for TCP, a proxy, TLS and the WebSocket upgrade together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Messages that wait to be sent before [`ControlSender::send`] waits.
 pub const OUTGOING_QUEUE: usize = 64;
@@ -102,13 +102,18 @@ pub enum ReceiveError {
 }
 
 impl ControlChannel {
-    /// Connects to `wss://host:port/v1/control`.
+    /// Connects to `wss://host:port/v1/control`, through the proxy that leads there if one does.
     ///
     /// # Errors
     /// See [`ConnectError`]; a certificate other than the pinned one is
     /// [`ConnectError::CertificateMismatch`].
-    pub async fn connect(endpoint: &Endpoint, trust: &Trust) -> Result<Self, ConnectError> {
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, dial::connect(endpoint, trust)).await;
+    pub async fn connect(
+        endpoint: &Endpoint,
+        trust: &Trust,
+        proxies: &Proxies,
+    ) -> Result<Self, ConnectError> {
+        let dialing = dial::connect(endpoint, trust, proxies);
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, dialing).await;
         let (socket, activity) = connected.map_err(|_| ConnectError::Timeout)??;
 
         let (outgoing, commands) = mpsc::channel(OUTGOING_QUEUE);

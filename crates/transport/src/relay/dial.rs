@@ -7,7 +7,7 @@ use moq_net::{Session, Versions, origin, transport};
 use url::Url;
 
 use super::{QUIC_HEAD_START, quic, websocket};
-use crate::{ConnectError, Endpoint, Trust};
+use crate::{ConnectError, Endpoint, Proxies, Trust};
 
 /// The protocol versions we speak. Earlier ones carry neither timestamps nor datagrams; both
 /// ends come from one release, so there is nothing older to speak with.
@@ -17,6 +17,7 @@ const VERSIONS: [&str; 2] = ["moq-lite-06", "moq-lite-05"];
 pub(super) struct Target<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) trust: &'a Trust,
+    pub(super) proxies: &'a Proxies,
     pub(super) path: &'a str,
     pub(super) token: &'a str,
 }
@@ -65,6 +66,9 @@ pub(super) async fn dial(
     client: &moq_net::Client,
     target: &Target<'_>,
 ) -> Result<Connected, ConnectError> {
+    if !target.proxies.allow_direct() {
+        return websocket::connect(client, target).await;
+    }
     let mut quic = Box::pin(quic::connect(client, target));
     let first = match tokio::time::timeout(QUIC_HEAD_START, &mut quic).await {
         Ok(Ok(connected)) => return Ok(connected),
@@ -92,12 +96,12 @@ pub(super) async fn dial(
     }
 }
 
-/// Which of two failures to report: a verdict, then what somebody answered, then TCP's, whose
-/// reasons are real ones where UDP knows only silence.
+/// Which of two failures to report: a verdict of the server, then what else was answered or a proxy
+/// did, then TCP's, whose reasons are real ones where UDP knows only silence.
 fn blame(quic: ConnectError, websocket: ConnectError) -> ConnectError {
     let rank = |error: &ConnectError| match error {
         error if error.is_final() => 2,
-        ConnectError::Protocol { .. } => 1,
+        ConnectError::Protocol { .. } | ConnectError::Proxy(_) => 1,
         _ => 0,
     };
     match rank(&quic) > rank(&websocket) {
@@ -143,6 +147,7 @@ fn moq_error(error: moq_net::Error) -> ConnectError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ProxyError;
 
     #[test]
     fn only_versions_with_timestamps_and_datagrams_are_offered() {
@@ -160,7 +165,10 @@ mod tests {
             reason: reason.clone(),
         };
         let refused = ConnectError::Refused { reason };
+        let proxy = ConnectError::Proxy(ProxyError::Forbidden);
         let cases = [
+            (&timeout, &proxy, &proxy),
+            (&refused, &proxy, &refused),
             (&timeout, &unreachable, &unreachable),
             (&protocol, &unreachable, &protocol),
             (&refused, &protocol, &refused),
@@ -177,6 +185,7 @@ mod tests {
         let target = Target {
             endpoint: &endpoint,
             trust: &Trust::System,
+            proxies: &Proxies::None,
             path: "/m/00",
             token: "a&b=c#d",
         };

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::publish::{Broadcast, PublishError};
 use crate::subscribe::{BroadcastUpdates, SubscribeError, SubscribeOptions, TrackReader};
 use crate::task::OwnedTask;
-use crate::{ConnectError, Delivery, Endpoint, Trust};
+use crate::{ConnectError, Delivery, Endpoint, Proxies, Trust};
 
 /// How long the relay may be silent before the session counts as dead.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -72,7 +72,8 @@ impl Relay {
     ///
     /// QUIC (UDP) and WebSocket (TCP) live on the same port. QUIC is tried first; WebSocket joins
     /// after [`QUIC_HEAD_START`], or at once when QUIC fails, and the first session stands. A
-    /// verdict of the server (refused, wrong certificate) ends both.
+    /// verdict of the server (refused, wrong certificate) ends both. Behind a proxy the WebSocket
+    /// goes through it; when [`Proxies::Only`] names it, QUIC is not tried.
     ///
     /// The relay judges `token` after a QUIC session is up, and tells only a refusal: such a
     /// session ends at once, and [`Self::closed`] says why. Over WebSocket it is
@@ -83,6 +84,7 @@ impl Relay {
     pub async fn connect(
         endpoint: &Endpoint,
         trust: &Trust,
+        proxies: &Proxies,
         path: &str,
         token: &str,
     ) -> Result<Self, ConnectError> {
@@ -97,6 +99,7 @@ impl Relay {
         let target = dial::Target {
             endpoint,
             trust,
+            proxies,
             path,
             token,
         };

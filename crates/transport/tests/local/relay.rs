@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use conclave_transport::{Endpoint, Relay};
+use conclave_transport::{Endpoint, Proxies, Relay};
 use moq_net::{Session, origin};
 use qmux::ws::{tokio_tungstenite, tungstenite};
 use tokio::net::TcpListener;
@@ -78,7 +78,8 @@ impl TestRelay {
     }
 
     pub async fn connect(&self) -> Relay {
-        Relay::connect(&self.endpoint(), &self.certificate.pin(), PATH, TOKEN)
+        let pin = self.certificate.pin();
+        Relay::connect(&self.endpoint(), &pin, &Proxies::None, PATH, TOKEN)
             .await
             .unwrap()
     }

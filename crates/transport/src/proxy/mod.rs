@@ -1,0 +1,78 @@
+//! Through an HTTP proxy, where a network lets nothing else out.
+//!
+//! ```text
+//!   --proxy, CONCLAVE_PROXY   named: everything goes through it, and nothing past it
+//!   HTTPS_PROXY, ALL_PROXY    of the environment: TCP goes through it, QUIC is tried past it
+//! ```
+//!
+//! The proxy is asked for a tunnel to the server, and TLS begins inside the tunnel. So it learns the
+//! server's name, and when how much goes; certificates are judged as without it.
+
+mod address;
+mod environment;
+mod error;
+mod tunnel;
+
+use crate::Endpoint;
+
+pub use address::{Proxy, ProxyUrl, ProxyUrlError};
+pub use environment::Environment;
+pub use error::ProxyError;
+pub(crate) use tunnel::open;
+
+/// The flag of our programs.
+const FLAG: &str = "--proxy";
+/// The same as a variable of the environment: flags, and a password among them, stand in the list of
+/// processes for everybody to see.
+const VARIABLE: &str = "CONCLAVE_PROXY";
+
+/// Which proxy leads to a server, if any.
+#[derive(Clone, Debug, Default)]
+pub enum Proxies {
+    /// None leads to any.
+    #[default]
+    None,
+    /// Somebody named this one. Everything goes through it: a packet past it would show where this
+    /// device is to those from whom the proxy was to hide it.
+    Only(Proxy),
+    /// What the environment says, for each server. It says how to get out, and not that there is
+    /// something to hide, so QUIC is tried past it.
+    Environment(Environment),
+}
+
+impl Proxies {
+    /// The one that is named, here or by `CONCLAVE_PROXY`, or else what the environment says.
+    ///
+    /// # Errors
+    /// [`ProxyError::Setting`] when the named one cannot be used. A fault of the environment is told
+    /// when a server is to be reached for which it counts.
+    pub fn choose(named: Option<ProxyUrl>) -> Result<Self, ProxyError> {
+        let flag = named.map(|url| (FLAG, url));
+        let named = flag.or_else(|| Some((VARIABLE, environment::variable(VARIABLE)?)));
+        match named {
+            Some((by, url)) => Ok(Self::Only(Proxy::named_by(by, &url)?)),
+            None => {
+                let environment = Environment::read(environment::variable);
+                Ok(environment.map_or(Self::None, Self::Environment))
+            }
+        }
+    }
+
+    /// The proxy that leads to `server`; `None` when it is reached without one.
+    ///
+    /// # Errors
+    /// [`ProxyError::Setting`] when the environment names one that cannot be used: to go without
+    /// would be against what somebody has set.
+    pub fn proxy_for(&self, server: &Endpoint) -> Result<Option<&Proxy>, ProxyError> {
+        match self {
+            Self::None => Ok(None),
+            Self::Only(proxy) => Ok(Some(proxy)),
+            Self::Environment(environment) => environment.proxy_for(server),
+        }
+    }
+
+    /// Whether packets may go to a server past the proxy.
+    pub(crate) fn allow_direct(&self) -> bool {
+        !matches!(self, Self::Only(_))
+    }
+}
