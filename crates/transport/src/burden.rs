@@ -246,17 +246,16 @@ impl Delay {
 
     /// Whether each of the last packets came later than the one before.
     fn rises(&self) -> bool {
-        let begin = self.recent.len().checked_sub(RISING);
-        let Some(begin) = begin else { return false };
-        let last = || self.recent.iter().skip(begin).map(|(_, delay)| *delay);
-        let each = last()
-            .zip(last().skip(1))
-            .all(|(a, b)| b.saturating_sub(a) >= EACH_RISES_US);
-        let all = last()
-            .last()
-            .zip(last().next())
-            .map(|(end, start)| end.saturating_sub(start));
-        each && all >= Some(ALL_RISE_US)
+        let newest = self.recent.iter().rev().take(RISING);
+        let delays: Vec<_> = newest.map(|(_, delay)| *delay).collect();
+        let [end, .., start] = delays[..] else {
+            return false;
+        };
+        delays.len() == RISING
+            && end.saturating_sub(start) >= ALL_RISE_US
+            && delays.windows(2).all(|pair| {
+                matches!(pair, [later, before] if later.saturating_sub(*before) >= EACH_RISES_US)
+            })
     }
 
     fn forget(&mut self) {
@@ -298,19 +297,14 @@ mod tests {
                 // 120 kbit/s.
                 send(Item::Sound, 300);
             }
-            if ms % 33 == 0 {
-                // 140 and 650 kbit/s.
-                match sense.burden {
-                    Burden::Light => {}
-                    Burden::Reduced => {
-                        let size = 330 + ms * 7919 % 500;
-                        drop(send(Item::Heavy(size as usize), size));
-                    }
-                    Burden::Full => {
-                        send(Item::Heavy(1340), 1340);
-                        send(Item::Heavy(1340), 1340);
-                    }
-                }
+            // 90 and 650 kbit/s.
+            let frames = match sense.burden {
+                Burden::Reduced if ms % 66 == 0 => vec![500 + ms * 7919 % 500],
+                Burden::Full if ms % 33 == 0 => vec![1340; 2],
+                _ => Vec::new(),
+            };
+            for size in frames {
+                send(Item::Heavy(size as usize), size);
             }
             while let Some(arrival) = link.pop(now) {
                 let (sent, item) = arrival.item;
