@@ -39,7 +39,7 @@ impl DeviceKind {
     }
 }
 
-/// The microphone or loudspeaker as it is now.
+/// The camera, microphone or loudspeaker as it is now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeviceInUse {
     /// The name of the device that is truly in use, or of the one that is looked for.

@@ -6,6 +6,7 @@ use gstreamer::prelude::*;
 use super::elements::{filter, init, make};
 use super::error::VideoError;
 use super::pace::{MAX_FPS, limit_rate};
+use super::source::CameraSource;
 use crate::DeviceInfo;
 
 /// Wide enough for the largest size; more would only be scaled away.
@@ -25,25 +26,40 @@ pub fn cameras() -> Vec<DeviceInfo> {
     found().into_iter().map(|camera| camera.info).collect()
 }
 
+/// The camera that `source` would open now; `None` if it is not there, or the source no camera.
+pub fn find_camera(source: &CameraSource) -> Option<DeviceInfo> {
+    let id = match source {
+        CameraSource::Default => None,
+        CameraSource::Device(id) => Some(id.as_str()),
+        CameraSource::Test | CameraSource::File(_) | CameraSource::Off => return None,
+    };
+    init().ok()?;
+    find(id).ok().map(|camera| camera.info)
+}
+
 struct Camera {
     info: DeviceInfo,
     device: gst::Device,
 }
 
-/// A camera opened by id, or the default one for `None`: its elements in order, and its name.
-pub(super) fn open(id: Option<&str>) -> Result<(Vec<gst::Element>, String), VideoError> {
+/// The camera of this id or name, or the default one for `None`.
+fn find(id: Option<&str>) -> Result<Camera, VideoError> {
     let mut cameras = found().into_iter();
-    let camera = match id {
+    match id {
         Some(id) => cameras
             .find(|camera| camera.info.id == id || camera.info.name == id)
-            .ok_or_else(|| VideoError::UnknownCamera { id: id.to_owned() })?,
+            .ok_or_else(|| VideoError::UnknownCamera { id: id.to_owned() }),
         None => cameras
             .find(|camera| camera.info.is_default)
-            .ok_or(VideoError::NoCamera)?,
-    };
-    let name = camera.info.name;
+            .ok_or(VideoError::NoCamera),
+    }
+}
+
+/// A camera opened by id, or the default one for `None`: its elements in order, and which it is.
+pub(super) fn open(id: Option<&str>) -> Result<(Vec<gst::Element>, DeviceInfo), VideoError> {
+    let camera = find(id)?;
     let failed = |reason: String| VideoError::CameraFailed {
-        name: name.clone(),
+        name: camera.info.name.clone(),
         reason,
     };
     let source = camera
@@ -68,7 +84,7 @@ pub(super) fn open(id: Option<&str>) -> Result<(Vec<gst::Element>, String), Vide
         limit_rate(&pad, MAX_FPS);
     }
     elements.push(scaler);
-    Ok((elements, name))
+    Ok((elements, camera.info))
 }
 
 /// PipeWire's provider corrupts memory when it is stopped on a busy machine (seen with 0.3.65 of

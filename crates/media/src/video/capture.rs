@@ -121,6 +121,20 @@ impl VideoCapture {
         self.running.as_ref().map(|running| running.lookout.look())
     }
 
+    /// Takes whoever looks away from this capture, to be handed to another one by
+    /// [`Self::show_to`]. Until then he waits.
+    pub fn take_looker(&self) -> Option<mpsc::Sender<Glance>> {
+        self.running.as_ref()?.lookout.take()
+    }
+
+    /// Gives the pictures to somebody who looked through another capture before. A capture that is
+    /// off ends his look.
+    pub fn show_to(&self, looker: mpsc::Sender<Glance>) {
+        if let Some(running) = &self.running {
+            running.lookout.show_to(looker);
+        }
+    }
+
     /// The events of this capture; `None` after the first call.
     pub fn take_events(&mut self) -> Option<mpsc::Receiver<CaptureEvent>> {
         self.events.take()
@@ -129,6 +143,12 @@ impl VideoCapture {
     /// What is captured, in words for a person: a camera's name, a window's title.
     pub fn source_name(&self) -> &str {
         self.running.as_ref().map_or("", |running| &running.name)
+    }
+
+    /// The id of the camera that this holds, as [`cameras`](super::cameras) gives it; `None` if it
+    /// holds none.
+    pub fn camera_id(&self) -> Option<&str> {
+        self.running.as_ref()?.camera_id.as_deref()
     }
 
     fn branch(&self, size: Size) -> Option<&Branch> {
@@ -142,6 +162,7 @@ impl VideoCapture {
 struct Running {
     pipeline: gst::Pipeline,
     name: String,
+    camera_id: Option<String>,
     branches: Vec<(Size, Branch)>,
     lookout: Lookout,
     stop: Arc<AtomicBool>,
@@ -183,6 +204,7 @@ impl Running {
         let mut running = Running {
             pipeline,
             name: feed.name(),
+            camera_id: feed.camera_id(),
             branches,
             lookout,
             stop: Arc::clone(&stop),

@@ -16,6 +16,7 @@ use super::looping;
 use super::recipe::Source;
 use super::screen::{self, ScreenSource, ShareMode};
 use super::source::{CameraSource, PictureSource};
+use crate::DeviceInfo;
 
 /// Pixels the test pattern moves with each frame.
 const TEST_PATTERN_SPEED: i32 = 4;
@@ -82,7 +83,7 @@ pub(super) struct Feed {
 /// Who is to blame when no picture comes.
 enum Origin {
     Pattern,
-    Camera(String),
+    Camera(DeviceInfo),
     File(std::path::PathBuf),
     Screen(String),
 }
@@ -138,8 +139,8 @@ impl Feed {
     pub(super) fn failed(&self, reason: String) -> VideoError {
         match &self.origin {
             Origin::Pattern => VideoError::Pipeline { reason },
-            Origin::Camera(name) => VideoError::CameraFailed {
-                name: name.clone(),
+            Origin::Camera(camera) => VideoError::CameraFailed {
+                name: camera.name.clone(),
                 reason,
             },
             Origin::File(path) => VideoError::FileFailed {
@@ -157,10 +158,19 @@ impl Feed {
     pub(super) fn name(&self) -> String {
         match &self.origin {
             Origin::Pattern => "Test picture".to_owned(),
-            Origin::Camera(name) | Origin::Screen(name) => name.clone(),
+            Origin::Camera(camera) => camera.name.clone(),
+            Origin::Screen(name) => name.clone(),
             Origin::File(path) => path
                 .file_name()
                 .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        }
+    }
+
+    /// The id of the camera that is read, if one is.
+    pub(super) fn camera_id(&self) -> Option<String> {
+        match &self.origin {
+            Origin::Camera(camera) => Some(camera.id.clone()),
+            _ => None,
         }
     }
 
@@ -186,7 +196,7 @@ impl Feed {
     pub(super) fn silent(&self, limit: Duration) -> VideoError {
         let source_name = match &self.origin {
             Origin::Pattern => "The test picture".to_owned(),
-            Origin::Camera(name) => format!("The camera “{name}”"),
+            Origin::Camera(camera) => format!("The camera “{}”", camera.name),
             Origin::File(path) => format!("The file {}", path.display()),
             Origin::Screen(name) => return VideoError::ScreenHidden { name: name.clone() },
         };
@@ -200,8 +210,8 @@ impl Feed {
 type Opened = (Vec<gst::Element>, Origin, Option<Box<dyn Outside>>);
 
 fn camera_elements(id: Option<&str>) -> Result<Opened, VideoError> {
-    let (elements, name) = camera::open(id)?;
-    Ok((elements, Origin::Camera(name), None))
+    let (elements, camera) = camera::open(id)?;
+    Ok((elements, Origin::Camera(camera), None))
 }
 
 fn screen_elements(id: &str, mode: ShareMode) -> Result<Opened, VideoError> {

@@ -45,10 +45,22 @@ impl Lookout {
     /// Pictures from now on, until the receiver is dropped or somebody else looks.
     pub(super) fn look(&self) -> mpsc::Receiver<Glance> {
         let (sender, receiver) = mpsc::channel(1);
+        self.show_to(sender);
+        receiver
+    }
+
+    /// The same for somebody who looked elsewhere before.
+    pub(super) fn show_to(&self, sender: mpsc::Sender<Glance>) {
         let mut looker = lock(&self.looker);
         *looker = Some(sender);
         self.valve.set_property("drop", false);
-        receiver
+    }
+
+    /// Takes whoever looks away from here. The valve shuts too.
+    pub(super) fn take(&self) -> Option<mpsc::Sender<Glance>> {
+        let mut looker = lock(&self.looker);
+        self.valve.set_property("drop", true);
+        looker.take()
     }
 
     fn deliver(&self, sink: &gst_app::AppSink) {

@@ -28,7 +28,7 @@ mod stamp;
 mod strain;
 mod vp9;
 
-pub use camera::cameras;
+pub use camera::{cameras, find_camera};
 pub use capture::{CaptureEvent, VideoCapture};
 pub use decoder::{DecodeError, VideoDecoder};
 pub use error::VideoError;
