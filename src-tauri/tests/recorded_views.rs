@@ -36,6 +36,7 @@ fn base(phase: ViewPhase) -> MeetingView {
             called: false,
             level: 0.5,
             talks_while_muted: false,
+            camera_in_use: device("Integrated camera"),
             microphone: device("Headset"),
             speaker: device("Built-in speakers"),
             cleaning: CleaningView {

@@ -147,9 +147,15 @@ fn to_json(event: &ClientEvent) -> Option<Value> {
             json!({"event": "speaking", "turn": turn, "text": text, "muted": muted})
         }
         ClientEvent::Devices {
+            camera,
             microphone,
             speaker,
-        } => json!({"event": "devices", "microphone": microphone, "speaker": speaker}),
+        } => json!({
+            "event": "devices",
+            "camera": camera,
+            "microphone": microphone,
+            "speaker": speaker,
+        }),
         ClientEvent::Warning { text, level } => {
             json!({"event": "warning", "text": text, "level": level})
         }
@@ -245,11 +251,18 @@ fn to_text(event: &ClientEvent) -> Option<String> {
         ClientEvent::Hands(hands) => hands_in_words(hands),
         ClientEvent::Speaking { text, .. } => format!("Note: {text}"),
         ClientEvent::Devices {
+            camera,
             microphone,
             speaker,
         } => format!(
-            "Microphone: {}. Loudspeaker: {}.",
-            microphone.name, speaker.name
+            "Camera: {}. Microphone: {}. Loudspeaker: {}.",
+            if camera.name.is_empty() {
+                "off"
+            } else {
+                &camera.name
+            },
+            microphone.name,
+            speaker.name
         ),
         ClientEvent::Warning { text, level } => match level {
             WarningLevel::Notice => format!("Note: {text}"),

@@ -327,6 +327,20 @@ impl Client {
             .await
     }
 
+    /// Uses another camera from its first picture on; the old one stays on failure, and gives pictures
+    /// until then if both can be open at the same time. While the camera is off, and where there was
+    /// none, this is only the one that is opened next. `Default` goes on with the system's next
+    /// camera when one is unplugged.
+    ///
+    /// # Errors
+    /// [`ClientError::Video`] if it does not open; [`ClientError::OtherCamera`] if another one was
+    /// chosen before that; [`ClientError::Over`].
+    pub async fn use_camera(&self, camera: CameraSource) -> Result<(), ClientError> {
+        let (answer, opened) = oneshot::channel();
+        self.order(Command::UseCamera(camera, answer)).await?;
+        opened.await.map_err(|_| ClientError::Over)?
+    }
+
     /// Uses another microphone from now on, without a gap; the old one stays on failure. `Default`
     /// follows the system's choice, and stands in for a chosen one while that is unplugged.
     ///

@@ -51,6 +51,7 @@ pub(crate) enum Command {
     Share(ScreenSource, ShareMode, Answer),
     StopSharing,
     Watch(Shown),
+    UseCamera(CameraSource, oneshot::Sender<Result<(), ClientError>>),
     UseMicrophone(MicrophoneSource, oneshot::Sender<Result<(), ClientError>>),
     UseSpeaker(SpeakerSink, oneshot::Sender<Result<(), ClientError>>),
     Clean(CleaningPart, bool),

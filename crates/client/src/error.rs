@@ -61,6 +61,9 @@ pub enum ClientError {
         "No camera is chosen here, so no code can be scanned. Compare the digits, or start again with a camera."
     )]
     NoCamera,
+    /// A camera was chosen, and then another one.
+    #[error("Another camera was chosen before this one was open.")]
+    OtherCamera,
     /// The camera gave pictures and then no more.
     #[error("The camera stopped before a code was seen. Connect it again, or compare the digits.")]
     CameraStopped,

@@ -86,8 +86,10 @@ pub enum ClientEvent {
     },
     /// Once a second while in the meeting.
     Media(Vec<SenderReport>),
-    /// Which microphone and loudspeaker are in use now, at the beginning and at each change.
+    /// Which devices are in use now, at the beginning and at each change.
     Devices {
+        /// What sees this person. It has no name while it is closed.
+        camera: DeviceView,
         /// What hears this person.
         microphone: DeviceView,
         /// What plays the others.

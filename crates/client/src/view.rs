@@ -193,6 +193,8 @@ pub struct MeView {
     pub level: f32,
     /// Whether this person talks although the microphone is muted. Only this computer knows.
     pub talks_while_muted: bool,
+    /// The camera in use. It has no name while it is closed.
+    pub camera_in_use: DeviceView,
     /// The microphone in use.
     pub microphone: DeviceView,
     /// The loudspeaker in use.
@@ -203,7 +205,7 @@ pub struct MeView {
     pub sharing: Option<SharingView>,
 }
 
-/// A microphone or loudspeaker as it is now.
+/// A camera, microphone or loudspeaker as it is now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceView {

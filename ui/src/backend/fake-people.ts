@@ -12,8 +12,9 @@ const TRUST: Pick<Member, "trust" | "knownAs">[] = [
   { trust: "known", knownAs: "Mara Lindt-Keller" },
 ];
 
-const SOUND = {
+const DEVICES = {
   talksWhileMuted: false,
+  cameraInUse: { name: "Integrated camera", problem: null },
   microphone: { name: "Built-in microphone", problem: null },
   speaker: { name: "Built-in speakers", problem: null },
   cleaning: { echo: true, noise: true, gain: true },
@@ -36,7 +37,7 @@ export function lobbyView(name: string, isHost: boolean): MeetingView {
     epoch: 0,
     code: null,
     codeReason: null,
-    me: { device: "a0", name, role: isHost ? "host" : "participant", muted: false, camera: true, level: 0, ...FLOOR, ...SOUND },
+    me: { device: "a0", name, role: isHost ? "host" : "participant", muted: false, camera: true, level: 0, ...FLOOR, ...DEVICES },
     members: [],
     knocks: [],
     linkUp: true,

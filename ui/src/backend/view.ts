@@ -36,6 +36,8 @@ export interface Me {
   level: number;
   /** Talks although the microphone is muted. Only this computer knows. */
   talksWhileMuted: boolean;
+  /** Has no name while it is closed. */
+  cameraInUse: DeviceInUse;
   microphone: DeviceInUse;
   speaker: DeviceInUse;
   cleaning: Cleaning;
@@ -61,7 +63,7 @@ export interface SharedScreen {
   problem: string | null;
 }
 
-/** A microphone or loudspeaker as it is now. */
+/** A camera, microphone or loudspeaker as it is now. */
 export interface DeviceInUse {
   /** The name of the device that is truly in use, or of the one that is looked for. */
   name: string;

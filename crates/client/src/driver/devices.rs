@@ -1,4 +1,4 @@
-//! Telling what becomes of the microphone and the loudspeaker.
+//! Telling what becomes of the microphone and the loudspeaker, and which devices are in use.
 
 use conclave_media::DeviceKind;
 use conclave_media::audio::AudioEvent;
@@ -34,14 +34,16 @@ impl Driver {
     /// Tells which devices are in use, if they are others than before.
     pub(super) fn tell_devices(&mut self) {
         let of = |kind| view::device(self.media.in_use(kind));
-        let now = (of(DeviceKind::Microphone), of(DeviceKind::Speaker));
+        let camera = view::device(self.media.camera_in_use());
+        let now = [camera, of(DeviceKind::Microphone), of(DeviceKind::Speaker)];
         if self.last_devices.as_ref() == Some(&now) {
             return;
         }
         self.last_devices = Some(now.clone());
-        let (microphone, speaker) = now;
+        let [camera, microphone, speaker] = now;
         // A slow reader hears of the next change.
         let _ = self.events.try_send(ClientEvent::Devices {
+            camera,
             microphone,
             speaker,
         });

@@ -63,7 +63,8 @@ pub(crate) struct Driver {
     cleaning: Cleaning,
     /// What was told last of each device.
     device_warnings: [Option<String>; 2],
-    last_devices: Option<(DeviceView, DeviceView)>,
+    /// Camera, microphone and loudspeaker, as it was told last.
+    last_devices: Option<[DeviceView; 3]>,
     /// The service knows the meeting.
     is_open: bool,
     /// When the link in force ends, by the wall clock.

@@ -66,6 +66,7 @@ impl Driver {
             Command::Share(source, mode, answer) => self.share(source, mode, answer).await,
             Command::StopSharing => self.media.stop_sharing().await,
             Command::Watch(shown) => self.media.watch(shown),
+            Command::UseCamera(camera, answer) => self.media.use_camera(camera, answer).await,
             Command::UseMicrophone(microphone, answer) => {
                 self.media.use_microphone(microphone, answer);
             }

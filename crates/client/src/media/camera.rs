@@ -2,17 +2,26 @@
 //!
 //! A camera is open while its person wants to be seen, and while somebody at this computer looks for
 //! something in its pictures: many a camera cannot be opened twice. Only in the first case are
-//! they for others; the two are told apart by [`Given`].
+//! they for others; the two are told apart by [`Given`]. `opening` opens and closes, `choosing` puts
+//! another camera in the place of the one in use.
+
+mod choosing;
+mod opening;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use conclave_media::DeviceInUse;
 use conclave_media::video::{
-    CameraSource, CaptureEvent, Glance, PictureSource, Size, VideoCapture, VideoError, VideoPacket,
+    CameraSource, CaptureEvent, Glance, PictureSource, Size, VideoError, VideoPacket,
 };
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 
+use self::choosing::{Choice, Gone};
+use self::opening::{Capture, Opening};
 use crate::error::ClientError;
 
 /// A size that nobody reads is made for so long; a whole picture to begin with costs more than that.
@@ -23,26 +32,35 @@ pub(super) type Look = oneshot::Sender<Result<mpsc::Receiver<Glance>, ClientErro
 
 /// A camera or shared screen, open or not.
 pub(super) struct Camera {
+    /// What is open, or is opened next.
     source: PictureSource,
     capture: Option<Capture>,
     /// Sound must not wait for a camera that opens.
-    opening: Option<JoinHandle<Result<Capture, VideoError>>>,
+    opening: Option<Opening>,
+    /// What is being closed: it holds its camera still.
+    closing: Option<JoinHandle<()>>,
+    /// Another one that was chosen, until it is in use.
+    choice: Option<Choice>,
+    /// Whether the one in use was closed because it could not be open beside the chosen one.
+    gave_way: bool,
+    /// The default camera that went, until it is known whether there is another one.
+    gone: Option<Gone>,
     /// Whether the person wants to be seen; a camera that opens too late is closed again.
     on: bool,
     /// Whether somebody looks for something in the pictures.
     looking: bool,
     /// Who waits for the camera to look through it.
     asked: Option<Look>,
+    /// Who looks, while there is no capture to look through.
+    looker: Option<mpsc::Sender<Glance>>,
     /// The size of the own picture, if that is shown here.
     own: Option<Size>,
     /// Sizes that others read or ask for, and when they last did.
     read_at: BTreeMap<Size, Instant>,
-}
-
-struct Capture {
-    video: VideoCapture,
-    packets: mpsc::Receiver<VideoPacket>,
-    events: mpsc::Receiver<CaptureEvent>,
+    /// The moment of the last picture of each size that was given, in UNIX microseconds.
+    given_us: BTreeMap<Size, u64>,
+    /// Why no pictures come that show anything: a sentence.
+    problem: Option<String>,
 }
 
 /// What the camera gives.
@@ -53,6 +71,13 @@ pub(super) enum Given {
     Own(VideoPacket),
     /// It is open, and has this name for people.
     Opened(String),
+    /// The system's default camera went, and its next one is open.
+    Followed {
+        /// The one that went.
+        gone: String,
+        /// The one in its place.
+        name: String,
+    },
     /// No pictures come, or none that show anything, and others may come.
     Trouble(VideoError),
     /// They come again.
@@ -64,7 +89,7 @@ pub(super) enum Given {
 }
 
 enum Happened {
-    Opened(Result<Result<Capture, VideoError>, JoinError>),
+    Opened(Result<Option<Capture>, VideoError>),
     Picture(VideoPacket),
     Event(CaptureEvent),
 }
@@ -79,19 +104,34 @@ impl Camera {
             source,
             capture: None,
             opening: None,
+            closing: None,
+            choice: None,
+            gave_way: false,
+            gone: None,
             looking: false,
             asked: None,
+            looker: None,
             own,
             read_at: BTreeMap::new(),
+            given_us: BTreeMap::new(),
+            problem: None,
         }
     }
 
     /// Opens the camera, so that a missing one is known before the meeting begins.
     pub(super) async fn open(&mut self) -> Result<(), VideoError> {
-        let opened = self.begin_opening().await;
-        // Without a result the runtime is ending, and nobody looks for the camera any more.
-        self.capture = opened.ok().transpose()?;
+        let mut opening = Opening::begin(self.source.clone(), self.made(), None, None);
+        self.capture = opening.done().await?;
         Ok(())
+    }
+
+    /// What is truly in use, or why nothing is.
+    pub(super) fn in_use(&self) -> DeviceInUse {
+        let capture = self.capture.as_ref();
+        DeviceInUse {
+            name: capture.map_or_else(String::new, Capture::name),
+            problem: self.problem.clone(),
+        }
     }
 
     /// On or off, as the person wants it.
@@ -104,8 +144,8 @@ impl Camera {
                     self.begin_to_be_seen();
                 }
             }
-            (false, true) => self.make_for_me_alone(),
-            (false, false) => self.close(),
+            (false, true) => self.make_wanted(),
+            (false, false) => self.rest(),
         }
     }
 
@@ -118,18 +158,26 @@ impl Camera {
         self.refresh();
     }
 
+    /// Nobody wants pictures any more.
+    fn rest(&mut self) {
+        self.settle_choice();
+        self.gone = None;
+        self.problem = None;
+        self.close();
+    }
+
     /// Gives the pictures to somebody who looks for something in them until [`Self::end_look`],
     /// and opens the camera for that alone if it is off. Where there was no camera from the start,
     /// `chosen` becomes the one.
     pub(super) fn look(&mut self, chosen: CameraSource, answer: Look) {
         let none = PictureSource::Camera(CameraSource::Off);
-        if self.source == none {
+        if self.source == none && self.choice.is_none() {
             self.source = chosen.into();
             self.close();
-        }
-        if self.source == none {
-            let _ = answer.send(Err(ClientError::NoCamera));
-            return;
+            if self.source == none {
+                let _ = answer.send(Err(ClientError::NoCamera));
+                return;
+            }
         }
         self.looking = true;
         self.asked = Some(answer);
@@ -141,32 +189,37 @@ impl Camera {
     pub(super) fn end_look(&mut self) -> bool {
         self.looking = false;
         self.asked = None;
+        self.looker = None;
         if !self.on {
-            self.close();
+            self.rest();
         }
         !self.on
     }
 
     /// Lets whoever waits for the camera look through it, if it is open.
     fn answer(&mut self) {
-        if let Some(capture) = &self.capture
-            && let Some(asked) = self.asked.take()
-        {
-            let pictures = capture.video.look().ok_or(ClientError::NoCamera);
+        let Some(capture) = self.capture.as_ref().filter(|_| self.asked.is_some()) else {
+            return;
+        };
+        let pictures = capture.video.look().ok_or(ClientError::NoCamera);
+        // A camera that was chosen in the place of none will have some.
+        if pictures.is_err() && self.choice.is_some() {
+            return;
+        }
+        if let Some(asked) = self.asked.take() {
             let _ = asked.send(pictures);
         }
     }
 
-    fn be_open(&mut self) {
-        if self.capture.is_none() && self.opening.is_none() {
-            self.opening = Some(self.begin_opening());
-        }
+    /// Whether anybody wants pictures.
+    fn is_wanted(&self) -> bool {
+        self.on || self.looking
     }
 
-    fn make_for_me_alone(&self) {
-        let others = Size::ALL.into_iter().filter(|size| self.own != Some(*size));
-        if let Some(capture) = &self.capture {
-            others.for_each(|size| capture.video.set_active(size, false));
+    fn be_open(&mut self) {
+        if self.capture.is_none() && self.opening.is_none() {
+            self.gave_way = false;
+            self.begin_opening(self.source.clone(), self.made(), None);
         }
     }
 
@@ -216,6 +269,16 @@ impl Camera {
         self.own.into_iter().chain(others).collect()
     }
 
+    /// Makes those sizes and no others. One that was not made begins with a key frame.
+    fn make_wanted(&self) {
+        let made = self.made();
+        if let Some(capture) = &self.capture {
+            for size in Size::ALL {
+                capture.video.set_active(size, made.contains(&size));
+            }
+        }
+    }
+
     /// Begins every size anew, for readers who saw nothing before.
     pub(super) fn refresh(&self) {
         for size in self.made() {
@@ -232,16 +295,14 @@ impl Camera {
     /// What the camera gives next; never, while it is off. Cancelling the future loses nothing.
     pub(super) async fn next(&mut self) -> Given {
         loop {
-            let happened = match (&mut self.opening, &mut self.capture) {
-                (Some(opening), _) => Happened::Opened(opening.await),
-                (None, Some(capture)) => capture.next().await,
-                (None, None) => std::future::pending().await,
+            let happened = tokio::select! {
+                opened = opening::done(&mut self.opening) => Happened::Opened(opened),
+                happened = next_of(&mut self.capture) => happened,
             };
             let given = match happened {
-                Happened::Picture(packet) if self.on => Some(Given::Picture(packet)),
-                Happened::Picture(packet) => Some(Given::Own(packet)),
+                Happened::Picture(packet) => Some(self.picture(packet)),
                 Happened::Opened(opened) => self.opened(opened),
-                Happened::Event(event) => Some(self.event(event)),
+                Happened::Event(event) => self.event(event),
             };
             if let Some(given) = given {
                 return given;
@@ -249,181 +310,59 @@ impl Camera {
         }
     }
 
-    fn begin_opening(&self) -> JoinHandle<Result<Capture, VideoError>> {
-        let (source, sizes) = (self.source.clone(), self.made());
-        tokio::task::spawn_blocking(move || {
-            let (mut video, packets) = VideoCapture::start(source, &sizes)?;
-            let events = video.take_events().unwrap_or_else(|| mpsc::channel(1).1);
-            Ok(Capture {
-                video,
-                packets,
-                events,
-            })
+    /// Two cameras need not be equally quick to show a moment, but in what is given time only goes
+    /// forward.
+    fn picture(&mut self, mut packet: VideoPacket) -> Given {
+        let last_us = self.given_us.entry(packet.size).or_default();
+        packet.capture_us = packet.capture_us.max(*last_us + 1);
+        *last_us = packet.capture_us;
+        match self.on {
+            true => Given::Picture(packet),
+            false => Given::Own(packet),
+        }
+    }
+
+    fn event(&mut self, event: CaptureEvent) -> Option<Given> {
+        Some(match event {
+            CaptureEvent::Failed(error) => return self.ended(error),
+            CaptureEvent::Silent(error) => {
+                self.problem = Some(error.to_string());
+                Given::Trouble(error)
+            }
+            CaptureEvent::Strained(error) => Given::Strained(error),
+            CaptureEvent::Resumed => {
+                self.problem = None;
+                Given::Recovered
+            }
         })
     }
 
-    /// `None` if it was turned off meanwhile.
-    fn opened(&mut self, opened: Result<Result<Capture, VideoError>, JoinError>) -> Option<Given> {
-        self.opening = None;
-        match opened {
-            Ok(Ok(capture)) => {
-                let name = capture.video.source_name().to_owned();
-                self.capture = Some(capture);
-                match self.on || self.looking {
-                    true => self.refresh(),
-                    false => self.close(),
-                }
-                self.answer();
-                self.on.then_some(Given::Opened(name))
-            }
-            Ok(Err(error)) => self.failed(error),
-            Err(_) => self.failed(VideoError::NoCamera),
-        }
-    }
-
-    /// Whoever waits for it hears why it does not open; who wants to be seen does too.
-    fn failed(&mut self, error: VideoError) -> Option<Given> {
-        if let Some(asked) = self.asked.take() {
-            let _ = asked.send(Err(error.clone().into()));
-            return self.on.then_some(Given::Ended(error));
-        }
-        Some(Given::Ended(error))
-    }
-
-    fn event(&mut self, event: CaptureEvent) -> Given {
-        match event {
-            CaptureEvent::Failed(error) => {
-                self.close();
-                Given::Ended(error)
-            }
-            CaptureEvent::Silent(error) => Given::Trouble(error),
-            CaptureEvent::Strained(error) => Given::Strained(error),
-            CaptureEvent::Resumed => Given::Recovered,
+    fn close(&mut self) {
+        if let Some(capture) = self.capture.take() {
+            self.release(capture);
         }
     }
 
     /// Stopping a camera takes a moment too.
-    fn close(&mut self) {
-        if let Some(capture) = self.capture.take() {
-            tokio::task::spawn_blocking(move || drop(capture));
-        }
+    fn release(&mut self, capture: Capture) {
+        self.closing = Some(capture.close(self.closing.take()));
+    }
+
+    /// Begins to open this one, unless it turns out to be the camera `not`.
+    fn begin_opening(&mut self, source: PictureSource, sizes: Vec<Size>, not: Option<String>) {
+        let closing = self.closing.take();
+        self.opening = Some(Opening::begin(source, sizes, not, closing));
     }
 }
 
-impl Capture {
-    async fn next(&mut self) -> Happened {
-        tokio::select! {
-            Some(packet) = self.packets.recv() => Happened::Picture(packet),
-            Some(event) = self.events.recv() => Happened::Event(event),
-            else => std::future::pending().await,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::Future;
-
-    use super::*;
-
-    const LIMIT: Duration = Duration::from_secs(20);
-
-    async fn soon<T>(future: impl Future<Output = T>) -> T {
-        tokio::time::timeout(LIMIT, future).await.expect("in time")
-    }
-
-    /// A camera that shows its own picture and is switched off.
-    fn switched_off() -> Camera {
-        let mut camera = Camera::new(CameraSource::Test, Some(Size::Low));
-        camera.turn(false);
-        camera
-    }
-
-    fn look(camera: &mut Camera, chosen: CameraSource) -> Looking {
-        let (answer, pictures) = oneshot::channel();
-        camera.look(chosen, answer);
-        pictures
-    }
-
-    type Looking = oneshot::Receiver<Result<mpsc::Receiver<Glance>, ClientError>>;
-
-    async fn given(camera: &mut Camera) -> (bool, VideoPacket) {
-        loop {
-            match soon(camera.next()).await {
-                Given::Picture(packet) => return (true, packet),
-                Given::Own(packet) => return (false, packet),
-                Given::Opened(_) | Given::Recovered | Given::Strained(_) => {}
-                Given::Trouble(error) | Given::Ended(error) => panic!("{error}"),
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn who_only_looks_through_the_camera_is_seen_by_nobody() {
-        let mut camera = switched_off();
-        // Others ask for pictures all the while.
-        camera.show(Size::High);
-        let looking = look(&mut camera, CameraSource::Off);
-        for _ in 0..10 {
-            let (for_all, packet) = given(&mut camera).await;
-            assert!(!for_all);
-            assert_eq!(packet.size, Size::Low, "the own picture and no other");
-            camera.show(Size::Medium);
-        }
-        let mut pictures = soon(looking).await.unwrap().unwrap();
-        assert!(soon(pictures.recv()).await.is_some());
-        assert!(camera.end_look(), "it was opened for that alone");
-        assert!(camera.capture.is_none());
-        while soon(pictures.recv()).await.is_some() {}
-    }
-
-    #[tokio::test]
-    async fn being_seen_and_looking_share_one_camera() {
-        let mut camera = switched_off();
-        let looking = look(&mut camera, CameraSource::Off);
-        given(&mut camera).await;
-        let mut pictures = soon(looking).await.unwrap().unwrap();
-        camera.show(Size::High);
-        camera.turn(true);
-        let mut first = None;
-        while first.is_none() {
-            let (for_all, packet) = given(&mut camera).await;
-            assert!(for_all);
-            first = (packet.size == Size::High).then_some(packet.key);
-        }
-        assert_eq!(first, Some(true), "which decodes alone");
-        camera.turn(false);
-        for _ in 0..5 {
-            assert!(!given(&mut camera).await.0);
-        }
-        camera.turn(true);
-        assert!(!camera.end_look(), "it is still wanted");
-        assert!(given(&mut camera).await.0);
-        assert!(soon(pictures.recv()).await.is_some());
-    }
-
-    #[tokio::test]
-    async fn without_a_camera_there_is_nothing_to_look_through_but_a_chosen_one() {
-        let mut camera = Camera::new(CameraSource::Off, Some(Size::Low));
-        camera.open().await.unwrap();
-        let looking = look(&mut camera, CameraSource::Off);
-        let refused = soon(looking).await.unwrap().unwrap_err();
-        assert!(matches!(refused, ClientError::NoCamera), "{refused}");
-        let looking = look(&mut camera, CameraSource::Test);
-        assert!(!given(&mut camera).await.0, "nobody asked to be seen");
-        assert!(soon(looking).await.unwrap().is_ok());
-    }
-
-    #[tokio::test]
-    async fn who_waits_for_a_camera_that_does_not_open_is_told_why() {
-        let missing = CameraSource::File("/nowhere/code.png".into());
-        let mut camera = Camera::new(missing, None);
-        camera.turn(false);
-        let looking = look(&mut camera, CameraSource::Off);
-        let refused = tokio::select! {
-            answer = soon(looking) => answer.unwrap().unwrap_err().to_string(),
-            _ = camera.next() => panic!("it was to be told to who asked, and to nobody else"),
-        };
-        assert!(refused.contains("/nowhere/code.png"), "{refused}");
+/// What an open camera gives next; never, without one.
+async fn next_of(capture: &mut Option<Capture>) -> Happened {
+    let Some(capture) = capture else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        Some(packet) = capture.packets.recv() => Happened::Picture(packet),
+        Some(event) = capture.events.recv() => Happened::Event(event),
+        else => std::future::pending().await,
     }
 }

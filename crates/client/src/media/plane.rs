@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use conclave_e2ee::{MediaEpoch, Track};
+use conclave_media::DeviceInUse;
 use conclave_media::audio::{AudioEngine, AudioEvent, AudioOptions, MicrophoneSource, SourceId};
-use conclave_media::video::{ScreenSource, ShareMode, Size};
+use conclave_media::video::{CameraSource, ScreenSource, ShareMode, Size};
 use conclave_meeting::MemberView;
 use conclave_transport::Proxies;
 use conclave_wire::DeviceId;
@@ -75,6 +76,7 @@ pub(crate) struct MediaPlane {
     pub(super) screen: Screen,
     sizes: watch::Sender<Sizes>,
     share: watch::Receiver<Share>,
+    camera_in_use: watch::Receiver<DeviceInUse>,
     recorder: Option<Arc<Recorder>>,
     /// A file that begins once somebody is there to hear it.
     pub(super) held_back: Option<MicrophoneSource>,
@@ -129,6 +131,7 @@ impl MediaPlane {
             discretion.clone(),
         );
         let sound_sent = publisher.sound_sent();
+        let camera_in_use = publisher.camera_in_use();
         publisher.open_camera().await?;
         let sizes = watch::Sender::new(Sizes::all(watch_size));
         let screen = Screen {
@@ -155,6 +158,7 @@ impl MediaPlane {
             screen,
             sizes,
             share: shared,
+            camera_in_use,
             recorder,
             held_back,
             last_tile: 0,
@@ -307,6 +311,16 @@ impl MediaPlane {
         if !on {
             self.screen.hub.remove(crate::frames::OWN_TILE);
         }
+    }
+
+    /// Uses another camera; `answer` hears whether it does.
+    pub(crate) async fn use_camera(&self, camera: CameraSource, answer: Answer) {
+        let _ = self.orders.send(Order::UseCamera(camera, answer)).await;
+    }
+
+    /// The camera that is truly in use.
+    pub(crate) fn camera_in_use(&self) -> DeviceInUse {
+        self.camera_in_use.borrow().clone()
     }
 
     /// Opens a screen and shares it; `answer` hears whether that began.

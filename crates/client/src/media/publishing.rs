@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use conclave_e2ee::{Attestor, FrameMeta, Sealer, SealingEpoch, Track};
+use conclave_media::DeviceInUse;
 use conclave_media::audio::AudioPacket;
 use conclave_media::clock::now_us;
 use conclave_media::video::{CameraSource, ScreenSource, ShareMode, Size, VideoError, VideoPacket};
@@ -41,6 +42,8 @@ pub(super) enum Order {
     KeyFrame(Reel),
     /// Camera on or off.
     Camera(bool),
+    /// Another camera from its first picture on.
+    UseCamera(CameraSource, Answer),
     /// Somebody at this computer looks for something in the camera's pictures, or in those of
     /// this one where there was none.
     Look(CameraSource, Look),
@@ -59,6 +62,7 @@ pub(super) struct Publisher {
     events: mpsc::Sender<MediaEvent>,
     preview: Option<Arc<FrameHub>>,
     camera: Camera,
+    camera_in_use: watch::Sender<DeviceInUse>,
     sharing: Sharing,
     /// Pictures of which a frame was not sent, and whether a key frame has been asked for since.
     gaps: HashMap<Reel, bool>,
@@ -97,6 +101,7 @@ impl Publisher {
             events,
             preview,
             camera: Camera::new(source, own),
+            camera_in_use: watch::Sender::default(),
             sharing: Sharing::new(share),
             gaps: HashMap::new(),
             sealers,
@@ -114,9 +119,25 @@ impl Publisher {
         self.sound_sent.clone()
     }
 
+    /// Which camera is in use, and its changes.
+    pub(super) fn camera_in_use(&self) -> watch::Receiver<DeviceInUse> {
+        self.camera_in_use.subscribe()
+    }
+
     /// Opens the camera, so that a missing one is known before the meeting begins.
     pub(super) async fn open_camera(&mut self) -> Result<(), VideoError> {
-        self.camera.open().await
+        let opened = self.camera.open().await;
+        self.tell_camera();
+        opened
+    }
+
+    fn tell_camera(&self) {
+        let now = self.camera.in_use();
+        self.camera_in_use.send_if_modified(|told| {
+            let changed = *told != now;
+            *told = now;
+            changed
+        });
     }
 
     /// Never waits: the driver that would make room may be waiting for this task.
@@ -140,6 +161,7 @@ impl Publisher {
                 _ = signing.tick() => {
                     self.send_signatures();
                     self.follow_readers();
+                    self.tell_camera();
                 }
                 Some(packet) = self.sound.recv() => self.send_sound(packet),
                 given = self.camera.next() => match given {
@@ -148,6 +170,10 @@ impl Publisher {
                     Given::Trouble(error) | Given::Strained(error) | Given::Ended(error) => {
                         self.warn(error.to_string());
                     }
+                    Given::Followed { gone, name } => self.warn(format!(
+                        "The camera “{gone}” is gone. “{name}” is used now, which is this \
+                         system's default."
+                    )),
                     Given::Opened(_) | Given::Recovered => {}
                 },
                 packet = self.sharing.next() => self.send_picture(Kind::Screen, &packet),
@@ -180,6 +206,7 @@ impl Publisher {
                 }
             }
             Order::Camera(on) => self.camera.turn(on),
+            Order::UseCamera(camera, answer) => self.camera.choose(camera, answer),
             Order::Look(chosen, answer) => self.camera.look(chosen, answer),
             Order::EndLook => {
                 if let (true, Some(hub)) = (self.camera.end_look(), &self.preview) {
@@ -377,105 +404,4 @@ fn note<const N: usize>(written: [Result<(), conclave_transport::WriteError>; N]
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use conclave_e2ee::{Group, LinkSecret, Pseudonym};
-    use conclave_media::audio::{FrameCopy, PacketSize};
-
-    use super::*;
-
-    /// Sounds until the frame counter takes two bytes, as it does for the next 22 minutes: it is
-    /// the one part of a sealed packet whose length changes, and it says how long somebody has
-    /// been here.
-    const WARM_UP: u32 = 256;
-
-    fn publisher() -> (Publisher, Arc<Discretion>) {
-        let discretion = Arc::<Discretion>::default();
-        let (sound, orders) = (mpsc::channel(1).1, mpsc::channel(1).1);
-        let mut publisher = Publisher::new(
-            orders,
-            sound,
-            mpsc::channel(1).0,
-            None,
-            CameraSource::Off,
-            watch::channel(Share::default()).0,
-            discretion.clone(),
-        );
-        let link = LinkSecret::generate().unwrap();
-        let mut group = Group::create(Pseudonym([1; 16]), &link, b"policy").unwrap();
-        let keys = group.media_epoch().unwrap().sealing;
-        publisher.obey(Order::Keys(keys, Instant::now()));
-        (publisher, discretion)
-    }
-
-    fn copy(back: u8) -> FrameCopy {
-        let frame = vec![0xCD; 60].into();
-        FrameCopy { back, frame }
-    }
-
-    /// Lengths on the wire of so many packets, each with sound of so many bytes; none for a packet
-    /// that is not sent.
-    fn lengths(publisher: &mut Publisher, packets: u32, sound: usize) -> Vec<Option<usize>> {
-        (0..packets)
-            .map(|seq| AudioPacket {
-                seq,
-                capture_us: 0,
-                payload: vec![0xAB; sound].into(),
-                size: PacketSize::Whole,
-                copies: (1..sound as u8 / 20).map(copy).collect(),
-            })
-            .map(|packet| publisher.seal_sound(packet).map(|sealed| sealed.len()))
-            .collect()
-    }
-
-    #[test]
-    fn under_high_secrecy_speech_silence_and_mute_have_one_length_and_one_rate() {
-        let (mut publisher, discretion) = publisher();
-        discretion.set_high(true);
-        lengths(&mut publisher, WARM_UP, 80);
-        let mut seen = lengths(&mut publisher, 100, 80);
-        seen.extend(lengths(&mut publisher, 100, 3));
-        discretion.set_muted(true);
-        seen.extend(lengths(&mut publisher, 100, 3));
-        discretion.set_muted(false);
-        seen.extend(lengths(&mut publisher, 100, 60));
-        assert_eq!(seen.len(), 400);
-        let different: BTreeSet<_> = seen.into_iter().collect();
-        assert_eq!(different.len(), 1, "{different:?}");
-        assert!(different.iter().all(Option::is_some));
-    }
-
-    #[test]
-    fn under_standard_secrecy_a_muted_microphone_sends_nothing() {
-        let (mut publisher, discretion) = publisher();
-        lengths(&mut publisher, WARM_UP, 80);
-        let speech = lengths(&mut publisher, 50, 80);
-        discretion.set_muted(true);
-        let fading = lengths(&mut publisher, 20, 3);
-        assert!(fading.iter().flatten().all(|len| speech[0] == Some(*len)));
-        assert_eq!(lengths(&mut publisher, 100, 3), [None; 100]);
-        discretion.set_muted(false);
-        assert_eq!(lengths(&mut publisher, 50, 80), speech);
-    }
-
-    #[test]
-    fn signatures_under_high_secrecy_do_not_tell_how_much_was_sent() {
-        let (mut publisher, discretion) = publisher();
-        let mut signed = |high: bool| -> BTreeSet<usize> {
-            discretion.set_high(high);
-            [1, 5, 11, 40]
-                .map(|packets| {
-                    lengths(&mut publisher, packets, 80);
-                    let batch = publisher.attestor.batch().expect("frames to sign");
-                    assert_eq!(publisher.attestor.batch(), None);
-                    let sealed = publisher.seal_signatures(&batch, 0, 0);
-                    // The group stands outside, and the counter's length was explained above.
-                    sealed.expect("keys").len() / 16
-                })
-                .into()
-        };
-        assert_eq!(signed(true).len(), 1);
-        assert_eq!(signed(false).len(), 4);
-    }
-}
+mod tests;

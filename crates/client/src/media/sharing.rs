@@ -81,8 +81,9 @@ impl Sharing {
             };
             match running.camera.next().await {
                 Given::Picture(packet) => return packet,
-                // Nobody looks for anything in a screen; what is turned off is dropped.
-                Given::Own(_) => {}
+                // Nobody looks for anything in a screen, none follows another; what is turned off is
+                // dropped.
+                Given::Own(_) | Given::Followed { .. } => {}
                 Given::Opened(name) => {
                     let mode = running.mode;
                     let share = Share {
