@@ -100,6 +100,11 @@ pub enum Event {
         /// Began, or ceased.
         on: bool,
     },
+    /// The devices in use.
+    Devices {
+        /// What sees this person.
+        camera: Device,
+    },
     /// Each second: what arrived, by sender.
     Media {
         /// One entry a remote person.
@@ -140,6 +145,13 @@ pub struct Member {
     pub me: bool,
     /// How well this computer knows it: `me`, `new`, `known`, `verified` or `changed`.
     pub trust: String,
+}
+
+/// A device in use.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Device {
+    /// Empty while there is none.
+    pub name: String,
 }
 
 /// A raised hand.

@@ -103,6 +103,35 @@ pub fn half_blocks(text: &str, scale: usize, filter: &str, file: &Path) {
     );
 }
 
+/// Has ffmpeg write a picture of one colour.
+pub fn plain(colour: &str, file: &Path) {
+    let ffmpeg = Command::new("ffmpeg")
+        .args(["-nostdin", "-y", "-v", "error", "-f", "lavfi", "-i"])
+        .arg(format!("color=c={colour}:s=1280x720"))
+        .args(["-frames:v", "1"])
+        .arg(file)
+        .output()
+        .expect("ffmpeg runs");
+    assert!(
+        ffmpeg.status.success(),
+        "ffmpeg {colour}: {}",
+        String::from_utf8_lossy(&ffmpeg.stderr)
+    );
+}
+
+/// The moment of each picture of a file in seconds.
+pub fn moments(path: &Path) -> Vec<f64> {
+    let ffprobe = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v:0"])
+        .args(["-show_entries", "packet=pts_time", "-of", "csv=p=0"])
+        .arg(path)
+        .output()
+        .expect("ffprobe runs");
+    let text = String::from_utf8_lossy(&ffprobe.stdout);
+    let moment = |line: &str| line.trim_end_matches(',').parse().expect("seconds");
+    text.lines().map(moment).collect()
+}
+
 /// The size of a file's pictures.
 pub fn size(path: &Path) -> Size {
     let ffprobe = Command::new("ffprobe")

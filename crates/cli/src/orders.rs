@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use conclave_client::{
-    CleaningPart, Client, ClientError, DeviceId, MicrophoneSource, OPEN_MICROPHONES, Role,
-    SafetyView, ScreenSource, Secrecy, ShareMode, Size, SpeakerSink, Who,
+    CameraSource, CleaningPart, Client, ClientError, DeviceId, MicrophoneSource, OPEN_MICROPHONES,
+    Role, SafetyView, ScreenSource, Secrecy, ShareMode, Size, SpeakerSink, Who,
 };
 
 use crate::args::Level;
@@ -21,9 +21,10 @@ share stop, \
 open-microphones N, hand up|down, let-speak D, lower D, ask-to-mute D, \
 new-link [single-use] [expires SECONDS], safety-number D, accept D, verify D on|off|scan, \
 stop-scan, mute on|off, \
-camera on|off, watch low|medium|high|off, microphone M, speaker S, clean echo|noise|gain on|off, \
+camera on|off, camera C, watch low|medium|high|off, microphone M, speaker S, \
+clean echo|noise|gain on|off, \
 tone, end, leave. \
-D is a device's id or a name that only one has; M and S are as the flags have them.";
+D is a device's id or a name that only one has; C, M and S are as the flags have them.";
 
 /// An order that was understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,6 +57,7 @@ enum Order {
     StopScan,
     Mute(bool),
     Camera(bool),
+    UseCamera(CameraSource),
     Watch(Option<Size>),
     Microphone(MicrophoneSource),
     Speaker(SpeakerSink),
@@ -128,6 +130,9 @@ pub(crate) async fn obey(
             let (pictures, screens) = (present.pictures(size), present.pictures(screens));
             client.watch(pictures, screens).await?;
         }
+        Order::UseCamera(camera) => {
+            return unless_refused(client.use_camera(camera).await, |()| Done::Quietly);
+        }
         Order::Microphone(microphone) => {
             return unless_refused(client.use_microphone(microphone).await, |()| Done::Quietly);
         }
@@ -170,7 +175,10 @@ fn read(line: &str, present: &Present) -> Result<Order, String> {
         "lock" => Order::Lock(switch(rest)?),
         "waiting-room" => Order::WaitingRoom(switch(rest)?),
         "mute" => Order::Mute(switch(rest)?),
-        "camera" => Order::Camera(switch(rest)?),
+        "camera" if !rest.is_empty() => match switch(rest) {
+            Ok(on) => Order::Camera(on),
+            Err(_) => Order::UseCamera(source(rest)),
+        },
         "watch" => Order::Watch(size_named(rest)?),
         "microphone" if !rest.is_empty() => Order::Microphone(source(rest)),
         "speaker" if !rest.is_empty() => Order::Speaker(source(rest)),
@@ -408,13 +416,27 @@ mod tests {
             order("microphone pipewire:usb mic"),
             Ok(Order::Microphone(usb))
         );
+        let desk = CameraSource::Device("Desk camera".into());
+        assert_eq!(order("camera Desk camera"), Ok(Order::UseCamera(desk)));
+        let film = CameraSource::File("/a b/film.mkv".into());
+        assert_eq!(
+            order("camera file:/a b/film.mkv"),
+            Ok(Order::UseCamera(film))
+        );
+        assert_eq!(order("camera off"), Ok(Order::Camera(false)));
         assert_eq!(order("speaker null"), Ok(Order::Speaker(SpeakerSink::Null)));
         assert_eq!(
             order("clean noise off"),
             Ok(Order::Clean(CleaningPart::Noise, false))
         );
         assert_eq!(order("tone"), Ok(Order::Tone));
-        for wrong in ["microphone", "speaker ", "clean noise", "clean reverb on"] {
+        for wrong in [
+            "camera",
+            "microphone",
+            "speaker ",
+            "clean noise",
+            "clean reverb on",
+        ] {
             assert!(order(wrong).is_err(), "{wrong}");
         }
     }
