@@ -126,9 +126,9 @@ impl Session {
         self.store.get()
     }
 
-    /// Remembers choices. Sound is treated accordingly at once, and another camera is opened in the
-    /// lobby; then what is missing is returned as by [`Self::open_lobby`]. A microphone or
-    /// loudspeaker that does not open is not remembered: the one before stays.
+    /// Remembers choices. Sound is treated accordingly at once, and the devices are put into use. One
+    /// that does not open is not remembered: the one before stays. In the lobby another camera is
+    /// seen at once, or missed; then what is missing is returned as by [`Self::open_lobby`].
     pub async fn save_settings(
         &self,
         settings: Settings,
@@ -147,7 +147,7 @@ impl Session {
                 Some(self.reopen(&lobby).await?)
             }
             None => {
-                self.treat_sound(&before).await?;
+                self.apply(&before).await?;
                 None
             }
         };
@@ -156,7 +156,7 @@ impl Session {
     }
 
     /// Does in the present meeting, if there is one, what is now chosen otherwise than `before`.
-    async fn treat_sound(&self, before: &Settings) -> Result<(), SessionError> {
+    async fn apply(&self, before: &Settings) -> Result<(), SessionError> {
         let Ok(client) = self.client() else {
             return Ok(());
         };
@@ -171,27 +171,36 @@ impl Session {
                 client.clean(part, is).await?;
             }
         }
+        if before.camera != now.camera {
+            let used = client.use_camera(choices::camera(&self.arguments, &now));
+            self.unless_opened(used.await, |kept| kept.camera = before.camera.clone())?;
+        }
         if before.microphone != now.microphone {
-            let microphone = choices::microphone(&self.arguments, &now);
-            if let Err(error) = client.use_microphone(microphone).await {
-                self.store.set(Settings {
-                    microphone: before.microphone.clone(),
-                    ..now
-                })?;
-                return Err(error.into());
-            }
+            let used = client.use_microphone(choices::microphone(&self.arguments, &now));
+            self.unless_opened(used.await, |kept| {
+                kept.microphone = before.microphone.clone()
+            })?;
         }
         if before.speaker != now.speaker {
-            let speaker = choices::speaker(&self.arguments, &now);
-            if let Err(error) = client.use_speaker(speaker).await {
-                self.store.set(Settings {
-                    speaker: before.speaker.clone(),
-                    ..now
-                })?;
-                return Err(error.into());
-            }
+            let used = client.use_speaker(choices::speaker(&self.arguments, &now));
+            self.unless_opened(used.await, |kept| kept.speaker = before.speaker.clone())?;
         }
         Ok(())
+    }
+
+    /// Remembers the device before, with `take_back`, if the one that was chosen does not open.
+    fn unless_opened(
+        &self,
+        used: Result<(), ClientError>,
+        take_back: impl FnOnce(&mut Settings),
+    ) -> Result<(), SessionError> {
+        let Err(error) = used else {
+            return Ok(());
+        };
+        let mut settings = self.store.get();
+        take_back(&mut settings);
+        self.store.set(settings)?;
+        Err(error.into())
     }
 
     /// Sends every snapshot to the window from now on. A page that was loaded anew takes over.
@@ -235,9 +244,14 @@ impl Session {
         Ok(self.client()?.set_muted(muted).await?)
     }
 
-    /// Camera on or off.
+    /// Camera on or off. It is the chosen one that comes on, also where that could not be opened in
+    /// the lobby.
     pub async fn set_camera(&self, on: bool) -> Result<(), SessionError> {
-        Ok(self.client()?.set_camera(on).await?)
+        let client = self.client()?;
+        if on {
+            client.use_camera(self.chosen_camera()).await?;
+        }
+        Ok(client.set_camera(on).await?)
     }
 
     /// The camera that the person would be seen by, also where it could not be opened.

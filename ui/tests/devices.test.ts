@@ -26,6 +26,19 @@ describe("devices in a meeting", () => {
     expect(backend.asked[0]).toContain('"microphone":"m1"');
   });
 
+  it("are cameras too, and the picker works while the camera is off", async () => {
+    const backend = await open(withMe(recorded.active, { camera: false, cameraInUse: { name: "", problem: null } }));
+    await dialog();
+    const camera = screen.getByLabelText("Camera") as HTMLSelectElement;
+    await waitFor(() => expect(camera.options).toHaveLength(2));
+    expect(screen.getByText("Your camera is off. This one is opened when you start it.")).toBeTruthy();
+    await fireEvent.change(camera, { target: { value: "c1" } });
+    expect(backend.asked[0]).toContain('"camera":"c1"');
+    backend.show(recorded.active);
+    expect(await screen.findByText("In use: Integrated camera")).toBeTruthy();
+    expect(screen.queryByText("Your camera is off. This one is opened when you start it.")).toBeNull();
+  });
+
   it("are listed anew when one is plugged in", async () => {
     const backend = await open(recorded.active);
     await dialog();
@@ -91,6 +104,15 @@ describe("talking while muted", () => {
     const quiet = withMe(muted, { talksWhileMuted: false });
     expect(announce(quiet, muted)).toEqual(["You are muted: nobody hears what you say."]);
     expect(announce(muted, muted)).toEqual([]);
+  });
+
+  it("another camera is said, and one that comes on only once", () => {
+    const other = withMe(recorded.active, { cameraInUse: { name: "Desk camera", problem: null } });
+    expect(announce(recorded.active, other)).toEqual(["Desk camera is in use."]);
+    const off = withMe(recorded.active, { camera: false, cameraInUse: { name: "", problem: null } });
+    const opening = withMe(off, { camera: true });
+    expect(announce(off, opening)).toEqual(["Your camera is on."]);
+    expect(announce(opening, recorded.active)).toEqual([]);
   });
 
   it("a device that is back is said", () => {

@@ -99,9 +99,9 @@ export interface Identity {
 export interface Backend {
   settings(): Promise<Settings>;
   /**
-   * Remembers choices, and treats sound accordingly at once: rejects if another microphone or
-   * loudspeaker does not open, and keeps the one before. In the lobby another camera is opened
-   * too; then it returns what `openLobby` returns, otherwise null.
+   * Remembers choices, and treats sound and devices accordingly at once: rejects if another device
+   * does not open, and keeps the one before. In the lobby a camera that does not open is missed
+   * instead; then it returns what `openLobby` returns, otherwise null.
    */
   saveSettings(settings: Settings): Promise<string[] | null>;
   devices(): Promise<Devices>;

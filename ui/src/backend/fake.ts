@@ -41,13 +41,16 @@ export class FakeBackend implements Backend {
 
   async saveSettings(settings: Settings): Promise<string[] | null> {
     this.#settings = settings;
-    if (this.#view) this.#useDevices(await this.devices());
+    await this.#useDevices();
     return null;
   }
 
   async devices(): Promise<Devices> {
     return {
-      cameras: [{ id: "cam-1", name: "Integrated camera" }],
+      cameras: [
+        { id: "cam-1", name: "Integrated camera" },
+        { id: "cam-2", name: "Desk camera" },
+      ],
       microphones: [
         { id: "mic-1", name: "Built-in microphone" },
         { id: "mic-2", name: "USB headset" },
@@ -229,6 +232,7 @@ export class FakeBackend implements Backend {
 
   async setCamera(on: boolean): Promise<void> {
     this.#edit({ me: { ...this.#need().me, camera: on } });
+    await this.#useDevices();
   }
 
   async playTone(): Promise<void> {}
@@ -292,14 +296,18 @@ export class FakeBackend implements Backend {
     return this.#cameras.next(tiles, after, raw, signal);
   }
 
-  #useDevices({ microphones, speakers }: Devices): void {
+  async #useDevices(): Promise<void> {
+    const { cameras, microphones, speakers } = await this.devices();
+    if (!this.#view) return;
     const inUse = (devices: Device[], id: string | null): DeviceInUse => {
       const found = devices.find((device) => device.id === id) ?? devices[0];
       return { name: found?.name ?? "", problem: null };
     };
-    const { microphone, speaker, echoCancelling, noiseSuppression, automaticGain } = this.#settings;
+    const { camera, microphone, speaker, echoCancelling, noiseSuppression, automaticGain } = this.#settings;
+    const { me: before } = this.#need();
     const me: Me = {
-      ...this.#need().me,
+      ...before,
+      cameraInUse: inUse(before.camera ? cameras : [], camera),
       microphone: inUse(microphones, microphone),
       speaker: inUse(speakers, speaker),
       cleaning: { echo: echoCancelling, noise: noiseSuppression, gain: automaticGain },

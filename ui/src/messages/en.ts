@@ -142,7 +142,8 @@ export const en = {
   },
 
   devices: {
-    heading: "Microphone and loudspeaker",
+    heading: "Camera, microphone and loudspeaker",
+    cameraOff: "Your camera is off. This one is opened when you start it.",
     mutedMeter: "The meter rests while you are muted.",
     muted: "You are muted",
     mutedText: "Nobody hears what you say.",

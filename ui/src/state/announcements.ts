@@ -95,9 +95,11 @@ function own(before: MeetingView, now: MeetingView): string[] {
     said.push(now.me.audience ? m.said.audience : m.said.noAudience);
   }
   if (!before.me.talksWhileMuted && now.me.talksWhileMuted) said.push(m.said.talksWhileMuted);
-  for (const device of ["microphone", "speaker"] as const) {
+  for (const device of ["cameraInUse", "microphone", "speaker"] as const) {
     // A problem is said by the warning that comes with it.
     const [was, is] = [before.me[device], now.me[device]];
+    // One that only comes on has been said.
+    if (device === "cameraInUse" && was.name === "" && was.problem === null) continue;
     if (is.problem === null && is.name !== "" && (was.problem !== null || was.name !== is.name)) {
       said.push(m.said.deviceInUse(is.name));
     }

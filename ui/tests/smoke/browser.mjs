@@ -95,6 +95,7 @@ export const OVERLAYS = {
   "new-link": ["meeting", "new-link"],
   changed: ["door", "admit-d4"],
   share: ["meeting", "share"],
+  devices: ["meeting", "devices-control"],
   accept: ["door", "accept-d4"],
   doubted: ["alarm", "actions-p4", "compare-p4"],
   "accept-unseen": ["alarm", "actions-p4", "compare-p4", "accept-key"],

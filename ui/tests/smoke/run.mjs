@@ -111,6 +111,23 @@ async function oneIdentity(open) {
   await page.context().close();
 }
 
+/** Another camera is chosen while the meeting runs, and while the camera is off. */
+async function oneCamera(open) {
+  const page = await open(SCREENS.meeting);
+  await press(page, "devices-control");
+  const camera = page.getByRole("dialog").getByLabel("Camera");
+  await camera.selectOption({ label: "Desk camera" });
+  await page.getByRole("dialog").getByText("In use: Desk camera").waitFor();
+  await press(page, "close-devices", "camera", "devices-control");
+  await page.getByRole("dialog").getByText("Your camera is off").waitFor();
+  assert.equal(await camera.inputValue(), "cam-2", "the choice was forgotten");
+  await camera.selectOption({ label: "Integrated camera" });
+  await press(page, "close-devices", "camera", "devices-control");
+  await page.getByRole("dialog").getByText("In use: Integrated camera").waitFor();
+  assert.deepEqual(page.complaints, [], "the page complained");
+  await page.context().close();
+}
+
 /** A web view that cannot decode asks for decoded pictures, and shows them. */
 async function withoutDecoder(open) {
   const page = await open(SCREENS.meeting, { before: () => delete globalThis.VideoDecoder });
@@ -190,6 +207,8 @@ await withBrowser(async (open) => {
   console.log("one meeting from end to end: fine");
   await oneHost(open);
   console.log("one host at work: fine");
+  await oneCamera(open);
+  console.log("one camera after the other: fine");
   await oneIdentity(open);
   console.log("one identity: fine");
   await withoutDecoder(open);
