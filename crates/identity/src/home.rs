@@ -155,8 +155,17 @@ impl Home {
 /// [`IdentityError::NotErased`] if it is not, and those of [`erase_unopened`].
 pub(crate) fn building_site(folder: &Path) -> Result<PathBuf, IdentityError> {
     let site = disk::beside(folder);
-    match erase_unopened(&site)?.left.is_empty() {
-        true => Ok(site),
+    clear(&site)?;
+    Ok(site)
+}
+
+/// Erases whoever lives in a folder, or what is left of somebody.
+///
+/// # Errors
+/// [`IdentityError::NotErased`] if anything is left, and those of [`erase_unopened`].
+pub(crate) fn clear(folder: &Path) -> Result<(), IdentityError> {
+    match erase_unopened(folder)?.left.is_empty() {
+        true => Ok(()),
         false => Err(IdentityError::NotErased),
     }
 }
@@ -175,10 +184,7 @@ pub(crate) fn move_in(site: &Path, folder: &Path) -> Result<(), IdentityError> {
     if Home::is_taken(folder)? {
         return Err(IdentityError::AlreadyThere);
     }
-    move_names(site, folder)?;
-    drop(lock);
-    leave(site);
-    Ok(())
+    move_names(site, folder, lock)
 }
 
 /// Ends a move that a crash has interrupted, if there is one.
@@ -190,18 +196,15 @@ pub(crate) fn end_move(folder: &Path) -> Result<(), IdentityError> {
     // Of two, the one in the folder is the one that was to go: its profile's file goes last, and the
     // move begins after that.
     let has_profile = |place: &Path| place.join(PROFILE).try_exists();
-    if has_profile(folder)? && has_profile(&site)? && !erase_unopened(folder)?.left.is_empty() {
-        return Err(IdentityError::NotErased);
+    if has_profile(folder)? && has_profile(&site)? {
+        clear(folder)?;
     }
     disk::make_folder(folder)?;
     let lock = lock(folder)?;
-    move_names(&site, folder)?;
-    drop(lock);
-    leave(&site);
-    Ok(())
+    move_names(&site, folder, lock)
 }
 
-fn move_names(site: &Path, folder: &Path) -> io::Result<()> {
+fn move_names(site: &Path, folder: &Path, lock: File) -> Result<(), IdentityError> {
     let mut moved = Vec::new();
     for name in KEPT {
         let (from, to) = (site.join(name), folder.join(name));
@@ -213,19 +216,16 @@ fn move_names(site: &Path, folder: &Path) -> io::Result<()> {
                     // The first failure is the one to tell of.
                     let _ = disk::rename(&to, &from);
                 }
-                return Err(error);
+                return Err(error.into());
             }
         }
     }
-    Ok(())
-}
-
-/// Only marks are left at a site from which all has moved; if they stay, the next one to build here
-/// removes them.
-fn leave(site: &Path) {
+    drop(lock);
+    // Only marks are left there; if they stay, the next one to build here removes them.
     let _ = disk::remove(&site.join(WHOLE));
     let _ = disk::remove(&site.join(LOCK));
     let _ = std::fs::remove_dir(site);
+    Ok(())
 }
 
 /// Erases a profile that cannot be opened.

@@ -127,7 +127,7 @@ impl Identity {
         let built = build(&home, device, book)
             .and_then(|()| home::declare_whole(&site))
             .and_then(|()| match is_taken {
-                true => make_room(folder),
+                true => home::clear(folder),
                 false => Ok(()),
             });
         if let Err(error) = built {
@@ -139,13 +139,6 @@ impl Identity {
             let _ = home::erase_unopened(&site);
         })?;
         Self::open_with(folder, kind, make_vault, FaultyBook::Refuse)
-    }
-}
-
-fn make_room(folder: &Path) -> Result<(), IdentityError> {
-    match home::erase_unopened(folder)?.left.is_empty() {
-        true => Ok(()),
-        false => Err(IdentityError::NotErased),
     }
 }
 
