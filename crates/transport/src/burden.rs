@@ -180,7 +180,6 @@ impl BurdenSense {
                 self.everything = bytes as f64 / lasted.as_secs_f64();
             }
         }
-        self.counted = None;
         self.width.forget();
         self.burden = burden;
         self.changed = now;
