@@ -89,34 +89,30 @@ pub fn half_blocks(text: &str, scale: usize, filter: &str, file: &Path) {
     }
     let source = file.with_extension("pgm");
     std::fs::write(&source, grey).expect("a folder of our own");
-    let ffmpeg = Command::new("ffmpeg")
-        .args(["-nostdin", "-y", "-v", "error", "-i"])
-        .arg(&source)
-        .args(["-vf", filter])
-        .arg(file)
-        .output()
-        .expect("ffmpeg runs");
-    assert!(
-        ffmpeg.status.success(),
-        "ffmpeg {filter}: {}",
-        String::from_utf8_lossy(&ffmpeg.stderr)
-    );
+    let mut ffmpeg = ffmpeg();
+    ffmpeg.arg("-i").arg(&source).args(["-vf", filter]);
+    write(ffmpeg, file);
 }
 
 /// Has ffmpeg write a picture of one colour.
 pub fn plain(colour: &str, file: &Path) {
-    let ffmpeg = Command::new("ffmpeg")
-        .args(["-nostdin", "-y", "-v", "error", "-f", "lavfi", "-i"])
-        .arg(format!("color=c={colour}:s=1280x720"))
-        .args(["-frames:v", "1"])
-        .arg(file)
-        .output()
-        .expect("ffmpeg runs");
-    assert!(
-        ffmpeg.status.success(),
-        "ffmpeg {colour}: {}",
-        String::from_utf8_lossy(&ffmpeg.stderr)
-    );
+    let source = format!("color=c={colour}:s=1280x720");
+    let mut ffmpeg = ffmpeg();
+    ffmpeg.args(["-f", "lavfi", "-i", &source, "-frames:v", "1"]);
+    write(ffmpeg, file);
+}
+
+fn ffmpeg() -> Command {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-y", "-v", "error"]);
+    ffmpeg
+}
+
+/// Has it write its one picture into a file.
+fn write(mut ffmpeg: Command, file: &Path) {
+    let done = ffmpeg.arg(file).output().expect("ffmpeg runs");
+    let complaint = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{ffmpeg:?}: {complaint}");
 }
 
 /// The moment of each picture of a file in seconds.
