@@ -40,7 +40,32 @@ pub(super) fn holds_previous(payload: &[u8]) -> bool {
     packet.toc & CELT_ONLY == 0 && first.is_some_and(|byte| byte & LBRR != 0)
 }
 
-/// Encodes frames of one speaker.
+/// What is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// One voice.
+    Speech,
+    /// Music, films, voices: whatever programs play.
+    Anything,
+}
+
+impl Content {
+    const fn application(self) -> Application {
+        match self {
+            Self::Speech => Application::Voip,
+            Self::Anything => Application::Audio,
+        }
+    }
+
+    const fn signal(self) -> Signal {
+        match self {
+            Self::Speech => Signal::Voice,
+            Self::Anything => Signal::Auto,
+        }
+    }
+}
+
+/// Encodes frames of one sound.
 pub(super) struct FrameEncoder {
     opus: Encoder,
     lookahead_us: u64,
@@ -48,12 +73,12 @@ pub(super) struct FrameEncoder {
 }
 
 impl FrameEncoder {
-    pub(super) fn new() -> Result<Self, AudioError> {
-        let mut opus = Encoder::new(SAMPLE_RATE_HZ, Channels::Mono, Application::Voip)?;
+    pub(super) fn new(content: Content) -> Result<Self, AudioError> {
+        let mut opus = Encoder::new(SAMPLE_RATE_HZ, Channels::Mono, content.application())?;
         opus.set_vbr(false)?;
         opus.set_dtx(false)?;
         opus.set_complexity(COMPLEXITY)?;
-        opus.set_signal(Signal::Voice)?;
+        opus.set_signal(content.signal())?;
         opus.set_inband_fec(true)?;
         // A coarse copy of the previous frame (RFC 6716 §2.1.7) would cost 0.2
         // to 0.3 PESQ even on clean links, and packets carry full copies.

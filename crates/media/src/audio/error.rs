@@ -60,6 +60,19 @@ pub enum AudioError {
         /// The decoder's own words.
         reason: String,
     },
+    /// No server tells apart what the programs of this computer play.
+    #[error(
+        "The sound of this computer cannot be shared: no sound server, PipeWire or PulseAudio, answers. Start one, and share again."
+    )]
+    NoSoundServer,
+    /// The sound server went away while its sound was shared.
+    #[error(
+        "The sound of this computer is not shared any more: the sound server, PipeWire or PulseAudio, went away. Share again once it is back."
+    )]
+    SharedSoundLost,
+    /// Nobody has written it for this system.
+    #[error("Sharing the sound of this computer is not available on this system yet.")]
+    NotShareable,
     /// The codec or a thread could not be set up.
     #[error(
         "The sound engine could not start: {0} Restart the program; if this repeats, its installation is damaged."

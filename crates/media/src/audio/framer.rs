@@ -4,14 +4,18 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::codec::FrameEncoder;
+use super::codec::{Content, FrameEncoder};
 use super::error::AudioError;
 use super::loss_meter::Loss;
 use super::packet::{AudioPacket, FrameCopy, MOST_BACK, PacketSize};
 use super::redundancy::Redundancy;
 use super::{BLOCK_SAMPLES, Block, FRAME_SAMPLES};
 
-/// The sending end of one voice: blocks in, packets out.
+/// Copies in packets of what programs play: always of the frame before. Half of a packet is enough
+/// for music, and one copy for links that lose a few packets in a hundred.
+const COPIES_OF_PROGRAMS: [u8; 1] = [1];
+
+/// The sending end of one sound: blocks in, packets out.
 pub struct Framer {
     encoder: FrameEncoder,
     frame: [f32; FRAME_SAMPLES],
@@ -21,7 +25,7 @@ pub struct Framer {
     /// Frames already sent, the latest first.
     sent: VecDeque<Bytes>,
     redundancy: Redundancy,
-    /// Copies chosen by hand.
+    /// Copies that do not depend on the link.
     chosen: Option<Vec<u8>>,
 }
 
@@ -31,15 +35,25 @@ impl Framer {
     /// # Errors
     /// [`AudioError::Internal`] if Opus cannot be set up.
     pub fn new() -> Result<Self, AudioError> {
+        Self::of(Content::Speech, None)
+    }
+
+    /// A framer for whatever programs play, music above all, whose packets have one size and one
+    /// plan whatever is told of the link.
+    pub(super) fn of_programs() -> Result<Self, AudioError> {
+        Self::of(Content::Anything, Some(COPIES_OF_PROGRAMS.into()))
+    }
+
+    fn of(content: Content, chosen: Option<Vec<u8>>) -> Result<Self, AudioError> {
         Ok(Self {
-            encoder: FrameEncoder::new()?,
+            encoder: FrameEncoder::new(content)?,
             frame: [0.0; FRAME_SAMPLES],
             filled: 0,
             capture_us: 0,
             seq: 0,
             sent: VecDeque::with_capacity(MOST_BACK.into()),
             redundancy: Redundancy::default(),
-            chosen: None,
+            chosen,
         })
     }
 

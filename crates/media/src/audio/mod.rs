@@ -5,6 +5,7 @@
 //! mixer thread:    AudioPacket → jitter buffer per source → taps → mixer → sink
 //!                                                             └→ echo reference
 //! keeper thread:   opens devices for both, hears what becomes of them, opens others
+//! sharing thread:  other programs, each by itself → mixer → Opus → AudioPacket
 //! ```
 //!
 //! Everything runs in blocks of 10 ms and Opus frames of 20 ms, 48 kHz mono.
@@ -27,6 +28,7 @@ mod mixer;
 mod packet;
 mod playout;
 mod processing;
+mod programs;
 mod redundancy;
 mod resample;
 mod sending;
@@ -47,6 +49,7 @@ pub use loss_meter::{Loss, LossCounts, LossMeter};
 pub use packet::{AudioPacket, FrameCopy, MOST_BACK, PacketSize};
 pub use playout::SpeakerSink;
 pub use processing::{Cleaning, CleaningPart, EchoCancelling, Passthrough, Processing, Processor};
+pub use programs::{SharedSound, SharedSoundError, SoundShare};
 pub use source::MicrophoneSource;
 pub use stats::{JitterStats, SourceStats};
 pub use wav::WavWriter;
