@@ -1,7 +1,7 @@
 //! What the command line may say.
 
 use clap::Parser;
-use conclave_client::{ProxyUrl, ServerAddress};
+use conclave_client::{ProxyUrl, ServerAddress, SharedSound};
 
 use crate::settings::ProfileName;
 
@@ -28,6 +28,10 @@ pub struct Arguments {
     /// What “Share screen” offers instead of screens and windows: test or file:PATH.
     #[arg(long, value_name = "SOURCE")]
     pub screen: Option<String>,
+
+    /// What “Share sound too” shares instead of the sound of this computer: test or file:PATH.
+    #[arg(long, value_name = "SOURCE")]
+    pub screen_sound: Option<SharedSound>,
 
     /// Host meetings on this server instead of one started for the meeting:
     /// https://HOST:PORT, followed by #FINGERPRINT if its certificate is self-signed.

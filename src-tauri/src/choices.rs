@@ -62,6 +62,7 @@ pub fn devices(arguments: &Arguments, settings: &Settings) -> conclave_client::D
         camera: camera(arguments, settings),
         microphone: microphone(arguments, settings),
         speaker: speaker(arguments, settings),
+        screen_sound: arguments.screen_sound.clone().unwrap_or_default(),
         cleaning: settings.cleaning(),
         // Somebody whose headset is broken still wants to see and be seen.
         patient: true,

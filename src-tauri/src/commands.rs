@@ -311,8 +311,8 @@ async fn screens(session: State<'_, Session>) -> Answer<Vec<ScreenChoice>> {
 }
 
 #[tauri::command]
-async fn share(session: State<'_, Session>, id: String, motion: bool) -> Answer {
-    Ok(session.share(&id, motion).await?)
+async fn share(session: State<'_, Session>, id: String, motion: bool, sound: bool) -> Answer {
+    Ok(session.share(&id, motion, sound).await?)
 }
 
 #[tauri::command]

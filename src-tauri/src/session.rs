@@ -6,7 +6,7 @@ use std::time::Duration;
 use conclave_client::{
     CameraSource, CleaningPart, Client, ClientError, DeviceId, Devices, DisplayName, Form,
     LinkError, MEETING_LIFETIME, MeetingView, NameError, Options, Proxies, ProxyError,
-    ScreenSourceError, Secrecy, Server, ShareMode, Size, Title, ViewPhase,
+    ScreenSourceError, Secrecy, Server, ShareMode, ShareRequest, Size, Title, ViewPhase,
 };
 use serde::Deserialize;
 use tauri::async_runtime::JoinHandle;
@@ -410,14 +410,19 @@ impl Session {
         Ok(choices::shareable(&self.arguments).await?)
     }
 
-    /// Shares a screen or window; returns once it is shared.
-    pub async fn share(&self, id: &str, motion: bool) -> Result<(), SessionError> {
+    /// Shares a screen or window, with sound or without; returns once it is shared.
+    pub async fn share(&self, id: &str, motion: bool, sound: bool) -> Result<(), SessionError> {
         let source = choices::screen(&self.arguments, id)?;
         let mode = match motion {
             true => ShareMode::Motion,
             false => ShareMode::Text,
         };
-        Ok(self.client()?.share(source, mode).await?)
+        let wish = ShareRequest {
+            source,
+            mode,
+            sound,
+        };
+        Ok(self.client()?.share(wish).await?)
     }
 
     /// The client of the meeting that the window is in.

@@ -129,6 +129,7 @@ fn host() -> MeetingView {
     view.me.sharing = Some(SharingView {
         name: "Slides".into(),
         motion: false,
+        sound: true,
         problem: None,
     });
     view

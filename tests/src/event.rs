@@ -205,6 +205,8 @@ pub struct Sender {
     /// The size of the shared screen's picture, if one comes.
     #[serde(default)]
     pub screen_picture: Option<Shape>,
+    /// The sound of the shared screen.
+    pub screen_audio: Flow,
 }
 
 /// One track; counts are totals since the start.
@@ -218,6 +220,12 @@ pub struct Flow {
     pub failed: u64,
     /// Of the opened ones played or shown.
     pub played: u64,
+    /// Of the opened ones those that came while their sender was verified.
+    pub verified: u64,
+    /// Of the opened ones those that came while somebody forged their sender's.
+    pub forged: u64,
+    /// Sealed bytes that came in.
+    pub bytes: u64,
     /// Audio only: sound made up for what was missing, ms.
     #[serde(default)]
     pub concealed_ms: u64,

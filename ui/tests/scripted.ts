@@ -104,7 +104,7 @@ export class ScriptedBackend implements Backend {
     { id: "window:0x20", name: "Slides", isWindow: true },
   ];
   screens = async (): Promise<Shareable[]> => this.shareable;
-  share = (id: string, motion: boolean): Promise<void> => this.#note("share", [id, motion]);
+  share = (id: string, motion: boolean, sound: boolean): Promise<void> => this.#note("share", [id, motion, sound]);
   stopSharing = (): Promise<void> => this.#note("stopSharing");
   playTone = (): Promise<void> => this.#note("playTone");
   dismissWarning = (id: number): Promise<void> => this.#note("dismissWarning", id);

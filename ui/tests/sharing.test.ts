@@ -15,7 +15,12 @@ const shared = (on: boolean): MeetingView =>
 
 const sharing: MeetingView = {
   ...shared(false),
-  me: { ...recorded.active.me, sharing: { name: "Slides", motion: false, problem: null } },
+  me: { ...recorded.active.me, sharing: { name: "Slides", motion: false, sound: false, problem: null } },
+};
+
+const heard: MeetingView = {
+  ...sharing,
+  me: { ...sharing.me, sharing: { name: "Slides", motion: false, sound: true, problem: null } },
 };
 
 afterEach(cleanup);
@@ -30,8 +35,30 @@ describe("sharing one's own screen", () => {
     await fireEvent.click(slides);
     await fireEvent.click(screen.getByTestId("share-motion"));
     await click("share-start");
-    expect(backend.asked).toContain('share ["window:0x20",true]');
+    expect(backend.asked).toContain('share ["window:0x20",true,false]');
     await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+  });
+
+  it("lets sound go along only if that is wanted, and says whether it does", async () => {
+    const backend = await open(shared(false));
+    await click("share");
+    const sound = await screen.findByLabelText<HTMLInputElement>(/^Share sound too/);
+    expect(sound.checked).toBe(false);
+    await fireEvent.click(sound);
+    await click("share-start");
+    expect(backend.asked.at(-1)).toMatch(/^share \[".*",false,true\]$/);
+    backend.show(sharing);
+    const bar = await screen.findByTestId("sharing");
+    expect(bar.textContent).toContain("Without sound.");
+    backend.show(heard);
+    await waitFor(() => expect(bar.textContent).toContain("The others hear the sound of this computer."));
+    expect(bar.textContent).not.toContain("Without sound.");
+  });
+
+  it("tells who cannot see the bar when sound begins and ceases to go along", () => {
+    expect(announce(sharing, heard)).toEqual(["The others hear the sound of this computer."]);
+    expect(announce(heard, sharing)).toEqual(["The others do not hear the sound of this computer any more."]);
+    expect(announce(heard, shared(false))).toEqual(["You are not sharing a screen any more."]);
   });
 
   it("says why it could not, and stays", async () => {
@@ -58,7 +85,7 @@ describe("sharing one's own screen", () => {
 
   it("tells when the others see nothing of it", async () => {
     const problem = "“Slides” shows nothing now: it may be minimised.";
-    await open({ ...sharing, me: { ...sharing.me, sharing: { name: "Slides", motion: false, problem } } });
+    await open({ ...sharing, me: { ...sharing.me, sharing: { name: "Slides", motion: false, sound: false, problem } } });
     expect(screen.getByTestId("sharing").textContent).toContain(problem);
   });
 });

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conclave_client::{
     CameraSource, Cleaning, CleaningPart, Devices, DisplayName, InviteLink, MicrophoneSource,
-    ProxyUrl, ScreenSource, Secrecy, ServerAddress, ShareMode, SpeakerSink, Title,
+    ProxyUrl, ScreenSource, Secrecy, ServerAddress, ShareMode, ShareRequest, SharedSound, SpeakerSink, Title,
 };
 
 use crate::who::{ContactsTask, IdentityTask, Who};
@@ -115,6 +115,10 @@ pub(crate) struct Seat {
     /// What matters in a shared screen: text is sharp at a low rate, motion fluent at a lower size.
     #[arg(long, value_name = "MODE", default_value = "text", value_parser = mode)]
     pub(crate) screen_mode: ShareMode,
+    /// Let this sound go along with --screen, and with what an order shares with sound: computer (what
+    /// other programs play), test or file:PATH.
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) screen_sound: Option<SharedSound>,
     /// What is done to a microphone's sound, separated by commas: echo, noise, gain; or none. Sound
     /// of a file or a test signal stays as it is.
     #[arg(long, value_name = "WHAT", default_value = "echo,noise,gain", value_parser = cleaning)]
@@ -123,7 +127,7 @@ pub(crate) struct Seat {
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<u64>,
     /// For each other person write NAME.wav, NAME.mkv and NAME.png into this folder, and of shared
-    /// screens NAME.screen.mkv and NAME.screen.png.
+    /// screens NAME.screen.wav, NAME.screen.mkv and NAME.screen.png.
     #[arg(long, value_name = "DIR")]
     pub(crate) save: Option<PathBuf>,
     /// Reach the server through this HTTP proxy alone, http://[NAME:PASSWORD@]HOST:PORT. Without it
@@ -149,9 +153,19 @@ impl Seat {
             camera: self.camera.clone(),
             microphone: self.microphone.clone(),
             speaker: self.speaker.clone(),
+            screen_sound: self.screen_sound.clone().unwrap_or_default(),
             cleaning: self.clean,
             ..Devices::default()
         }
+    }
+
+    /// What to share once in.
+    pub(crate) fn share(&self) -> Option<ShareRequest> {
+        Some(ShareRequest {
+            source: self.screen.clone()?,
+            mode: self.screen_mode,
+            sound: self.screen_sound.is_some(),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use conclave_client::{
     Client, ClientError, ClientEvent, DeviceId, Entry, Introduction, MEETING_LIFETIME, Options,
-    Proxies, ScreenSource, Secrecy, Server, ShareMode, Size, Title,
+    Proxies, Secrecy, Server, ShareRequest, Size, Title,
 };
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio::sync::mpsc::Receiver;
@@ -70,7 +70,7 @@ async fn take_part(options: Options, seat: Seat, title: Title, answers: bool) ->
         scans: Scans::default(),
         stay: seat.seconds,
         leave_at: None,
-        share: seat.screen.map(|source| (source, seat.screen_mode)),
+        share: seat.share(),
         sharing: None,
     };
     party.attend(events, answers || seat.commands).await
@@ -88,7 +88,7 @@ struct Party {
     stay: Option<u64>,
     leave_at: Option<Instant>,
     /// What to share once in.
-    share: Option<(ScreenSource, ShareMode)>,
+    share: Option<ShareRequest>,
     /// Ends with an answer to it: a system may ask the person first.
     sharing: Option<JoinHandle<Result<(), ClientError>>>,
 }
@@ -145,8 +145,8 @@ impl Party {
             ClientEvent::Knock { device, .. } => self.knocks.push_back(*device),
             ClientEvent::KnockGone { device } => self.knocks.retain(|known| known != device),
             ClientEvent::Link(_) | ClientEvent::Admitted { .. } => {
-                if let Some((source, mode)) = self.share.take() {
-                    self.begin_sharing(source, mode);
+                if let Some(wish) = self.share.take() {
+                    self.begin_sharing(wish);
                 }
                 if let (Some(seconds), None) = (self.stay, self.leave_at) {
                     self.leave_at = Some(Instant::now() + Duration::from_secs(seconds));
@@ -156,9 +156,9 @@ impl Party {
         }
     }
 
-    fn begin_sharing(&mut self, source: ScreenSource, mode: ShareMode) {
+    fn begin_sharing(&mut self, wish: ShareRequest) {
         let client = self.client.clone();
-        let share = async move { client.share(source, mode).await };
+        let share = async move { client.share(wish).await };
         self.sharing = Some(tokio::spawn(share));
     }
 
@@ -171,7 +171,7 @@ impl Party {
                 let order = line.to_owned();
                 self.scans.begin(&self.client, device, name, order).await?;
             }
-            Done::Share(source, mode) => self.begin_sharing(source, mode),
+            Done::Share(wish) => self.begin_sharing(wish),
             Done::Not(why) => tell_refusal(line, &why, self.json)?,
         }
         Ok(())

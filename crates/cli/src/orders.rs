@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use conclave_client::{
     CameraSource, CleaningPart, Client, ClientError, DeviceId, MicrophoneSource, OPEN_MICROPHONES,
-    Role, SafetyView, ScreenSource, Secrecy, ShareMode, Size, SpeakerSink, Who,
+    Role, SafetyView, Secrecy, ShareRequest, Size, SpeakerSink, Who,
 };
 
 use crate::args::Level;
@@ -16,7 +16,7 @@ use crate::sharing;
 /// Every order, for who wrote one that is none.
 const HELP: &str = "Orders: admit D, refuse D, remove D, lock on|off, waiting-room on|off, \
 role D host|co-host|participant, successor D on|off, strict on|off, secrecy standard|high, \
-sharing everyone|hosts, share screen|screen:NAME|window:ID|portal|test|file:PATH [text|motion], \
+sharing everyone|hosts, share screen|screen:NAME|window:ID|portal|test|file:PATH [text|motion] [sound], \
 share stop, \
 open-microphones N, hand up|down, let-speak D, lower D, ask-to-mute D, \
 new-link [single-use] [expires SECONDS], safety-number D, accept D, verify D on|off|scan, \
@@ -44,7 +44,7 @@ enum Order {
     Lower(DeviceId),
     AskToMute(DeviceId),
     Sharing(Who),
-    Share(ScreenSource, ShareMode),
+    Share(ShareRequest),
     StopSharing,
     NewLink {
         single_use: bool,
@@ -74,7 +74,7 @@ pub(crate) enum Done {
     /// A code is to be looked for, which takes its time.
     Scan(DeviceId),
     /// To be shared, which may take until the person has answered the system's question.
-    Share(ScreenSource, ShareMode),
+    Share(ShareRequest),
     /// It was not obeyed; a sentence.
     Not(String),
 }
@@ -105,7 +105,7 @@ pub(crate) async fn obey(
         Order::Lower(device) => client.lower_hand(device).await?,
         Order::AskToMute(device) => client.ask_to_mute(device).await?,
         Order::Sharing(who) => client.set_sharing(who).await?,
-        Order::Share(source, mode) => return Ok(Done::Share(source, mode)),
+        Order::Share(wish) => return Ok(Done::Share(wish)),
         Order::StopSharing => client.stop_sharing().await?,
         Order::NewLink {
             single_use,
@@ -214,10 +214,7 @@ fn read(line: &str, present: &Present) -> Result<Order, String> {
         "ask-to-mute" => Order::AskToMute(present.find(rest)?),
         "sharing" => Order::Sharing(sharing::who_named(rest).ok_or(HELP)?),
         "share" if rest == "stop" => Order::StopSharing,
-        "share" => {
-            let (source, mode) = sharing::source_and_mode(rest)?;
-            Order::Share(source, mode)
-        }
+        "share" => Order::Share(sharing::what_to_share(rest)?),
         "new-link" => new_link(rest)?,
         "end" => Order::End,
         "leave" => Order::Leave,

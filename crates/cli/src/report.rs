@@ -192,6 +192,7 @@ fn sender_json(sender: &SenderReport) -> Value {
         "screen_picture": sender
             .screen_picture
             .map(|(width, height)| json!({"width": width, "height": height})),
+        "screen_audio": track_json(&sender.screen_audio),
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use conclave_media::audio::{CleaningPart, MicrophoneSource, SpeakerSink};
-use conclave_media::video::{CameraSource, ScreenSource, ShareMode, Size};
+use conclave_media::video::{CameraSource, Size};
 use conclave_meeting::{Role, Secrecy, Who};
 use conclave_wire::DeviceId;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,7 +16,7 @@ use crate::error::ClientError;
 use crate::event::{ClientEvent, EVENT_QUEUE};
 use crate::frames::FrameHub;
 use crate::media::Shown;
-use crate::options::{Introduction, Options};
+use crate::options::{Introduction, Options, ShareRequest};
 use crate::scan::ScanOutcome;
 use crate::view::{MeetingView, SafetyView};
 
@@ -285,14 +285,15 @@ impl Client {
     }
 
     /// Shares a screen or window beside the camera, in the place of what is shared already.
-    /// Returns once it is shared; under Wayland that is after the system's own question.
+    /// Returns once it is shared; under Wayland that is after the system's own question. Sound that
+    /// cannot be had is no error: the share begins without it, and a warning says why.
     ///
     /// # Errors
     /// [`ClientError::MayNotShare`], [`ClientError::NotIn`], [`ClientError::Video`] if it does not
     /// open; [`ClientError::Over`].
-    pub async fn share(&self, source: ScreenSource, mode: ShareMode) -> Result<(), ClientError> {
+    pub async fn share(&self, wish: ShareRequest) -> Result<(), ClientError> {
         let (answer, begun) = oneshot::channel();
-        self.order(Command::Share(source, mode, answer)).await?;
+        self.order(Command::Share(wish, answer)).await?;
         begun.await.map_err(|_| ClientError::Over)?
     }
 

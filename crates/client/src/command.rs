@@ -1,14 +1,14 @@
 //! What the person wants of a running client.
 
 use conclave_media::audio::{CleaningPart, MicrophoneSource, SpeakerSink};
-use conclave_media::video::{CameraSource, ScreenSource, ShareMode};
+use conclave_media::video::CameraSource;
 use conclave_meeting::{Role, Secrecy, Who};
 use conclave_wire::DeviceId;
 use tokio::sync::oneshot;
 
 use crate::error::ClientError;
 use crate::media::{Answer, Shown};
-use crate::options::Introduction;
+use crate::options::{Introduction, ShareRequest};
 use crate::scan::ScanOutcome;
 use crate::view::SafetyView;
 
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     SetVerified(DeviceId, bool),
     SetMuted(bool),
     SetCamera(bool),
-    Share(ScreenSource, ShareMode, Answer),
+    Share(ShareRequest, Answer),
     StopSharing,
     Watch(Shown),
     UseCamera(CameraSource, oneshot::Sender<Result<(), ClientError>>),

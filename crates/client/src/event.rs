@@ -171,7 +171,7 @@ pub struct SenderReport {
     pub device: DeviceId,
     /// Name by the card.
     pub name: String,
-    /// Sound.
+    /// The microphone.
     pub audio: TrackReport,
     /// Picture.
     pub video: TrackReport,
@@ -181,6 +181,8 @@ pub struct SenderReport {
     pub screen: TrackReport,
     /// Width and height in pixels of the shared screen's picture, if one comes.
     pub screen_picture: Option<(u16, u16)>,
+    /// The sound of the shared screen.
+    pub screen_audio: TrackReport,
 }
 
 /// Figures of one track. Counts are totals; rates and latencies are of the last second.

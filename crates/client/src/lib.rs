@@ -37,7 +37,7 @@ pub use frames::{Form, FrameHub};
 pub use logging::{LogLevelError, log_filter};
 pub use options::{
     Devices, Entry, Introduction, MEETING_LIFETIME, Options, Server, ServerAddress,
-    ServerAddressError,
+    ServerAddressError, ShareRequest,
 };
 pub use scan::{SCAN_LIMIT, ScanOutcome};
 pub use view::{
@@ -53,8 +53,8 @@ pub use conclave_identity::{
 };
 pub use conclave_media::DeviceInfo;
 pub use conclave_media::audio::{
-    Cleaning, CleaningPart, MicrophoneSource, Processing, SpeakerSink, list_microphones,
-    list_speakers,
+    Cleaning, CleaningPart, MicrophoneSource, Processing, SharedSound, SharedSoundError,
+    SpeakerSink, list_microphones, list_speakers,
 };
 pub use conclave_media::video::{
     CameraSource, ScreenInfo, ScreenSource, ScreenSourceError, ShareMode, Size, VideoError,

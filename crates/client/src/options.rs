@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conclave_identity::Identity;
-use conclave_media::audio::{Cleaning, MicrophoneSource, Processing, SpeakerSink};
-use conclave_media::video::{CameraSource, Size};
+use conclave_media::audio::{Cleaning, MicrophoneSource, Processing, SharedSound, SpeakerSink};
+use conclave_media::video::{CameraSource, ScreenSource, ShareMode, Size};
 use conclave_meeting::{DisplayName, InviteLink, Secrecy, Title};
 use conclave_transport::{Endpoint, Fingerprint, Proxies, Trust};
 use url::Url;
@@ -68,6 +68,8 @@ pub struct Devices {
     pub microphone: MicrophoneSource,
     /// Sound sink.
     pub speaker: SpeakerSink,
+    /// What is heard with a shared screen, if sound goes along with it.
+    pub screen_sound: SharedSound,
     /// In which cases the microphone's sound is cleaned.
     pub processing: Processing,
     /// What cleaning does: echo cancellation, noise suppression and gain.
@@ -82,11 +84,23 @@ impl Default for Devices {
             camera: CameraSource::Default,
             microphone: MicrophoneSource::default(),
             speaker: SpeakerSink::default(),
+            screen_sound: SharedSound::default(),
             processing: Processing::default(),
             cleaning: Cleaning::default(),
             patient: false,
         }
     }
+}
+
+/// What a person wants to share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareRequest {
+    /// A screen or window.
+    pub source: ScreenSource,
+    /// What matters in it.
+    pub mode: ShareMode,
+    /// Whether the sound of this computer goes along, or what [`Devices::screen_sound`] names.
+    pub sound: bool,
 }
 
 /// How a person wants to be seen, said when leaving the lobby.

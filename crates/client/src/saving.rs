@@ -1,5 +1,5 @@
 //! `--save`: for each remote person a WAV of what was played, a Matroska file of the picture as
-//! received, and a PNG of the last picture; the latter two of a shared screen too.
+//! received, and a PNG of the last picture; all three of a shared screen too.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -32,6 +32,9 @@ pub(crate) struct Recorder {
 }
 
 struct Person {
+    base: PathBuf,
+    /// The sound of a shared screen is recorded from the first one on.
+    shared_sound: bool,
     films: HashMap<Kind, SyncSender<VideoPacket>>,
     threads: Vec<JoinHandle<Result<(), ClientError>>>,
 }
@@ -69,6 +72,8 @@ impl Recorder {
         let sound = tap();
         let path = with(&base, ".wav");
         let mut person = Person {
+            base: base.clone(),
+            shared_sound: false,
             films: HashMap::new(),
             threads: vec![self.spawn(move || record_sound(&path, sound))],
         };
@@ -82,6 +87,22 @@ impl Recorder {
         }
         lock(&self.people).insert(device, person);
         true
+    }
+
+    /// Begins to record the sound of somebody's shared screens, if somebody is recorded and it is
+    /// not being done already.
+    pub(crate) fn begin_shared_sound(
+        &self,
+        device: DeviceId,
+        tap: impl FnOnce() -> mpsc::Receiver<Vec<f32>>,
+    ) {
+        if let Some(person) = lock(&self.people).get_mut(&device)
+            && !std::mem::replace(&mut person.shared_sound, true)
+        {
+            let (path, sound) = (with(&person.base, ".screen.wav"), tap());
+            let thread = self.spawn(move || record_sound(&path, sound));
+            person.threads.push(thread);
+        }
     }
 
     pub(crate) fn picture(&self, device: DeviceId, kind: Kind, packet: VideoPacket) {

@@ -159,8 +159,8 @@ export interface Backend {
   setCamera(on: boolean): Promise<void>;
   /** What this computer can share now: screens first. */
   screens(): Promise<Shareable[]>;
-  /** Shares a screen or window, sharp or fluent; resolves once the others can see it. */
-  share(id: string, motion: boolean): Promise<void>;
+  /** Shares a screen or window, sharp or fluent, with sound or without; resolves once the others can see it. */
+  share(id: string, motion: boolean, sound: boolean): Promise<void>;
   stopSharing(): Promise<void>;
   /**
    * Says whose pictures and whose shared screens are on this screen, and how large. Nobody else's are

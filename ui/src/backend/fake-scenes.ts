@@ -88,7 +88,7 @@ export const SCENES: Record<string, (view: MeetingView) => Partial<MeetingView>>
 
   /** This person shows a screen to all. */
   sharing: (view) => ({
-    me: { ...view.me, sharing: { name: "Quarterly figures.ods", motion: false, problem: null } },
+    me: { ...view.me, sharing: { name: "Quarterly figures.ods", motion: false, sound: true, problem: null } },
   }),
 
   /** This person keeps the door for somebody else. */

@@ -126,14 +126,14 @@ export class FakeBackend implements Backend {
     ];
   }
 
-  async share(id: string, motion: boolean): Promise<void> {
+  async share(id: string, motion: boolean, sound: boolean): Promise<void> {
     const { me, policy } = this.#need();
     if (policy.hostsShare && me.role === "participant") {
       throw new Error("In this meeting only hosts and co-hosts may share a screen.");
     }
     const shared = (await this.screens()).find((screen) => screen.id === id);
     if (!shared) throw new Error("This is no screen or window here. Choose another one.");
-    this.#edit({ me: { ...this.#need().me, sharing: { name: shared.name, motion, problem: null } } });
+    this.#edit({ me: { ...this.#need().me, sharing: { name: shared.name, motion, sound, problem: null } } });
   }
 
   async stopSharing(): Promise<void> {

@@ -128,8 +128,8 @@ export class TauriBackend implements Backend {
     return invoke("screens");
   }
 
-  share(id: string, motion: boolean): Promise<void> {
-    return invoke("share", { id, motion });
+  share(id: string, motion: boolean, sound: boolean): Promise<void> {
+    return invoke("share", { id, motion, sound });
   }
 
   stopSharing(): Promise<void> {

@@ -51,6 +51,8 @@ export interface Sharing {
   name: string;
   /** Movement goes before sharpness. */
   motion: boolean;
+  /** Sound goes along. */
+  sound: boolean;
   /** Why the others see nothing of it now, as a sentence. */
   problem: string | null;
 }

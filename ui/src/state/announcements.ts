@@ -108,6 +108,8 @@ function own(before: MeetingView, now: MeetingView): string[] {
   if (before.me.sharing?.name !== now.me.sharing?.name) {
     said.push(now.me.sharing ? m.said.sharing(now.me.sharing.name) : m.said.sharingNoMore);
   }
+  const [heard, hears] = [before.me.sharing?.sound ?? false, now.me.sharing?.sound ?? false];
+  if (now.me.sharing && heard !== hears) said.push(hears ? m.said.sharingSound : m.said.sharingNoSound);
   if (before.me.camera !== now.me.camera) said.push(now.me.camera ? m.said.cameraOn : m.said.cameraOff);
   return said;
 }

@@ -164,8 +164,8 @@ export class Session {
     return this.#backend.screens();
   }
 
-  share(id: string, motion: boolean): Promise<void> {
-    return this.#backend.share(id, motion);
+  share(id: string, motion: boolean, sound: boolean): Promise<void> {
+    return this.#backend.share(id, motion, sound);
   }
 
   setVerified(device: string, verified: boolean): Promise<void> {

@@ -63,7 +63,7 @@ impl Driver {
                 self.media.set_camera(on).await;
                 self.wish(Wish::SetMedia(self.media_state()));
             }
-            Command::Share(source, mode, answer) => self.share(source, mode, answer).await,
+            Command::Share(wish, answer) => self.share(wish, answer).await,
             Command::StopSharing => self.media.stop_sharing().await,
             Command::Watch(shown) => self.media.watch(shown),
             Command::UseCamera(camera, answer) => self.media.use_camera(camera, answer).await,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use conclave_e2ee::Pseudonym;
-use conclave_media::video::{ScreenSource, ShareMode};
+use conclave_media::video::ShareMode;
 use conclave_meeting::{Command, Input, Phase, Policy, Snapshot};
 use conclave_wire::DeviceId;
 
@@ -11,13 +11,14 @@ use super::Driver;
 use crate::error::ClientError;
 use crate::event::ClientEvent;
 use crate::media::{Answer, Kind};
+use crate::options::ShareRequest;
 use crate::view::{self, ScreenView, SharingView};
 
 impl Driver {
     /// Begins to share, if the rules allow it.
-    pub(super) async fn share(&mut self, source: ScreenSource, mode: ShareMode, answer: Answer) {
+    pub(super) async fn share(&mut self, wish: ShareRequest, answer: Answer) {
         match self.may_share() {
-            Ok(()) => self.media.share(source, mode, answer).await,
+            Ok(()) => self.media.share(wish, answer).await,
             // Who asked may have gone.
             Err(error) => drop(answer.send(Err(error))),
         }
@@ -44,6 +45,9 @@ impl Driver {
         }
         if let Some(trouble) = share.trouble {
             self.warn(trouble);
+        }
+        if let Some(why) = share.soundless {
+            self.warn(why);
         }
         let state = self.media_state();
         let mut members = self.snapshot().members.into_iter();
@@ -98,6 +102,7 @@ impl Driver {
         Some(SharingView {
             name,
             motion: mode == ShareMode::Motion,
+            sound: share.sound,
             problem: share.trouble.clone(),
         })
     }

@@ -12,7 +12,7 @@ use super::guard::Voice;
 use super::link::Link;
 use super::lips::Lips;
 use super::missing::MissingKey;
-use super::tracks::{Kind, Reel};
+use super::tracks::{Kind, Reel, Sound};
 use crate::event::TrackReport;
 
 /// Latencies kept between two readings.
@@ -27,6 +27,8 @@ pub(crate) struct Figures {
     pub(crate) audio: TrackFigures,
     pub(crate) video: TrackFigures,
     pub(crate) screen: TrackFigures,
+    /// The sound of the shared screen.
+    pub(crate) screen_audio: TrackFigures,
     /// Signatures over the others.
     pub(super) auth: TrackFigures,
     pub(super) missing_key: MissingKey,
@@ -38,8 +40,10 @@ pub(crate) struct Figures {
     screen_size: Mutex<Option<(u16, u16)>>,
     /// What the way from this sender bears.
     pub(super) link: Link,
-    /// When its sound is heard.
-    pub(super) lips: Lips,
+    /// When its voice is heard.
+    lips: Lips,
+    /// When the sound of its shared screen is heard.
+    screen_lips: Lips,
     /// Whether the relay announces anything of this sender.
     announced: AtomicBool,
 }
@@ -53,6 +57,29 @@ impl Figures {
         match kind {
             Kind::Camera => &self.video,
             Kind::Screen => &self.screen,
+        }
+    }
+
+    pub(super) fn sound(&self, sound: Sound) -> &TrackFigures {
+        match sound {
+            Sound::Voice => &self.audio,
+            Sound::Shared => &self.screen_audio,
+        }
+    }
+
+    /// When a sound is heard.
+    pub(super) fn lips(&self, sound: Sound) -> &Lips {
+        match sound {
+            Sound::Voice => &self.lips,
+            Sound::Shared => &self.screen_lips,
+        }
+    }
+
+    /// The sound that pictures of this kind are shown with: a screen's own one, if it has one.
+    pub(super) fn lips_of(&self, kind: Kind) -> &Lips {
+        match kind {
+            Kind::Screen if self.screen_lips.is_heard() => &self.screen_lips,
+            Kind::Screen | Kind::Camera => &self.lips,
         }
     }
 

@@ -32,6 +32,11 @@ impl Lips {
         *lock(&self.sound_us) = delays_us.get(delays_us.len() / 2).copied();
     }
 
+    /// Whether there is sound.
+    pub(super) fn is_heard(&self) -> bool {
+        lock(&self.sound_us).is_some()
+    }
+
     /// How long to hold back a picture of this moment, which came now.
     pub(super) fn hold(&self, now_us: u64, capture_us: u64) -> Duration {
         let Some(sound_us) = *lock(&self.sound_us) else {

@@ -8,6 +8,7 @@ use conclave_media::clock::now_us;
 use conclave_wire::DeviceId;
 
 use super::plane::MediaPlane;
+use super::tracks::Sound;
 
 /// A report is forgotten after this time. Those that hold are renewed every 4 s.
 const FORGOTTEN: Duration = Duration::from_secs(10);
@@ -70,7 +71,7 @@ impl MediaPlane {
         let peers = self.peers.borrow();
         let (engine, losses) = (&self.engine, &mut self.losses);
         let told = peers.others.iter().filter_map(|peer| {
-            let counts = engine.source_stats(peer.source())?.loss;
+            let counts = engine.source_stats(peer.source(Sound::Voice))?.loss;
             let overflows = peer.figures.link.is_paused();
             let loss = losses.measure(now_us(), peer.device, counts, overflows)?;
             Some((peer.device, loss))

@@ -2,7 +2,8 @@
 //!
 //! `plane` is what the driver holds. `session` keeps the connection to the relay and decides what
 //! to read. Outwards: `publishing` seals, signs and writes to `writers` what the microphone and
-//! `camera` give, and a screen by `sharing`, as far as `discretion` allows, in sizes by `padding`.
+//! `camera` give, and a screen by `sharing` with its `soundtrack`, as far as `discretion` allows, in
+//! sizes by `padding`.
 //! Inwards: `reading` says whose sound is read, `receiving` reads and opens, `viewing` the pictures
 //! that somebody looks at, shown with their sound by `lips`; `keys` gives each track of each sender
 //! its opener; `guard` tells whether the sender is who it seems, `missing` whether its key is
@@ -32,6 +33,7 @@ mod receiving;
 mod session;
 mod sharing;
 mod sound;
+mod soundtrack;
 mod tile;
 mod tracks;
 mod viewing;

@@ -7,7 +7,7 @@ use conclave_media::audio::SourceId;
 use conclave_wire::DeviceId;
 
 use super::figures::Figures;
-use super::tracks::Kind;
+use super::tracks::{Kind, Sound};
 
 /// A member whose media is wanted.
 #[derive(Clone)]
@@ -26,8 +26,8 @@ impl Peer {
         Kind::Screen.tile(self.tile)
     }
 
-    pub(super) fn source(&self) -> SourceId {
-        SourceId(self.tile.into())
+    pub(super) fn source(&self, sound: Sound) -> SourceId {
+        sound.source(self.tile)
     }
 }
 

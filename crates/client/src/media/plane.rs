@@ -1,6 +1,5 @@
 //! What the driver holds of media: devices, keys, peers and figures.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -8,8 +7,10 @@ use std::time::Instant;
 
 use conclave_e2ee::{MediaEpoch, Track};
 use conclave_media::DeviceInUse;
-use conclave_media::audio::{AudioEngine, AudioEvent, AudioOptions, MicrophoneSource, SourceId};
-use conclave_media::video::{CameraSource, ScreenSource, ShareMode, Size};
+use conclave_media::audio::{
+    AudioEngine, AudioEvent, AudioOptions, MicrophoneSource, SharedSound, SourceId,
+};
+use conclave_media::video::{CameraSource, Size};
 use conclave_meeting::MemberView;
 use conclave_transport::Proxies;
 use conclave_wire::DeviceId;
@@ -17,18 +18,18 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::discretion::Discretion;
-use super::figures::{Figures, quantile_ms};
+use super::figures::{Figures, TrackFigures, quantile_ms};
 use super::keys::Keyring;
 use super::losses::Losses;
 use super::peers::{Peer, Peers};
 use super::publishing::{Order, Publisher};
 use super::session::Session;
-use super::sharing::{Answer, Share};
+use super::sharing::Share;
 use super::sound;
-use super::tracks::{Kind, Reel};
+use super::tracks::{Kind, Reel, Sound};
 use super::viewing::{Screen, Shown, Sizes};
 use crate::error::ClientError;
-use crate::event::SenderReport;
+use crate::event::{SenderReport, TrackReport};
 use crate::frames::FrameHub;
 use crate::options::{Devices, ServerAddress};
 use crate::saving::Recorder;
@@ -74,8 +75,10 @@ pub(crate) struct MediaPlane {
     grants: Option<mpsc::Sender<Grant>>,
     pub(super) peers: watch::Sender<Arc<Peers>>,
     pub(super) screen: Screen,
-    sizes: watch::Sender<Sizes>,
-    share: watch::Receiver<Share>,
+    pub(super) sizes: watch::Sender<Sizes>,
+    pub(super) share: watch::Receiver<Share>,
+    /// What is heard with an own shared screen, if sound goes along.
+    pub(super) screen_sound: SharedSound,
     camera_in_use: watch::Receiver<DeviceInUse>,
     recorder: Option<Arc<Recorder>>,
     /// A file that begins once somebody is there to hear it.
@@ -159,6 +162,7 @@ impl MediaPlane {
             sizes,
             share: shared,
             camera_in_use,
+            screen_sound: devices.screen_sound,
             recorder,
             held_back,
             last_tile: 0,
@@ -226,7 +230,7 @@ impl MediaPlane {
             }
             if now.is_none() {
                 self.losses.forget(old.device);
-                self.engine.remove_source(old.source());
+                self.silence(old);
                 self.screen.hub.remove(old.tile);
                 self.screen.hub.remove(old.screen_tile());
                 if let Some(recorder) = &self.recorder {
@@ -269,7 +273,7 @@ impl MediaPlane {
                     has_place,
                     figures,
                 };
-                self.engine.add_source(peer.source());
+                self.engine.add_source(peer.source(Sound::Voice));
                 peer
             }
         }
@@ -277,7 +281,7 @@ impl MediaPlane {
 
     fn record(&self, peer: &Peer) {
         if let (Some(recorder), Some(name)) = (&self.recorder, &peer.name) {
-            let tap = || self.engine.tap(peer.source());
+            let tap = || self.engine.tap(peer.source(Sound::Voice));
             if recorder.begin(peer.device, name, tap, peer.figures.clone()) {
                 // A film begins at a key frame, and the last one may be gone already.
                 for kind in Kind::ALL {
@@ -323,35 +327,6 @@ impl MediaPlane {
         self.camera_in_use.borrow().clone()
     }
 
-    /// Opens a screen and shares it; `answer` hears whether that began.
-    pub(crate) async fn share(&self, source: ScreenSource, mode: ShareMode, answer: Answer) {
-        let _ = self.orders.send(Order::Share(source, mode, answer)).await;
-    }
-
-    pub(crate) async fn stop_sharing(&self) {
-        let _ = self.orders.send(Order::StopSharing).await;
-    }
-
-    /// What is known of the own share, and its changes.
-    pub(crate) fn own_share(&self) -> watch::Receiver<Share> {
-        self.share.clone()
-    }
-
-    /// These members share a screen, and may. What anybody else sends as one is not read.
-    pub(crate) fn set_sharing(&self, sharing: HashSet<DeviceId>) {
-        let peers = self.peers.borrow();
-        for peer in &peers.others {
-            if !sharing.contains(&peer.device) {
-                self.screen.hub.remove(peer.screen_tile());
-            }
-        }
-        self.sizes.send_if_modified(|sizes| {
-            let before = sizes.clone();
-            sizes.set_sharing(sharing);
-            *sizes != before
-        });
-    }
-
     /// From now on these pictures and screens are looked at, at these sizes, and no others.
     pub(crate) fn watch(&self, shown: Shown) {
         let peers = self.peers.borrow();
@@ -394,7 +369,7 @@ impl MediaPlane {
     }
 
     pub(crate) fn is_speaking(&self, device: DeviceId) -> bool {
-        let source = SourceId(self.tile(device).into());
+        let source = Sound::Voice.source(self.tile(device));
         self.engine
             .source_stats(source)
             .is_some_and(|stats| stats.speaking)
@@ -411,28 +386,41 @@ impl MediaPlane {
     }
 
     fn report(&self, peer: &Peer) -> SenderReport {
-        let mut audio = peer.figures.audio.report();
-        if let Some(stats) = self.engine.source_stats(peer.source()) {
-            audio.played = stats.played_frames;
-            audio.concealed_ms = stats.concealed_ms;
-            audio.latency_p50_ms = quantile_ms(&stats.latency_us_recent, 0.5);
-            audio.latency_p95_ms = quantile_ms(&stats.latency_us_recent, 0.95);
-        }
+        let sound = |sound| self.sound_report(peer.figures.sound(sound), peer.source(sound));
         SenderReport {
             device: peer.device,
             name: peer.name.clone().unwrap_or_default(),
-            audio,
+            audio: sound(Sound::Voice),
             video: peer.figures.video.report(),
             picture: peer.figures.picture(),
             screen: peer.figures.screen.report(),
             screen_picture: peer.figures.screen_picture(),
+            screen_audio: sound(Sound::Shared),
+        }
+    }
+
+    fn sound_report(&self, figures: &TrackFigures, source: SourceId) -> TrackReport {
+        let mut report = figures.report();
+        if let Some(stats) = self.engine.source_stats(source) {
+            report.played = stats.played_frames;
+            report.concealed_ms = stats.concealed_ms;
+            report.latency_p50_ms = quantile_ms(&stats.latency_us_recent, 0.5);
+            report.latency_p95_ms = quantile_ms(&stats.latency_us_recent, 0.95);
+        }
+        report
+    }
+
+    /// Nothing of somebody is played any more.
+    fn silence(&self, peer: &Peer) {
+        for sound in Sound::ALL {
+            self.engine.remove_source(peer.source(sound));
         }
     }
 
     /// Ends everything in order and completes the recordings.
     pub(crate) async fn stop(self) -> Result<(), ClientError> {
         for peer in &self.peers.borrow().others {
-            self.engine.remove_source(peer.source());
+            self.silence(peer);
         }
         let recorder = self.recorder.clone();
         drop(self);

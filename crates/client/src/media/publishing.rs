@@ -10,7 +10,7 @@ use conclave_e2ee::{Attestor, FrameMeta, Sealer, SealingEpoch, Track};
 use conclave_media::DeviceInUse;
 use conclave_media::audio::AudioPacket;
 use conclave_media::clock::now_us;
-use conclave_media::video::{CameraSource, ScreenSource, ShareMode, Size, VideoError, VideoPacket};
+use conclave_media::video::{CameraSource, Size, VideoError, VideoPacket};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -18,8 +18,8 @@ use super::camera::{Camera, Given, Look};
 use super::discretion::{Discretion, MuteGate};
 use super::padding::pad;
 use super::plane::MediaEvent;
-use super::sharing::{Answer, Share, Sharing};
-use super::tracks::{self, Kind, Reel};
+use super::sharing::{Answer, Made, Share, Shareable, Sharing};
+use super::tracks::{self, Kind, Reel, Sound};
 use super::writers::Writers;
 use crate::frames::{FrameHub, OWN_TILE};
 use crate::wait::until;
@@ -50,7 +50,7 @@ pub(super) enum Order {
     /// Nobody looks any more.
     EndLook,
     /// Share a screen.
-    Share(ScreenSource, ShareMode, Answer),
+    Share(Shareable, Answer),
     /// Share it no more.
     StopSharing,
 }
@@ -72,13 +72,13 @@ pub(super) struct Publisher {
     gate: MuteGate,
     coming: Option<(SealingEpoch, Instant)>,
     writers: Option<Box<Writers>>,
-    /// Packets of sound that went out.
+    /// Packets of the microphone's sound that went out.
     sound_sent: Arc<AtomicU64>,
 }
 
 /// In the order of the sealers.
 fn tracks() -> impl Iterator<Item = Track> {
-    [Track::AUTH, Track::AUDIO]
+    [Track::AUTH, Track::AUDIO, Track::SCREEN_AUDIO]
         .into_iter()
         .chain(Track::PICTURES)
 }
@@ -114,7 +114,7 @@ impl Publisher {
         }
     }
 
-    /// Counts the packets of sound that went out.
+    /// Counts the packets of the microphone's sound that went out.
     pub(super) fn sound_sent(&self) -> Arc<AtomicU64> {
         self.sound_sent.clone()
     }
@@ -163,7 +163,7 @@ impl Publisher {
                     self.follow_readers();
                     self.tell_camera();
                 }
-                Some(packet) = self.sound.recv() => self.send_sound(packet),
+                Some(packet) = self.sound.recv() => self.send_voice(packet),
                 given = self.camera.next() => match given {
                     Given::Picture(packet) => self.send_picture(Kind::Camera, &packet),
                     Given::Own(packet) => self.keep_picture(&packet),
@@ -176,7 +176,10 @@ impl Publisher {
                     )),
                     Given::Opened(_) | Given::Recovered => {}
                 },
-                packet = self.sharing.next() => self.send_picture(Kind::Screen, &packet),
+                made = self.sharing.next() => match made {
+                    Made::Picture(packet) => self.send_picture(Kind::Screen, &packet),
+                    Made::Sound(packet) => self.send_shared_sound(&packet),
+                },
             }
         }
     }
@@ -213,9 +216,9 @@ impl Publisher {
                     hub.remove(OWN_TILE);
                 }
             }
-            Order::Share(source, mode, answer) => {
+            Order::Share(what, answer) => {
                 self.gaps.retain(|reel, _| reel.kind != Kind::Screen);
-                self.sharing.begin(source, mode, answer);
+                self.sharing.begin(what, answer);
             }
             Order::StopSharing => self.sharing.stop(),
         }
@@ -283,34 +286,39 @@ impl Publisher {
         }
     }
 
-    fn send_sound(&mut self, packet: AudioPacket) {
-        if self.writers.is_none() {
-            return;
-        }
+    fn send_voice(&mut self, packet: AudioPacket) {
         let capture_us = packet.capture_us;
-        let Some(sealed) = self.seal_sound(packet) else {
-            return;
-        };
-        let Some(writers) = &mut self.writers else {
-            return;
-        };
-        let written = [
-            writers.audio.write(sealed.clone(), capture_us, true),
-            writers.audio_groups.write(sealed, capture_us, true),
-        ];
-        if note(written).is_some() {
+        if self.writers.is_some()
+            && let Some(sealed) = self.seal_voice(packet)
+            && self.write_sound(Sound::Voice, sealed, capture_us).is_some()
+        {
             self.sound_sent.fetch_add(1, Relaxed);
         }
     }
 
-    fn seal_sound(&mut self, packet: AudioPacket) -> Option<Bytes> {
+    /// `None` when a muted microphone says nothing at all.
+    fn seal_voice(&mut self, packet: AudioPacket) -> Option<Bytes> {
         let packet = self.gate.pass(&self.discretion, packet)?;
-        let meta = FrameMeta {
-            track: tracks::AUDIO,
-            group: 0,
-            frame: 0,
-        };
-        self.seal(Track::AUDIO, &meta, &packet.encode())
+        self.seal_sound(Sound::Voice, &packet)
+    }
+
+    /// Goes out as long as the share lasts, whatever becomes of the microphone.
+    fn send_shared_sound(&mut self, packet: &AudioPacket) {
+        if self.writers.is_some()
+            && let Some(sealed) = self.seal_sound(Sound::Shared, packet)
+        {
+            let _ = self.write_sound(Sound::Shared, sealed, packet.capture_us);
+        }
+    }
+
+    fn seal_sound(&mut self, sound: Sound, packet: &AudioPacket) -> Option<Bytes> {
+        self.seal(sound.track(), &sound.meta(), &packet.encode())
+    }
+
+    /// `None` if the packet did not go out.
+    fn write_sound(&mut self, sound: Sound, sealed: Bytes, capture_us: u64) -> Option<()> {
+        let writers = self.writers.as_mut()?;
+        note(writers.sound(sound).write(sealed, capture_us))
     }
 
     /// Signs what was sent since the last time.

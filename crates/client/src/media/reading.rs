@@ -1,5 +1,5 @@
-//! Reading only what is used: the sound of those who have a place, and the signatures of those
-//! whose sound or picture is read.
+//! Reading only what is used: the sound of those who have a place, that of shared screens, and the
+//! signatures of those whose sound or picture is read.
 //!
 //! The relay sees who reads whom. Places follow from the log, and are kept by who mutes until
 //! somebody needs them (`conclave-meeting`, `floor`): never from who makes a sound.
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::keys::SharedOpener;
 use super::receiving::{self, Sender};
-use super::tracks::Kind;
+use super::tracks::{Kind, Sound};
 use super::viewing::{Screen, Sizes};
 
 /// Reads a sender's sound while there is a place for it, until the session ends.
@@ -21,8 +21,28 @@ pub(super) async fn sound(
     engine: Arc<AudioEngine>,
     place: watch::Receiver<bool>,
 ) {
-    let read = || receiving::sound(sender.clone(), opener.clone(), engine.clone());
+    let read = || receiving::sound(sender.clone(), Sound::Voice, opener.clone(), engine.clone());
     read_while(Place(place), read).await;
+}
+
+/// Reads the sound of a sender's shared screen while it shares one and may, until the session ends.
+/// Places are for microphones: this needs none.
+pub(super) async fn shared_sound(
+    sender: Sender,
+    opener: SharedOpener,
+    engine: Arc<AudioEngine>,
+    sizes: watch::Receiver<Sizes>,
+) {
+    let device = sender.device;
+    let read = || {
+        receiving::sound(
+            sender.clone(),
+            Sound::Shared,
+            opener.clone(),
+            engine.clone(),
+        )
+    };
+    read_while(Sharing { device, sizes }, read).await;
 }
 
 /// Reads a sender's signatures while its sound or picture is read, until the session ends.
@@ -71,6 +91,20 @@ impl Need for Place {
     }
 }
 
+/// Whether one sender shares a screen, and may.
+struct Sharing {
+    device: conclave_wire::DeviceId,
+    sizes: watch::Receiver<Sizes>,
+}
+
+impl Need for Sharing {
+    async fn becomes(&mut self, wanted: bool) -> bool {
+        let device = self.device;
+        let is_so = |sizes: &Sizes| sizes.shares(device) == wanted;
+        self.sizes.wait_for(is_so).await.is_ok()
+    }
+}
+
 /// Whether anything of one sender is read.
 struct Use {
     device: conclave_wire::DeviceId,
@@ -85,7 +119,8 @@ impl Need for Use {
             let has_place = *self.place.borrow_and_update();
             self.sizes.mark_unchanged();
             let is_seen = |kind| self.screen.size(self.device, kind).is_some();
-            if (has_place || Kind::ALL.into_iter().any(is_seen)) == wanted {
+            let is_heard = has_place || self.screen.shares(self.device);
+            if (is_heard || Kind::ALL.into_iter().any(is_seen)) == wanted {
                 return true;
             }
             let changed = tokio::select! {
@@ -149,7 +184,29 @@ mod tests {
         assert!(timeout(A_WHILE, ana.becomes(false)).await.is_err());
         place.send_replace(false);
         assert!(ana.becomes(false).await);
+        // The sound of a shared screen that nobody looks at is heard.
+        sizes.send_modify(|sizes| sizes.set_sharing([ANA].into()));
+        assert!(timeout(A_WHILE, ana.becomes(true)).await.is_ok());
+        sizes.send_modify(|sizes| sizes.set_sharing([BEN].into()));
+        assert!(ana.becomes(false).await);
         drop((place, sizes));
+        assert!(!ana.becomes(true).await, "the session has ended");
+    }
+
+    #[tokio::test]
+    async fn the_sound_of_a_screen_is_read_of_who_may_share_and_of_nobody_else() {
+        let (sizes, watched) = watch::channel(Sizes::all(Size::Low));
+        let [mut ana, mut ben] = [ANA, BEN].map(|device| Sharing {
+            device,
+            sizes: watched.clone(),
+        });
+        assert!(timeout(A_WHILE, ana.becomes(true)).await.is_err());
+        sizes.send_modify(|sizes| sizes.set_sharing([ANA].into()));
+        assert!(ana.becomes(true).await);
+        assert!(timeout(A_WHILE, ben.becomes(true)).await.is_err());
+        sizes.send_modify(|sizes| sizes.set_sharing([].into()));
+        assert!(ana.becomes(false).await);
+        drop(sizes);
         assert!(!ana.becomes(true).await, "the session has ended");
     }
 

@@ -15,7 +15,7 @@ use super::keys::{Released, SharedOpener};
 use super::link;
 use super::padding;
 use super::plane::MediaEvent;
-use super::tracks::{self, Kind};
+use super::tracks::{self, Kind, Sound};
 use crate::frames::FrameHub;
 
 /// Pause before a track that ended is asked for again.
@@ -33,7 +33,6 @@ pub(super) struct Sender {
     pub(super) relay: Arc<Relay>,
     pub(super) broadcast: String,
     pub(super) device: conclave_wire::DeviceId,
-    pub(super) source: SourceId,
     pub(super) tile: u32,
     pub(super) figures: Arc<Figures>,
     pub(super) guard: Arc<Guard>,
@@ -42,37 +41,42 @@ pub(super) struct Sender {
     pub(super) events: mpsc::Sender<MediaEvent>,
 }
 
-/// Reads a sender's sound until the session ends.
-pub(super) async fn sound(sender: Sender, opener: SharedOpener, engine: Arc<AudioEngine>) {
+/// Reads one of a sender's sounds until the session ends.
+pub(super) async fn sound(
+    sender: Sender,
+    sound: Sound,
+    opener: SharedOpener,
+    engine: Arc<AudioEngine>,
+) {
     let (name, delivery) = match sender.relay.carries_datagrams() {
-        true => (tracks::AUDIO, Delivery::Datagrams),
-        false => (tracks::AUDIO_GROUPS, Delivery::Groups),
+        true => (sound.name(), Delivery::Datagrams),
+        false => (sound.groups_name(), Delivery::Groups),
     };
+    let count = sender.figures.sound(sound);
     let feed = Feed {
         name,
         options: SubscribeOptions {
             delivery,
-            priority: tracks::AUDIO_PRIORITY,
+            priority: sound.priority(),
             max_age: tracks::AUDIO_MAX_AGE,
             floor: None,
         },
-        // One sealed packet goes out on both sound tracks, so its place is not authenticated.
-        place: |_, _| FrameMeta {
-            track: tracks::AUDIO,
-            group: 0,
-            frame: 0,
-        },
+        place: sound.place(),
         begin: None,
         is_signed: true,
-        count: &sender.figures.audio,
+        count,
         opener,
     };
+    let source = sender.source(sound);
     let play = |plaintext: &[u8]| match AudioPacket::decode(plaintext) {
         Ok(packet) => {
-            sender.figures.link.sound(packet.capture_us);
-            engine.push(sender.source, packet);
+            // What programs play takes another time to be captured: two clocks would confuse it.
+            if sound == Sound::Voice {
+                sender.figures.link.sound(packet.capture_us);
+            }
+            engine.push(source, packet);
         }
-        Err(_) => sender.figures.audio.damaged(),
+        Err(_) => count.damaged(),
     };
     feed.follow(&sender, play).await;
 }
@@ -85,10 +89,15 @@ const SOUND_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) async fn watch_link(sender: Sender, engine: Arc<AudioEngine>) {
     loop {
         tokio::time::sleep(link::LOOK).await;
-        let sounds = sender.figures.audio.opens(SOUND_PATIENCE);
-        let heard = engine.source_stats(sender.source).filter(|_| sounds);
-        let delays_us = heard.map(|stats| stats.latency_us_recent);
-        sender.figures.lips.hear(delays_us.unwrap_or_default());
+        for sound in Sound::ALL {
+            let sounds = sender.figures.sound(sound).opens(SOUND_PATIENCE);
+            let stats = engine.source_stats(sender.source(sound));
+            let delays_us = stats
+                .filter(|_| sounds)
+                .map(|stats| stats.latency_us_recent);
+            let lips = sender.figures.lips(sound);
+            lips.hear(delays_us.unwrap_or_default());
+        }
         if sender.figures.link.look() {
             sender.tell(MediaEvent::Warning(link::WEAK.into()));
         }
@@ -139,6 +148,11 @@ impl Sender {
         }
         self.guard
             .raise_alarm(|| self.tell(MediaEvent::Forged(self.device)));
+    }
+
+    /// Under which number it is played.
+    fn source(&self, sound: Sound) -> SourceId {
+        sound.source(self.tile)
     }
 
     /// Under which number its pictures go to the window.

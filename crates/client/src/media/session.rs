@@ -183,7 +183,6 @@ impl Session {
             relay: relay.clone(),
             broadcast: route.to_owned(),
             device: peer.device,
-            source: peer.source(),
             tile: peer.tile,
             figures: peer.figures.clone(),
             guard: self.keyring.guard(peer.leaf),
@@ -193,6 +192,7 @@ impl Session {
         };
         let opener = |track| self.keyring.opener(peer.leaf, track);
         let (auth, audio) = (opener(Track::AUTH), opener(Track::AUDIO));
+        let shared = opener(Track::SCREEN_AUDIO);
         let (keys, screen) = (self.keyring.clone(), self.screen.clone());
         let has_place = watch::Sender::new(peer.has_place);
         let place = has_place.subscribe();
@@ -204,7 +204,9 @@ impl Session {
             screen.clone(),
         ));
         let engine = self.engine.clone();
-        tasks.spawn(reading::sound(sender.clone(), audio, engine, place));
+        tasks.spawn(reading::sound(sender.clone(), audio, engine.clone(), place));
+        let sizes = screen.sizes.clone();
+        tasks.spawn(reading::shared_sound(sender.clone(), shared, engine, sizes));
         tasks.spawn(receiving::watch_link(sender.clone(), self.engine.clone()));
         for kind in Kind::ALL {
             let (sender, keys, screen) = (sender.clone(), keys.clone(), screen.clone());

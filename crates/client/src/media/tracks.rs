@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use conclave_e2ee::Track;
+use conclave_e2ee::{FrameMeta, Track};
+use conclave_media::audio::SourceId;
 use conclave_media::video::Size;
-
-/// Sound, one datagram for each packet.
-pub(super) const AUDIO: &str = "audio";
-/// The same packets, one group each, for readers whose connection carries no datagrams.
-pub(super) const AUDIO_GROUPS: &str = "audio.g";
+use conclave_transport::ReceivedFrame;
 
 /// The sender's signatures over its sound and pictures.
 pub(super) const AUTH: &str = "auth";
 
-/// Sound goes first, then shared screens, then small pictures before large ones.
-pub(super) const AUDIO_PRIORITY: u8 = 200;
 /// Small, and everything else looks doubtful without them.
 pub(super) const AUTH_PRIORITY: u8 = 190;
 
@@ -22,6 +17,78 @@ pub(super) const AUTH_PRIORITY: u8 = 190;
 pub(super) const AUDIO_MAX_AGE: Duration = Duration::from_millis(400);
 /// What was said longer ago has been called unverified by now.
 pub(super) const AUTH_MAX_AGE: Duration = Duration::from_secs(1);
+
+/// What somebody can be heard with. Each goes out on two tracks, the same sealed packets on both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sound {
+    /// The microphone.
+    Voice,
+    /// What goes along with a shared screen.
+    Shared,
+}
+
+impl Sound {
+    pub(super) const ALL: [Self; 2] = [Self::Voice, Self::Shared];
+
+    /// The track of one datagram for each packet.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Voice => "audio",
+            Self::Shared => "screen/audio",
+        }
+    }
+
+    /// The track of one group for each packet, for readers whose connection carries no datagrams.
+    pub(super) const fn groups_name(self) -> &'static str {
+        match self {
+            Self::Voice => "audio.g",
+            Self::Shared => "screen/audio.g",
+        }
+    }
+
+    pub(super) const fn track(self) -> Track {
+        match self {
+            Self::Voice => Track::AUDIO,
+            Self::Shared => Track::SCREEN_AUDIO,
+        }
+    }
+
+    /// Voices go first, then what goes with a screen, then screens, then small pictures before
+    /// large ones.
+    pub(super) const fn priority(self) -> u8 {
+        match self {
+            Self::Voice => 200,
+            Self::Shared => 180,
+        }
+    }
+
+    /// Where each packet is sealed to be. One goes out on both tracks, so its place is not
+    /// authenticated.
+    pub(super) const fn meta(self) -> FrameMeta<'static> {
+        FrameMeta {
+            track: self.name(),
+            group: 0,
+            frame: 0,
+        }
+    }
+
+    /// The same, for a reader.
+    pub(super) const fn place(self) -> fn(&'static str, &ReceivedFrame) -> FrameMeta<'static> {
+        match self {
+            Self::Voice => |_, _| Self::Voice.meta(),
+            Self::Shared => |_, _| Self::Shared.meta(),
+        }
+    }
+
+    /// Under which number it is played, of a sender whose camera's pictures go under this one.
+    pub(super) fn source(self, camera: u32) -> SourceId {
+        let kind = match self {
+            Self::Voice => Kind::Camera,
+            Self::Shared => Kind::Screen,
+        };
+        SourceId(kind.tile(camera).into())
+    }
+}
 
 /// Of what pictures are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -119,13 +186,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn both_sounds_have_tracks_of_their_own_and_are_played_apart() {
+        let [voice, shared] = Sound::ALL;
+        assert_ne!(voice.track(), shared.track());
+        let mut names: Vec<_> = Sound::ALL.map(Sound::name).into();
+        names.extend(Sound::ALL.map(Sound::groups_name));
+        names.extend(Reel::ALL.map(Reel::name));
+        names.push(AUTH);
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len());
+        // The next member's tiles begin two further on.
+        let sources = [1, 3].map(|tile| Sound::ALL.map(|sound| sound.source(tile).0));
+        assert_eq!(sources, [[1, 2], [3, 4]]);
+    }
+
+    #[test]
     fn every_reel_has_a_track_and_a_name_of_its_own() {
         for reel in Reel::ALL {
             assert_eq!(Reel::of(reel.track()), Some(reel));
             let others = Reel::ALL.into_iter().filter(|other| *other != reel);
             assert!(others.map(Reel::name).all(|name| name != reel.name()));
         }
-        assert_eq!(Reel::of(Track::AUDIO), None);
+        for sound in Sound::ALL {
+            assert_eq!(Reel::of(sound.track()), None);
+        }
         let asked = Reel::new(Kind::Screen, Size::Medium);
         assert!(Reel::ALL.contains(&asked), "a screen has no middle size");
     }

@@ -96,6 +96,11 @@ pub(super) struct Screen {
 }
 
 impl Screen {
+    /// Whether somebody shares a screen, and may.
+    pub(super) fn shares(&self, device: DeviceId) -> bool {
+        self.sizes.borrow().shares(device)
+    }
+
     /// The size to read of somebody. A recording goes on while nobody looks.
     pub(super) fn size(&self, device: DeviceId, kind: Kind) -> Option<Size> {
         let sizes = self.sizes.borrow();
@@ -188,7 +193,7 @@ async fn present(
     mut waiting: mpsc::Receiver<VideoPacket>,
 ) {
     while let Some(packet) = waiting.recv().await {
-        let lips = &sender.figures.lips;
+        let lips = sender.figures.lips_of(kind);
         tokio::time::sleep(lips.hold(now_us(), packet.capture_us)).await;
         if !sender.guard.is_heard(sender.guard.voice(Instant::now())) {
             continue;

@@ -1,29 +1,55 @@
 //! The tracks that this device publishes in one media session.
 
-use conclave_transport::{Broadcast, Delivery, PublishError, TrackOptions, TrackWriter};
+use bytes::Bytes;
+use conclave_transport::{
+    Broadcast, Delivery, PublishError, TrackOptions, TrackWriter, WriteError,
+};
 
-use super::tracks::{self, Reel};
+use super::tracks::{self, Reel, Sound};
+
+/// The two tracks of one sound.
+pub(super) struct SoundWriter {
+    datagrams: TrackWriter,
+    groups: TrackWriter,
+}
+
+impl SoundWriter {
+    fn new(broadcast: &mut Broadcast, sound: Sound) -> Result<Self, PublishError> {
+        let options = |name, delivery| TrackOptions {
+            name,
+            delivery,
+            priority: sound.priority(),
+            max_age: tracks::AUDIO_MAX_AGE,
+        };
+        Ok(Self {
+            datagrams: broadcast.track(options(sound.name(), Delivery::Datagrams))?,
+            groups: broadcast.track(options(sound.groups_name(), Delivery::Groups))?,
+        })
+    }
+
+    /// Writes a sealed packet to both.
+    pub(super) fn write(&mut self, sealed: Bytes, capture_us: u64) -> [Result<(), WriteError>; 2] {
+        [
+            self.datagrams.write(sealed.clone(), capture_us, true),
+            self.groups.write(sealed, capture_us, true),
+        ]
+    }
+}
 
 /// The tracks of one media session.
 pub(super) struct Writers {
     /// Withdrawn with the session.
     _broadcast: Broadcast,
-    pub(super) audio: TrackWriter,
-    pub(super) audio_groups: TrackWriter,
+    voice: SoundWriter,
+    shared_sound: SoundWriter,
     pub(super) auth: TrackWriter,
     pub(super) pictures: Vec<(Reel, TrackWriter)>,
 }
 
 impl Writers {
     pub(super) fn new(mut broadcast: Broadcast) -> Result<Self, PublishError> {
-        let audio = |name, delivery| TrackOptions {
-            name,
-            delivery,
-            priority: tracks::AUDIO_PRIORITY,
-            max_age: tracks::AUDIO_MAX_AGE,
-        };
-        let sound = broadcast.track(audio(tracks::AUDIO, Delivery::Datagrams))?;
-        let sound_groups = broadcast.track(audio(tracks::AUDIO_GROUPS, Delivery::Groups))?;
+        let voice = SoundWriter::new(&mut broadcast, Sound::Voice)?;
+        let shared_sound = SoundWriter::new(&mut broadcast, Sound::Shared)?;
         let auth = broadcast.track(TrackOptions {
             name: tracks::AUTH,
             delivery: Delivery::Groups,
@@ -43,10 +69,17 @@ impl Writers {
         broadcast.announce()?;
         Ok(Self {
             _broadcast: broadcast,
-            audio: sound,
-            audio_groups: sound_groups,
+            voice,
+            shared_sound,
             auth,
             pictures,
         })
+    }
+
+    pub(super) fn sound(&mut self, sound: Sound) -> &mut SoundWriter {
+        match sound {
+            Sound::Voice => &mut self.voice,
+            Sound::Shared => &mut self.shared_sound,
+        }
     }
 }

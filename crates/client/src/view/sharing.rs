@@ -10,6 +10,8 @@ pub struct SharingView {
     pub name: String,
     /// Movement goes before sharpness.
     pub motion: bool,
+    /// Sound goes along.
+    pub sound: bool,
     /// Why the others see nothing of it now: a sentence.
     pub problem: Option<String>,
 }

@@ -26,6 +26,8 @@ impl Track {
     pub const SCREEN_LOW: Self = Self(4);
     /// A shared screen at its full size.
     pub const SCREEN_HIGH: Self = Self(5);
+    /// The sound of a shared screen.
+    pub const SCREEN_AUDIO: Self = Self(6);
     /// Signatures over the other tracks. Reserved.
     pub const AUTH: Self = Self(127);
 

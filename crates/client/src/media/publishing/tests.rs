@@ -36,18 +36,21 @@ fn copy(back: u8) -> FrameCopy {
     FrameCopy { back, frame }
 }
 
-/// Lengths on the wire of so many packets, each with sound of so many bytes; none for a packet
-/// that is not sent.
+/// So many packets with sound of so many bytes.
+fn packets_of(packets: u32, sound: usize) -> impl Iterator<Item = AudioPacket> {
+    (0..packets).map(move |seq| AudioPacket {
+        seq,
+        capture_us: 0,
+        payload: vec![0xAB; sound].into(),
+        size: PacketSize::Whole,
+        copies: (1..sound as u8 / 20).map(copy).collect(),
+    })
+}
+
+/// Lengths on the wire of packets of the microphone; none for one that is not sent.
 fn lengths(publisher: &mut Publisher, packets: u32, sound: usize) -> Vec<Option<usize>> {
-    (0..packets)
-        .map(|seq| AudioPacket {
-            seq,
-            capture_us: 0,
-            payload: vec![0xAB; sound].into(),
-            size: PacketSize::Whole,
-            copies: (1..sound as u8 / 20).map(copy).collect(),
-        })
-        .map(|packet| publisher.seal_sound(packet).map(|sealed| sealed.len()))
+    packets_of(packets, sound)
+        .map(|packet| publisher.seal_voice(packet).map(|sealed| sealed.len()))
         .collect()
 }
 
@@ -99,4 +102,22 @@ fn signatures_under_high_secrecy_do_not_tell_how_much_was_sent() {
     };
     assert_eq!(signed(true).len(), 1);
     assert_eq!(signed(false).len(), 4);
+}
+
+#[test]
+fn the_sound_of_a_shared_screen_has_one_length_and_heeds_no_mute() {
+    let (mut publisher, discretion) = publisher();
+    discretion.set_muted(true);
+    discretion.set_place(false);
+    let mut shared = |packets: u32, sound: usize| -> BTreeSet<Option<usize>> {
+        packets_of(packets, sound)
+            .map(|packet| publisher.seal_sound(Sound::Shared, &packet))
+            .map(|sealed| sealed.map(|sealed| sealed.len()))
+            .collect()
+    };
+    shared(WARM_UP, 140);
+    let mut seen = shared(100, 140);
+    seen.extend(shared(100, 3));
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert!(seen.iter().all(Option::is_some));
 }
