@@ -19,6 +19,8 @@ fn screens_are_shared_to_and_from_the_window() {
         "off",
         "--screen",
         "test",
+        "--screen-sound",
+        "test",
     ]);
     let link = window.hosts_as("Ana");
     let mut ben = Invitation::join("Ben", &link)
@@ -70,13 +72,16 @@ fn screens_are_shared_to_and_from_the_window() {
     // Ana shares by the picker, and is told so until she stops.
     window.press("share");
     window.press("share-test");
+    window.press("share-sound");
     window.press("share-start");
     window.part("sharing");
     let whole = Shape {
         width: 1920,
         height: 1080,
     };
-    ben.receives("Ana", |ana| ana.screen_picture == Some(whole));
+    ben.receives("Ana", |ana| {
+        ana.screen_picture == Some(whole) && ana.screen_audio.played >= 100
+    });
     window.show("sharing");
     window.press("stop-sharing");
     ben.wait_for("Ana's share to end", |event| match event {
