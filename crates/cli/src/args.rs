@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conclave_client::{
     CameraSource, Cleaning, CleaningPart, Devices, DisplayName, InviteLink, MicrophoneSource,
-    ProxyUrl, ScreenSource, Secrecy, ServerAddress, ShareMode, ShareRequest, SharedSound, SpeakerSink, Title,
+    ProxyUrl, ScreenSource, Secrecy, ServerAddress, ShareMode, ShareRequest, SharedSound,
+    SpeakerSink, Title,
 };
 
 use crate::who::{ContactsTask, IdentityTask, Who};

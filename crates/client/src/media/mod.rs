@@ -39,10 +39,17 @@ mod tracks;
 mod viewing;
 mod writers;
 
+use tokio::sync::oneshot;
+
+use crate::error::ClientError;
+
 pub(crate) use figures::Figures;
 pub(crate) use guard::Voice;
 pub(crate) use looking::Looking;
 pub(crate) use plane::{MediaEvent, MediaPlane};
-pub(crate) use sharing::{Answer, Share};
+pub(crate) use sharing::Share;
 pub(crate) use tracks::Kind;
 pub(crate) use viewing::Shown;
+
+/// Whoever chose a device or began a share, waiting until it is in use.
+pub(crate) type Answer = oneshot::Sender<Result<(), ClientError>>;

@@ -17,6 +17,7 @@ use conclave_wire::DeviceId;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::Answer;
 use super::discretion::Discretion;
 use super::figures::{Figures, TrackFigures, quantile_ms};
 use super::keys::Keyring;

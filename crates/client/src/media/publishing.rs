@@ -14,11 +14,12 @@ use conclave_media::video::{CameraSource, Size, VideoError, VideoPacket};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::Answer;
 use super::camera::{Camera, Given, Look};
 use super::discretion::{Discretion, MuteGate};
 use super::padding::pad;
 use super::plane::MediaEvent;
-use super::sharing::{Answer, Made, Share, Shareable, Sharing};
+use super::sharing::{Made, Share, Shareable, Sharing};
 use super::tracks::{self, Kind, Reel, Sound};
 use super::writers::Writers;
 use crate::frames::{FrameHub, OWN_TILE};

@@ -5,15 +5,15 @@ use std::collections::HashSet;
 use conclave_media::audio::{AudioPacket, SharedSound};
 use conclave_media::video::{PictureSource, ScreenSource, ShareMode, VideoError, VideoPacket};
 use conclave_wire::DeviceId;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
+use super::Answer;
 use super::camera::{Camera, Given};
 use super::peers::Peer;
 use super::plane::MediaPlane;
 use super::publishing::Order;
 use super::soundtrack::{Played, Soundtrack};
 use super::tracks::Sound;
-use crate::error::ClientError;
 use crate::options::ShareRequest;
 
 /// What is known of the own share.
@@ -30,9 +30,6 @@ pub(crate) struct Share {
     /// Why the last one ended by itself.
     pub(crate) ended: Option<String>,
 }
-
-/// Hears whether a share began.
-pub(crate) type Answer = oneshot::Sender<Result<(), ClientError>>;
 
 /// What is to be shared.
 pub(super) struct Shareable {
@@ -261,6 +258,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::error::ClientError;
+    use tokio::sync::oneshot;
 
     fn silent(source: ScreenSource) -> Shareable {
         let (mode, sound) = (ShareMode::Text, None);

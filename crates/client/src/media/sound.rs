@@ -2,13 +2,11 @@
 
 use conclave_media::audio::{AudioEngine, AudioEvent, Cleaning, MicrophoneSource, SpeakerSink};
 use conclave_media::{DeviceInUse, DeviceKind};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+use super::Answer;
 use super::plane::{MediaEvent, MediaPlane};
 use crate::error::ClientError;
-
-/// Whoever chose a device, waiting until it is in use.
-pub(crate) type Answer = oneshot::Sender<Result<(), ClientError>>;
 
 impl MediaPlane {
     /// Uses another microphone. The answer comes once it is open: nothing else waits for that.

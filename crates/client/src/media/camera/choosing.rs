@@ -5,14 +5,11 @@
 //! time it gives way, and is opened again if the other one does not open.
 
 use conclave_media::video::{CameraSource, PictureSource, VideoError};
-use tokio::sync::oneshot;
 
 use super::opening::Capture;
 use super::{Camera, Given};
 use crate::error::ClientError;
-
-/// Whoever chose a camera, waiting until it is in use.
-type Answer = oneshot::Sender<Result<(), ClientError>>;
+use crate::media::Answer;
 
 /// A camera that was chosen.
 pub(super) struct Choice {
