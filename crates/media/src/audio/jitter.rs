@@ -24,7 +24,7 @@ use super::level::rms_dbfs;
 use super::loss::LossMemory;
 use super::packet::{AudioPacket, MOST_BACK};
 use super::stats::JitterStats;
-use super::steer::{Direction, Steering};
+use super::steer::{Correction, Direction, Steering};
 use super::{BLOCK_SAMPLES, BLOCK_US, Block, FRAME_SAMPLES, FRAME_US, stretch};
 use crate::clock::difference;
 
@@ -383,13 +383,16 @@ impl JitterBuffer {
             return;
         };
         let lag_us = self.lag_us(now_us, head_us);
-        let pause = rms_dbfs(&self.pcm) < PAUSE_DBFS;
+        let pause = self.pauses();
         let Some(correction) = self.steering.observe(lag_us, self.target_us(), pause) else {
             return;
         };
-        let change = match correction.direction {
-            Direction::Shorten => -(self.shorten(correction.force) as i64),
-            Direction::Lengthen => stretch::lengthen(&mut self.pcm, correction.force) as i64,
+        let change = match correction {
+            Correction::Period { direction, force } => match direction {
+                Direction::Shorten => -(self.shorten(force) as i64),
+                Direction::Lengthen => stretch::lengthen(&mut self.pcm, force) as i64,
+            },
+            Correction::Trim(us) => -(self.trim(us) as i64),
         };
         if change != 0 {
             self.stats.stretches += 1;
@@ -412,6 +415,25 @@ impl JitterBuffer {
             return 0;
         }
         stretch::shorten(&mut self.pcm, force)
+    }
+
+    /// Leaves out so much of a pause if a whole block remains. Returns its samples.
+    fn trim(&mut self, us: u64) -> usize {
+        let count = (us * 48 / 1000) as usize;
+        if self.pcm.len() < BLOCK_SAMPLES + count {
+            self.decode_ahead();
+        }
+        // The next frame may be the begin of a word.
+        let fits = self.pcm.len() >= BLOCK_SAMPLES + count && self.pauses();
+        match fits && stretch::cut(&mut self.pcm, count) {
+            true => count,
+            false => 0,
+        }
+    }
+
+    /// Whether the sound at hand is a pause.
+    fn pauses(&self) -> bool {
+        rms_dbfs(&self.pcm) < PAUSE_DBFS
     }
 
     fn take_block(&mut self) -> Pulled {

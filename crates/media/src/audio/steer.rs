@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 const SLACK_US: i64 = 18_000;
 /// Lag short of the target that is tolerated.
 const SHORTFALL_US: i64 = 4_000;
+/// Lag beyond the target that is tolerated in a pause, where less of it costs nothing.
+const SLACK_IN_PAUSE_US: i64 = 8_000;
 /// A correction under way goes on until this little is left.
 const REST_US: i64 = 5_000;
 /// Beyond this, correction does not wait for a pause in speech.
@@ -21,10 +23,15 @@ const LAST_RESORT: u32 = 300;
 
 /// What to do with the sound at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Correction {
-    pub(super) direction: Direction,
-    /// Whether to accept any joint.
-    pub(super) force: bool,
+pub(super) enum Correction {
+    /// Leave out or repeat one period of the voice.
+    Period {
+        direction: Direction,
+        /// Whether to accept any joint.
+        force: bool,
+    },
+    /// Leave out this much of a pause, in microseconds.
+    Trim(u64),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +75,12 @@ impl Steering {
         };
         let Some(direction) = self.under_way else {
             self.waiting = 0;
-            return None;
+            let spare = pause && excess_us > SLACK_IN_PAUSE_US;
+            return spare.then(|| Correction::Trim((excess_us - REST_US).unsigned_abs()));
         };
         self.waiting += 1;
         let may = pause || excess_us.abs() > URGENT_US || self.waiting > PATIENCE;
-        may.then_some(Correction {
+        may.then_some(Correction::Period {
             direction,
             force: pause || self.waiting > LAST_RESORT,
         })
@@ -105,8 +113,21 @@ mod tests {
     fn a_lag_near_the_target_is_left_alone() {
         let mut steering = Steering::default();
         for lag in [37_000, 40_000, 50_000, 57_000] {
+            assert_eq!(feed(&mut steering, 400, lag, false), None, "{lag}");
+        }
+        for lag in [37_000, 40_000, 47_000] {
             assert_eq!(feed(&mut steering, 400, lag, true), None, "{lag}");
         }
+    }
+
+    #[test]
+    fn a_pause_gives_what_speech_would_keep() {
+        let mut steering = Steering::default();
+        assert_eq!(feed(&mut steering, 60, 55_000, false), None);
+        let trim = feed(&mut steering, 1, 55_000, true);
+        assert_eq!(trim, Some(Correction::Trim(10_000)));
+        steering.corrected(-10_000);
+        assert_eq!(feed(&mut steering, 400, 45_000, true), None);
     }
 
     #[test]
@@ -116,7 +137,7 @@ mod tests {
         let in_pause = feed(&mut steering, 1, 65_000, true);
         assert_eq!(
             in_pause,
-            Some(Correction {
+            Some(Correction::Period {
                 direction: Direction::Shorten,
                 force: true
             })
@@ -124,7 +145,7 @@ mod tests {
         let later = feed(&mut steering, 100, 65_000, false);
         assert_eq!(
             later,
-            Some(Correction {
+            Some(Correction::Period {
                 direction: Direction::Shorten,
                 force: false
             })
@@ -148,7 +169,7 @@ mod tests {
     fn bursts_are_judged_by_their_last_block() {
         let mut steering = Steering::default();
         for n in 0..200 {
-            let lag_us = if n % 2 == 0 { 62_000 } else { 52_000 };
+            let lag_us = if n % 2 == 0 { 56_000 } else { 46_000 };
             assert_eq!(steering.observe(lag_us, 40_000, true), None);
         }
     }
