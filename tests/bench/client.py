@@ -55,6 +55,11 @@ class Client:
         return [(at, sender) for at, senders in reports for sender in senders
                 if sender["name"] == name and since <= at < until]
 
+    def holes(self):
+        """What this computer itself made of holes in the sound, by the last report."""
+        with self.more:
+            return next(event for _, event in reversed(self.events) if event["event"] == "media")["holes"]
+
     def link(self):
         return self.wait_for("link", lambda event: event["event"] == "link")[1]["link"]
 

@@ -47,6 +47,7 @@ def hour(bench):
         unheard = sum(
             person.media(name, since=begun)[-1][1]["audio"][count]
             for person in people for name in names(person, people) for count in ("failed", "forged"))
+        holes = [person.holes() for person in people]
     first, last = memory[WARM:WARM + PART], memory[-PART:]
     growth = [100 * (median_of(last, at) / median_of(first, at) - 1) for at in range(len(processes))]
     for text in sorted(set(told)):
@@ -64,6 +65,10 @@ def hour(bench):
         ("concealed sound, at first", hidden[0], "%", "", None),
         ("concealed sound, at the end", hidden[1], "%", "<= 1", hidden[1] <= 1),
         ("frames of sound that did not open or were forged", unheard, "", "0", unheard == 0),
+        ("times the sound system lost sound", sum(one["microphone"] + one["speaker"] for one in holes), "", "0",
+         not any(one["microphone"] + one["speaker"] for one in holes)),
+        ("silence because nothing was mixed in time", sum(one["unmixed_ms"] for one in holes), "ms", "0",
+         not any(one["unmixed_ms"] for one in holes)),
         ("warnings, notices and device troubles told", len(told), "", "0", not told),
     ]
 

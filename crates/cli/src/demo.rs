@@ -134,7 +134,7 @@ impl Guest {
             ClientEvent::Admitted { name, .. } => println!("{name} is in, says {}.", self.name),
             ClientEvent::Code { digits, .. } => self.code = digits,
             ClientEvent::Roster { members, .. } => self.members = members,
-            ClientEvent::Media(senders) if !senders.is_empty() => self.senders = senders,
+            ClientEvent::Media { senders, .. } if !senders.is_empty() => self.senders = senders,
             ClientEvent::Warning { text, .. } => println!("Note to {}: {text}", self.name),
             ClientEvent::Left {
                 reason,

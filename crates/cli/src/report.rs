@@ -122,9 +122,14 @@ fn to_json(event: &ClientEvent) -> Option<Value> {
         } => {
             json!({"event": "code", "epoch": epoch, "digits": digits, "reason": reason})
         }
-        ClientEvent::Media(senders) => {
+        ClientEvent::Media { senders, holes } => {
             let senders: Vec<_> = senders.iter().map(sender_json).collect();
-            json!({"event": "media", "senders": senders})
+            let holes = json!({
+                "microphone": holes.microphone,
+                "speaker": holes.speaker,
+                "unmixed_ms": holes.unmixed_us as f64 / 1000.0,
+            });
+            json!({"event": "media", "senders": senders, "holes": holes})
         }
         ClientEvent::Share {
             device,
@@ -248,7 +253,7 @@ fn to_text(event: &ClientEvent) -> Option<String> {
             (false, true) => format!("{name} shares a screen."),
             (false, false) => format!("{name} does not share a screen any more."),
         },
-        ClientEvent::Media(_) => return None,
+        ClientEvent::Media { .. } => return None,
         ClientEvent::Hands(hands) => hands_in_words(hands),
         ClientEvent::Speaking { text, .. } => format!("Note: {text}"),
         ClientEvent::Devices {

@@ -1,5 +1,6 @@
 //! What a program that drives a client gets to hear, in order.
 
+use conclave_media::audio::Holes;
 use conclave_media::video::Size;
 use conclave_wire::DeviceId;
 use serde::Serialize;
@@ -85,7 +86,12 @@ pub enum ClientEvent {
         on: bool,
     },
     /// Once a second while in the meeting.
-    Media(Vec<SenderReport>),
+    Media {
+        /// What came from each of the others.
+        senders: Vec<SenderReport>,
+        /// Holes in the sound that this computer itself has made, since it took part.
+        holes: Holes,
+    },
     /// Which devices are in use now, at the beginning and at each change.
     Devices {
         /// What sees this person. It has no name while it is closed.

@@ -53,7 +53,7 @@ pub use conclave_identity::{
 };
 pub use conclave_media::DeviceInfo;
 pub use conclave_media::audio::{
-    Cleaning, CleaningPart, MicrophoneSource, Processing, SharedSound, SharedSoundError,
+    Cleaning, CleaningPart, Holes, MicrophoneSource, Processing, SharedSound, SharedSoundError,
     SpeakerSink, list_microphones, list_speakers,
 };
 pub use conclave_media::video::{

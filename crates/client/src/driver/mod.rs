@@ -323,9 +323,7 @@ impl Driver {
             && self.snapshot().phase == Phase::Active
         {
             // Figures of this second are of no use in the next one: a slow reader misses some.
-            let _ = self
-                .events
-                .try_send(ClientEvent::Media(self.media.reports()));
+            let _ = self.events.try_send(self.media.report());
             let sent = conclave_meeting::Command::SoundSent(self.media.sound_packets_sent());
             self.input(Input::Command(sent));
             self.report_losses();

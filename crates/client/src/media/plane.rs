@@ -30,7 +30,7 @@ use super::sound;
 use super::tracks::{Kind, Reel, Sound};
 use super::viewing::{Screen, Shown, Sizes};
 use crate::error::ClientError;
-use crate::event::{SenderReport, TrackReport};
+use crate::event::{ClientEvent, SenderReport, TrackReport};
 use crate::frames::FrameHub;
 use crate::options::{Devices, ServerAddress};
 use crate::saving::Recorder;
@@ -377,16 +377,16 @@ impl MediaPlane {
     }
 
     /// Figures of everyone, since the last reading.
-    pub(crate) fn reports(&self) -> Vec<SenderReport> {
-        self.peers
-            .borrow()
-            .others
-            .iter()
-            .map(|peer| self.report(peer))
-            .collect()
+    pub(crate) fn report(&self) -> ClientEvent {
+        let peers = self.peers.borrow();
+        let senders = peers.others.iter().map(|peer| self.sender_report(peer));
+        ClientEvent::Media {
+            senders: senders.collect(),
+            holes: self.engine.holes(),
+        }
     }
 
-    fn report(&self, peer: &Peer) -> SenderReport {
+    fn sender_report(&self, peer: &Peer) -> SenderReport {
         let sound = |sound| self.sound_report(peer.figures.sound(sound), peer.source(sound));
         SenderReport {
             device: peer.device,

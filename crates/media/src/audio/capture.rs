@@ -99,6 +99,14 @@ impl Input {
         }
     }
 
+    /// Times the system lost sound since last asked.
+    pub(super) fn take_holes(&self) -> u64 {
+        match self {
+            Self::Device(device) => device.signal.trouble.take_holes(),
+            Self::Paced(..) => 0,
+        }
+    }
+
     /// Ends it without waiting for the sound system.
     pub(super) fn let_go(self) {
         if let Self::Device(device) = self {

@@ -4,7 +4,7 @@
 //! for within a limit: a sound server that hangs must not hang the meeting.
 
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use cpal::{BufferSize, Device, DeviceId, SampleFormat, Stream, StreamConfig};
 use cpal::{SupportedBufferSize, SupportedStreamConfigRange};
 
 use super::error::AudioError;
-use super::{BLOCK_SAMPLES, SAMPLE_RATE_HZ, listing};
+use super::{BLOCK_SAMPLES, SAMPLE_RATE_HZ, listing, urgency};
 use crate::DeviceKind;
 
 /// A device that has worked and delivers or takes nothing for so long is lost.
@@ -71,9 +71,11 @@ where
             }
         };
         let format = format(kind, &device).map_err(no_default)?;
-        let stream = build(&device, format)
-            .or_else(|_| build(&device, format.with_default_buffer()))
-            .map_err(no_default)?;
+        let build = |format| build(&device, format);
+        let stream = urgency::claim_for_stream(|| {
+            let stream = build(format).or_else(|_| build(format.with_default_buffer()));
+            stream.map_err(no_default)
+        })?;
         stream.play().map_err(refused)?;
         let id = listing::fixed_id(&device);
         Ok(Opened { stream, name, id })
@@ -85,12 +87,15 @@ where
 pub(super) struct Trouble {
     lost: AtomicBool,
     moved: AtomicBool,
+    holes: AtomicU64,
 }
 
 impl Trouble {
     pub(super) fn note(&self, error: &cpal::Error) {
         if error.kind() == cpal::ErrorKind::DeviceChanged {
             self.moved.store(true, Ordering::Relaxed);
+        } else if error.kind() == cpal::ErrorKind::Xrun {
+            self.holes.fetch_add(1, Ordering::Relaxed);
         } else if is_fatal(error) {
             self.lost.store(true, Ordering::Relaxed);
         }
@@ -99,6 +104,14 @@ impl Trouble {
     /// Whether the stream has ended for good.
     pub(super) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Times the system lost sound since last asked.
+    pub(super) fn take_holes(&self) -> u64 {
+        match self.holes.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => self.holes.swap(0, Ordering::Relaxed),
+        }
     }
 
     /// Whether the system has moved the stream to another device since last asked.

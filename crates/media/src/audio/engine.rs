@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use super::capture::Input;
 use super::error::{AudioError, AudioEvent};
 use super::framer::Framer;
+use super::holes::{HoleCounters, Holes};
 use super::jitter::JitterBuffer;
 use super::keeper::{self, InUse, Keeper, MicrophoneDesk, Notice, Reporter, SpeakerDesk, Wanted};
 use super::loss_meter::Loss;
@@ -66,6 +67,7 @@ pub struct AudioEngine {
     capture: std_mpsc::Sender<sending::Command>,
     mixer: std_mpsc::SyncSender<voices::Command>,
     board: Board,
+    holes: Arc<HoleCounters>,
     events: Option<Receiver<AudioEvent>>,
     notices: std_mpsc::SyncSender<Notice>,
     in_use: Arc<InUse>,
@@ -105,6 +107,7 @@ impl AudioEngine {
             capture,
             mixer,
             board: Arc::new(Mutex::new(HashMap::new())),
+            holes: Arc::default(),
             events: Some(events),
             notices: notices.clone(),
             in_use: Arc::default(),
@@ -124,6 +127,7 @@ impl AudioEngine {
             reporter: Reporter::new(DeviceKind::Microphone, notices.clone()),
             render: rendered,
             render_delay_ms: Arc::clone(&render_delay_ms),
+            holes: Arc::clone(&engine.holes),
             stop: Arc::clone(&stop),
         };
         let mixing = MixerThread {
@@ -133,6 +137,7 @@ impl AudioEngine {
             reporter: Reporter::new(DeviceKind::Speaker, notices),
             render: rendered_out,
             render_delay_ms,
+            holes: Arc::clone(&engine.holes),
             stop,
         };
         let wanted = Wanted {
@@ -227,6 +232,11 @@ impl AudioEngine {
     /// Whether somebody speaks into the microphone, muted or not. What was captured stays here.
     pub fn hears_speech(&self) -> bool {
         self.microphone.speaking()
+    }
+
+    /// Holes in the sound that this computer itself has made.
+    pub fn holes(&self) -> Holes {
+        self.holes.read()
     }
 
     /// The microphone or loudspeaker that is truly in use.

@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_clean_link_is_not_worth_a_word() {
         let (mut meter, mut total) = (LossMeter::default(), LossCounts::default());
-        assert_eq!(tell(&mut meter, 10, &[0; 20], &mut total), []);
+        assert_eq!(tell(&mut meter, 10, &[0; 20], &mut total), [0u8; 0]);
     }
 
     #[test]
@@ -116,11 +116,11 @@ mod tests {
     #[test]
     fn what_an_overflowing_link_lost_is_left_out() {
         let (mut meter, mut total) = (LossMeter::default(), LossCounts::default());
-        assert_eq!(tell(&mut meter, 10, &[0, 0], &mut total), []);
+        assert_eq!(tell(&mut meter, 10, &[0, 0], &mut total), [0u8; 0]);
         total.due += 50;
         total.lost += 40;
         meter.leave_out();
-        assert_eq!(tell(&mut meter, 13, &[0; 5], &mut total), []);
+        assert_eq!(tell(&mut meter, 13, &[0; 5], &mut total), [0u8; 0]);
         assert_eq!(tell(&mut meter, 18, &[5], &mut total), [3]);
     }
 

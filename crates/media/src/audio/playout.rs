@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use super::devices::{self, Format, Trouble, let_go, patience};
 use super::error::AudioError;
 use super::resample::{RateConverter, step_len};
+use super::reserve::Reserve;
 use super::{BLOCK_US, Block};
 use crate::DeviceKind;
 use crate::clock::{Ticker, now_us};
@@ -25,8 +26,6 @@ const RING_SAMPLES: usize = 24_000;
 const RING_MARKS: usize = 256;
 /// Longest sleep of the mixer thread, so that it notices packets and commands.
 const NAP: Duration = Duration::from_millis(5);
-/// Time the mixer thread is given to refill the ring, per second of sound: 5 ms.
-const REFILL_PER_S: u32 = 200;
 
 /// Where the voices of others go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -117,6 +116,22 @@ impl Sink {
         }
     }
 
+    /// Times the system lost sound since last asked.
+    pub(super) fn take_holes(&self) -> u64 {
+        match self {
+            Self::Null(_) => 0,
+            Self::Device(device) => device.signal.trouble.take_holes(),
+        }
+    }
+
+    /// Silence played since last asked for want of mixed sound, in microseconds.
+    pub(super) fn take_silence_us(&mut self) -> u64 {
+        match self {
+            Self::Null(_) => 0,
+            Self::Device(device) => device.take_silence_us(),
+        }
+    }
+
     /// Ends it without waiting for the sound system.
     pub(super) fn let_go(self) {
         if let Self::Device(device) = self {
@@ -176,6 +191,8 @@ struct Signal {
     trouble: Trouble,
     /// Samples that the largest callback so far asked for.
     largest: AtomicU32,
+    /// Samples that were asked for and not there, since the first that was.
+    silence: AtomicU64,
     /// The device's own delay after the callback.
     device_delay_ms: AtomicU32,
 }
@@ -200,6 +217,9 @@ pub(super) struct DeviceOutput {
     rate_hz: u32,
     written: u64,
     last_room: Instant,
+    reserve: Reserve,
+    /// Samples of silence that were told of.
+    silence_told: u64,
 }
 
 impl DeviceOutput {
@@ -237,6 +257,8 @@ impl DeviceOutput {
             rate_hz,
             written: 0,
             last_room: Instant::now(),
+            reserve: Reserve::new(Instant::now()),
+            silence_told: 0,
         }))
     }
 
@@ -251,7 +273,9 @@ impl DeviceOutput {
             0 => step_len(self.rate_hz),
             largest => largest,
         };
-        let wanted = callback + (self.rate_hz / REFILL_PER_S) as usize;
+        let silence = self.signal.silence.load(Ordering::Relaxed);
+        self.reserve.observe(silence, Instant::now());
+        let wanted = callback + self.reserve.samples(self.rate_hz);
         if waiting < wanted.min(RING_SAMPLES / 2) {
             self.last_room = Instant::now();
             return Turn::Mix;
@@ -271,6 +295,13 @@ impl DeviceOutput {
             }
         }
         position
+    }
+
+    fn take_silence_us(&mut self) -> u64 {
+        let silence = self.signal.silence.load(Ordering::Relaxed);
+        let untold = silence - self.silence_told;
+        self.silence_told = silence;
+        untold * 1_000_000 / u64::from(self.rate_hz.max(1))
     }
 
     fn delay_ms(&self) -> u32 {
@@ -307,15 +338,22 @@ impl Reader {
             .device_delay_ms
             .store(delay_ms, Ordering::Relaxed);
         let position = self.read;
+        let mut silent = 0;
         for frame in data.chunks_exact_mut(self.channels) {
             let sample = match self.samples.pop() {
                 Ok(sample) => {
                     self.read += 1;
                     sample
                 }
-                Err(_) => 0.0,
+                Err(_) => {
+                    silent += 1;
+                    0.0
+                }
             };
             frame.fill(T::from_sample_(sample));
+        }
+        if silent > 0 && self.read > 0 {
+            self.signal.silence.fetch_add(silent, Ordering::Relaxed);
         }
         if self.read > position {
             let _ = self.marks.push(Taken {

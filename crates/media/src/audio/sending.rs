@@ -10,11 +10,13 @@ use tokio::sync::mpsc;
 use super::capture::{Captured, Input};
 use super::error::AudioEvent;
 use super::framer::Framer;
+use super::holes::HoleCounters;
 use super::keeper::{Report, Reporter};
 use super::level::LevelMeter;
 use super::loss_meter::Loss;
 use super::packet::AudioPacket;
 use super::processing::{Cleaning, EchoCancelling, Passthrough, Processing, Processor};
+use super::urgency::{self, Pauses};
 use super::{BLOCK_SAMPLES, Block};
 use crate::clock::now_us;
 
@@ -67,6 +69,7 @@ pub(super) struct CaptureThread {
     /// What is being played, for echo cancellation.
     pub(super) render: Consumer<Block>,
     pub(super) render_delay_ms: Arc<AtomicU32>,
+    pub(super) holes: Arc<HoleCounters>,
     pub(super) stop: Arc<AtomicBool>,
 }
 
@@ -77,7 +80,10 @@ impl CaptureThread {
         let mut mute = MuteRamp::default();
         let mut meter = LevelMeter::default();
         let mut heard = LevelMeter::default();
+        let mut pauses = Pauses::new();
+        urgency::claim();
         while !self.stop.load(Ordering::Relaxed) && self.obey() {
+            pauses.take();
             let capture_us = match self.input.next(&mut block) {
                 Captured::Block { capture_us } => capture_us,
                 Captured::LastOfFile { capture_us } => {
@@ -93,6 +99,8 @@ impl CaptureThread {
                 }
             };
             self.report();
+            let holes = self.input.take_holes();
+            self.holes.microphone.fetch_add(holes, Ordering::Relaxed);
             self.clean(&mut block, capture_us);
             heard.observe(&block);
             self.microphone

@@ -10,6 +10,7 @@ use rtrb::Producer;
 use tokio::sync::mpsc;
 
 use super::engine::SourceId;
+use super::holes::HoleCounters;
 use super::jitter::JitterBuffer;
 use super::keeper::{Report, Reporter};
 use super::level::LevelMeter;
@@ -18,6 +19,7 @@ use super::packet::AudioPacket;
 use super::playout::{Sink, Taken, Turn};
 use super::stats::SourceStats;
 use super::tone::TestTone;
+use super::urgency::{self, Pauses};
 use super::{BLOCK_US, Block};
 use crate::clock::{self, now_us};
 
@@ -56,6 +58,7 @@ pub(super) struct MixerThread {
     /// What is played, for echo cancellation.
     pub(super) render: Producer<Block>,
     pub(super) render_delay_ms: Arc<AtomicU32>,
+    pub(super) holes: Arc<HoleCounters>,
     pub(super) stop: Arc<AtomicBool>,
 }
 
@@ -83,7 +86,10 @@ impl MixerThread {
             tone: None,
             blocks: 0,
         };
+        let mut pauses = Pauses::new();
+        urgency::claim();
         while !self.stop.load(Ordering::Relaxed) {
+            pauses.take();
             let turn = self.sink.turn();
             if !self.obey(&mut mixing) {
                 return;
@@ -143,7 +149,12 @@ impl MixerThread {
         }
     }
 
-    fn publish(&self, mixing: &Mixing) {
+    fn publish(&mut self, mixing: &Mixing) {
+        let (holes, silence_us) = (self.sink.take_holes(), self.sink.take_silence_us());
+        self.holes.speaker.fetch_add(holes, Ordering::Relaxed);
+        self.holes
+            .unmixed_us
+            .fetch_add(silence_us, Ordering::Relaxed);
         let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
         for (source, voice) in &mixing.voices {
             // Only those the engine still lists: a removal wins.
