@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::figures::lock;
 
 /// How often a sender's way is judged.
-pub(super) const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 /// A picture that is paused for longer is worth words.
 const WORTH_WORDS: Duration = Duration::from_secs(3);

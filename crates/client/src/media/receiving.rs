@@ -84,23 +84,32 @@ pub(super) async fn sound(
 /// Without a packet for so long there is no sound that a picture could wait for.
 const SOUND_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How late sound is heard changes slowly: that is asked at every third look.
+const LOOKS_PER_LISTENING: u32 = 3;
+
 /// Judges what the way from a sender bears, and listens for how late its sound is heard, until the
 /// session ends.
 pub(super) async fn watch_link(sender: Sender, engine: Arc<AudioEngine>) {
-    loop {
+    for look in 0_u32.. {
         tokio::time::sleep(link::LOOK).await;
-        for sound in Sound::ALL {
-            let sounds = sender.figures.sound(sound).opens(SOUND_PATIENCE);
-            let stats = engine.source_stats(sender.source(sound));
-            let delays_us = stats
-                .filter(|_| sounds)
-                .map(|stats| stats.latency_us_recent);
-            let lips = sender.figures.lips(sound);
-            lips.hear(delays_us.unwrap_or_default());
+        if look.is_multiple_of(LOOKS_PER_LISTENING) {
+            listen(&sender, &engine);
         }
         if sender.figures.link.look() {
             sender.tell(MediaEvent::Warning(link::WEAK.into()));
         }
+    }
+}
+
+fn listen(sender: &Sender, engine: &AudioEngine) {
+    for sound in Sound::ALL {
+        let sounds = sender.figures.sound(sound).opens(SOUND_PATIENCE);
+        let stats = engine.source_stats(sender.source(sound));
+        let delays_us = stats
+            .filter(|_| sounds)
+            .map(|stats| stats.latency_us_recent);
+        let lips = sender.figures.lips(sound);
+        lips.hear(delays_us.unwrap_or_default());
     }
 }
 
