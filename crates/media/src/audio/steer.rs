@@ -9,6 +9,10 @@ const SLACK_US: i64 = 18_000;
 const SHORTFALL_US: i64 = 4_000;
 /// Lag beyond the target that is tolerated in a pause, where less of it costs nothing.
 const SLACK_IN_PAUSE_US: i64 = 8_000;
+/// Blocks of one age, 1 s, and how many ages their highest target is remembered: what a link has
+/// needed lately it will need again.
+const AGE: u32 = 100;
+const AGES: usize = 10;
 /// A correction under way goes on until this little is left.
 const REST_US: i64 = 5_000;
 /// Beyond this, correction does not wait for a pause in speech.
@@ -46,6 +50,9 @@ pub(super) struct Steering {
     lags_us: VecDeque<i64>,
     under_way: Option<Direction>,
     waiting: u32,
+    /// The highest target of each age.
+    targets_us: VecDeque<i64>,
+    blocks: u32,
 }
 
 impl Steering {
@@ -64,6 +71,7 @@ impl Steering {
         if self.lags_us.len() < WINDOW {
             return None;
         }
+        let highest_us = self.highest(target_us);
         let least_us = self.lags_us.iter().min().copied().unwrap_or(lag_us);
         let excess_us = least_us - target_us;
         self.under_way = match self.under_way {
@@ -75,8 +83,9 @@ impl Steering {
         };
         let Some(direction) = self.under_way else {
             self.waiting = 0;
-            let spare = pause && excess_us > SLACK_IN_PAUSE_US;
-            return spare.then(|| Correction::Trim((excess_us - REST_US).unsigned_abs()));
+            let spare_us = least_us - highest_us;
+            return (pause && spare_us > SLACK_IN_PAUSE_US)
+                .then(|| Correction::Trim((spare_us - REST_US).unsigned_abs()));
         };
         self.waiting += 1;
         let may = pause || excess_us.abs() > URGENT_US || self.waiting > PATIENCE;
@@ -84,6 +93,21 @@ impl Steering {
             direction,
             force: pause || self.waiting > LAST_RESORT,
         })
+    }
+
+    /// The highest target of late.
+    fn highest(&mut self, target_us: i64) -> i64 {
+        if self.blocks.is_multiple_of(AGE) {
+            self.targets_us.push_back(target_us);
+            if self.targets_us.len() > AGES {
+                self.targets_us.pop_front();
+            }
+        }
+        self.blocks = self.blocks.wrapping_add(1);
+        if let Some(latest) = self.targets_us.back_mut() {
+            *latest = target_us.max(*latest);
+        }
+        self.targets_us.iter().max().copied().unwrap_or(target_us)
     }
 
     /// Accounts for a correction that changed the lag by so much.
@@ -128,6 +152,17 @@ mod tests {
         assert_eq!(trim, Some(Correction::Trim(10_000)));
         steering.corrected(-10_000);
         assert_eq!(feed(&mut steering, 400, 45_000, true), None);
+    }
+
+    #[test]
+    fn a_pause_keeps_what_the_link_has_needed_lately() {
+        let mut steering = Steering::default();
+        for _ in 0..60 {
+            steering.observe(55_000, 50_000, false);
+        }
+        // The link is calm, for as long as it may be so by chance.
+        assert_eq!(feed(&mut steering, 800, 55_000, true), None);
+        assert!(feed(&mut steering, 400, 55_000, true).is_some());
     }
 
     #[test]
