@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, TryLockError};
 
 use rtrb::Producer;
 use tokio::sync::mpsc;
@@ -155,7 +155,12 @@ impl MixerThread {
         self.holes
             .unmixed_us
             .fetch_add(silence_us, Ordering::Relaxed);
-        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever reads figures must not hold up sound: these come a moment later.
+        let mut board = match self.board.try_lock() {
+            Ok(board) => board,
+            Err(TryLockError::Poisoned(board)) => board.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         for (source, voice) in &mixing.voices {
             // Only those the engine still lists: a removal wins.
             if let Some(entry) = board.get_mut(source) {
