@@ -10,10 +10,12 @@
 //!
 //! Everything runs in blocks of 10 ms and Opus frames of 20 ms, 48 kHz mono.
 
+mod bands;
 mod capture;
 mod codec;
 mod delay;
 mod devices;
+mod echo;
 mod engine;
 mod error;
 mod framer;
@@ -26,6 +28,7 @@ mod listing;
 mod loss;
 mod loss_meter;
 mod mixer;
+mod noise;
 mod packet;
 mod playout;
 mod processing;

@@ -1,11 +1,16 @@
 //! Cleaning of microphone sound: echo, noise and loudness.
 
-use sonora::config::{
-    AdaptiveDigital, EchoCanceller, GainController2, HighPassFilter, NoiseSuppression,
-};
+use sonora::config::{AdaptiveDigital, GainController2};
+use sonora::high_pass_filter::HighPassFilter;
 use sonora::{AudioProcessing, Config, StreamConfig};
 
+use super::bands::Splitter;
+use super::echo::EchoRemover;
+use super::noise::NoiseRemover;
 use super::{BLOCK_SAMPLES, Block, SAMPLE_RATE_HZ};
+
+/// Sound from here on was cut off by the microphone.
+const SATURATED: f32 = 0.998;
 
 /// Whether microphone sound is cleaned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,64 +102,124 @@ impl Processor for Passthrough {
     fn set_cleaning(&mut self, _: Cleaning) {}
 }
 
-/// Echo cancellation, noise suppression, automatic gain and a high-pass filter.
+/// Echo cancellation, noise suppression, automatic gain and a high-pass filter, in WebRTC's order:
+///
+/// ```text
+/// captured → rumble → bands → echo → noise → block → gain
+/// played   ────────── → bands ┘
+/// ```
 pub struct EchoCancelling {
-    processing: AudioProcessing,
+    played: Splitter,
+    captured: Splitter,
+    /// Rumble disturbs what takes out echo and noise. Who wants neither gets all of a deep voice.
+    rumble: Option<RumbleRemover>,
+    echo: Option<EchoRemover>,
+    noise: Option<NoiseRemover>,
+    gain: Option<AudioProcessing>,
 }
 
 impl EchoCancelling {
     /// A fresh processor that has learnt no room yet.
     pub fn new(cleaning: Cleaning) -> Self {
-        let stream = StreamConfig::new(SAMPLE_RATE_HZ, 1);
-        Self {
-            processing: AudioProcessing::builder()
-                .config(config(cleaning))
-                .capture_config(stream)
-                .render_config(stream)
-                .build(),
-        }
+        let mut new = Self {
+            played: Splitter::new(),
+            captured: Splitter::new(),
+            rumble: None,
+            echo: None,
+            noise: None,
+            gain: None,
+        };
+        new.set_cleaning(cleaning);
+        new
     }
-}
 
-fn config(cleaning: Cleaning) -> Config {
-    Config {
-        echo_canceller: cleaning.echo.then(EchoCanceller::default),
-        noise_suppression: cleaning.noise.then(NoiseSuppression::default),
-        gain_controller2: cleaning.gain.then(|| GainController2 {
-            adaptive_digital: Some(AdaptiveDigital::default()),
-            ..Default::default()
-        }),
-        // Rumble disturbs what takes out echo and noise. Who wants neither gets all of a deep voice.
-        high_pass_filter: (cleaning.echo || cleaning.noise).then(HighPassFilter::default),
-        ..Default::default()
+    fn process_bands(&mut self, block: &mut Block, delay_ms: i32) {
+        let Some(rumble) = &mut self.rumble else {
+            return;
+        };
+        let saturated = block.iter().any(|s| s.abs() >= SATURATED);
+        rumble.process(block);
+        let mut bands = self.captured.split(block);
+        if let Some(noise) = &mut self.noise {
+            noise.observe(&bands);
+        }
+        if let Some(echo) = &mut self.echo {
+            echo.process_capture(&mut bands, saturated, delay_ms);
+        }
+        if let Some(noise) = &mut self.noise {
+            noise.process(&mut bands);
+        }
+        self.captured.merge(&bands, block);
     }
 }
 
 impl Processor for EchoCancelling {
     fn observe_render(&mut self, block: &Block) {
-        let mut rendered = [0.0; BLOCK_SAMPLES];
-        // The only errors are mismatched formats, fixed above.
-        let _ = self
-            .processing
-            .process_render_f32(&[block], &mut [&mut rendered]);
+        if let Some(echo) = &mut self.echo {
+            echo.observe_render(&self.played.split(block));
+        }
     }
 
     fn process_capture(&mut self, block: &mut Block, delay_ms: i32) {
-        // An out-of-range delay is clamped, which is as good as it gets.
-        let _ = self.processing.set_stream_delay_ms(delay_ms);
-        let mut out = [0.0; BLOCK_SAMPLES];
-        if self
-            .processing
-            .process_capture_f32(&[block], &mut [&mut out])
-            .is_ok()
-        {
-            *block = out;
+        self.process_bands(block, delay_ms);
+        if let Some(gain) = &mut self.gain {
+            let mut out = [0.0; BLOCK_SAMPLES];
+            // The only errors are mismatched formats, fixed below.
+            if gain.process_capture_f32(&[block], &mut [&mut out]).is_ok() {
+                *block = out;
+            }
         }
     }
 
     fn set_cleaning(&mut self, cleaning: Cleaning) {
-        self.processing.apply_config(config(cleaning));
+        let Cleaning { echo, noise, gain } = cleaning;
+        set(&mut self.rumble, echo || noise, RumbleRemover::new);
+        set(&mut self.echo, echo, EchoRemover::new);
+        set(&mut self.noise, noise, NoiseRemover::new);
+        set(&mut self.gain, gain, adaptive_gain);
     }
+}
+
+/// Puts a part in or takes it out; one that stays keeps what it has learnt.
+fn set<T>(part: &mut Option<T>, on: bool, new: fn() -> T) {
+    *part = on.then(|| part.take().unwrap_or_else(new));
+}
+
+/// A high-pass filter.
+struct RumbleRemover {
+    filter: HighPassFilter,
+    /// It works on vectors.
+    filtered: [Vec<f32>; 1],
+}
+
+impl RumbleRemover {
+    fn new() -> Self {
+        Self {
+            filter: HighPassFilter::new(SAMPLE_RATE_HZ as i32, 1),
+            filtered: [vec![0.0; BLOCK_SAMPLES]],
+        }
+    }
+
+    fn process(&mut self, block: &mut Block) {
+        self.filtered[0].copy_from_slice(block);
+        self.filter.process_channels(&mut self.filtered);
+        block.copy_from_slice(&self.filtered[0]);
+    }
+}
+
+fn adaptive_gain() -> AudioProcessing {
+    let gain = GainController2 {
+        adaptive_digital: Some(AdaptiveDigital::default()),
+        ..Default::default()
+    };
+    let config = Config {
+        gain_controller2: Some(gain),
+        ..Default::default()
+    };
+    AudioProcessing::builder()
+        .config(config)
+        .capture_config(StreamConfig::new(SAMPLE_RATE_HZ, 1))
+        .build()
 }
 
 #[cfg(test)]
