@@ -251,12 +251,16 @@ impl Delay {
         }
         let lately = self.recent.iter().map(|(_, delay)| *delay).min();
         let ever = self.least.iter().map(|(_, delay)| *delay).min();
-        matches!((lately, ever), (Some(lately), Some(ever))
-            if lately.saturating_sub(ever) >= self.limit_us.saturating_mul(times).saturating_add(self.jitter.allowance_us()))
+        let limit_us = self.limit_us.saturating_mul(times);
+        let limit_us = limit_us.saturating_add(self.jitter.allowance_us());
+        matches!((lately, ever), (Some(lately), Some(ever)) if lately.saturating_sub(ever) >= limit_us)
     }
 
     /// Whether the last packets came later than those before, which came late.
     fn fills(&self) -> bool {
+        if self.recent.len() < 2 * FILLING {
+            return false;
+        }
         let mut newest = self.recent.iter().rev().map(|(_, delay)| *delay);
         let mut least = || newest.by_ref().take(FILLING).min();
         let (last, before) = (least(), least());
@@ -268,7 +272,6 @@ impl Delay {
         last.saturating_sub(ever) >= FILLED_US
             && before.saturating_sub(ever) >= BEFORE_US
             && last.saturating_sub(before) >= RISE_US
-            && self.recent.len() >= 2 * FILLING
     }
 
     fn forget(&mut self) {

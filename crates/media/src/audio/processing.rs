@@ -281,32 +281,51 @@ mod tests {
         rms_dbfs(&last)
     }
 
+    const NOTHING: Cleaning = Cleaning {
+        echo: false,
+        noise: false,
+        gain: false,
+    };
+
+    /// By how much cleaning makes a tone louder.
+    fn change_db(cleaning: Cleaning, tone_hz: f32) -> f32 {
+        let mut processor = EchoCancelling::new(cleaning);
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for n in 0..200 {
+            let phase = |i: usize| ((n * BLOCK_SAMPLES + i) as f32 * tone_hz / 48_000.0).fract();
+            let mut block: Block =
+                std::array::from_fn(|i| 0.2 * (std::f32::consts::TAU * phase(i)).sin());
+            before.extend(block);
+            processor.process_capture(&mut block, 0);
+            after.extend(block);
+        }
+        rms_dbfs(&after[20_000..]) - rms_dbfs(&before[20_000..])
+    }
+
     #[test]
     fn who_wants_nothing_cleaned_gets_deep_sound_whole() {
-        let nothing = Cleaning {
-            echo: false,
-            noise: false,
-            gain: false,
-        };
         let noise = Cleaning {
             noise: true,
-            ..nothing
+            ..NOTHING
         };
-        let change_db = |cleaning| {
-            let mut processor = EchoCancelling::new(cleaning);
-            let (mut before, mut after) = (Vec::new(), Vec::new());
-            for n in 0..200 {
-                let phase = |i: usize| (n * BLOCK_SAMPLES + i) as f32 * 60.0 / 48_000.0;
-                let mut block: Block =
-                    std::array::from_fn(|i| 0.2 * (std::f32::consts::TAU * phase(i)).sin());
-                before.extend(block);
-                processor.process_capture(&mut block, 0);
-                after.extend(block);
-            }
-            rms_dbfs(&after[20_000..]) - rms_dbfs(&before[20_000..])
+        assert!(change_db(NOTHING, 60.0).abs() < 0.5);
+        assert!(change_db(noise, 60.0) < -3.0);
+    }
+
+    #[test]
+    fn taking_out_echo_and_evening_loudness_keep_the_highest_sounds() {
+        let echo = Cleaning {
+            echo: true,
+            ..NOTHING
         };
-        assert!(change_db(nothing).abs() < 0.5);
-        assert!(change_db(noise) < -3.0);
+        let gain = Cleaning {
+            gain: true,
+            ..NOTHING
+        };
+        for cleaning in [echo, gain] {
+            let change = change_db(cleaning, 18_500.0);
+            assert!(change > -3.0, "{cleaning:?}: {change} dB");
+        }
     }
 
     #[test]
