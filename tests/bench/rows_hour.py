@@ -18,6 +18,7 @@ WARM = LOOKS // 12
 PART = LOOKS // 6
 MOST_GROWTH = 5.0  # percent
 MOST_DRIFT_MS = 10.0
+MOST_UNMIXED_MS = 20.0  # of all together: the reserve of mixed sound grows by what it lacked
 
 
 def hour(bench):
@@ -54,6 +55,7 @@ def hour(bench):
         print(f"  told {told.count(text)} times: {text}")
     most = max(growth[:-1])
     drift = late[1] - late[0]
+    unmixed = sum(one["unmixed_ms"] for one in holes)
     return [
         ("length", bench.minutes, "min", "", None),
         ("memory of a client, median", statistics.median(last[-1][:-1]), "MB", "", None),
@@ -67,8 +69,8 @@ def hour(bench):
         ("frames of sound that did not open or were forged", unheard, "", "0", unheard == 0),
         ("times the sound system lost sound", sum(one["microphone"] + one["speaker"] for one in holes), "", "0",
          not any(one["microphone"] + one["speaker"] for one in holes)),
-        ("silence because nothing was mixed in time", sum(one["unmixed_ms"] for one in holes), "ms", "0",
-         not any(one["unmixed_ms"] for one in holes)),
+        ("silence because nothing was mixed in time", unmixed, "ms", f"<= {MOST_UNMIXED_MS:.0f}",
+         unmixed <= MOST_UNMIXED_MS),
         ("warnings, notices and device troubles told", len(told), "", "0", not told),
     ]
 
