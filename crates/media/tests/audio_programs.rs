@@ -1,26 +1,25 @@
 //! What other programs play is heard, and what this one plays is not, on a real sound server with
 //! virtual cards.
 
+mod audio_cards;
+
 use std::f32::consts::TAU;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use audio_cards::{LEVEL, LoopBack, RATE_HZ, Running, tone, with_virtual_sound};
 use conclave_media::audio::{
     AudioEngine, AudioOptions, AudioPacket, JitterBuffer, MicrophoneSource, Processing,
-    SharedSound, SoundShare, SourceId, SpeakerSink, WavWriter,
+    SharedSound, SoundShare, SpeakerSink,
 };
 use conclave_media::clock::now_us;
 use tokio::sync::mpsc::Receiver;
 
-const CHILD: &str = "CONCLAVE_TEST_WITH_VIRTUAL_SOUND";
-const VOICE: SourceId = SourceId(7);
 /// How long anything may take before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
-const RATE_HZ: usize = 48_000;
 
 /// Tones, none a multiple of another: of this program to the loudspeaker and into the microphone,
 /// and of two others.
@@ -28,93 +27,17 @@ const OWN: f32 = 500.0;
 const MICROPHONE: f32 = 2300.0;
 const FIRST: f32 = 1100.0;
 const SECOND: f32 = 3700.0;
-/// Amplitude of each.
-const LEVEL: f32 = 0.3;
-
-/// Runs the test of this name again inside a sound system of its own. True in there.
-fn with_virtual_sound(test: &str) -> bool {
-    if std::env::var_os(CHILD).is_some() {
-        return true;
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/with-virtual-sound");
-    let output = Command::new(script)
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(CHILD, "1")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    eprintln!("{said}");
-    assert!(output.status.success(), "{said}");
-    false
-}
-
-fn tone(folder: &Path, hz: f32) -> PathBuf {
-    let path = folder.join(format!("{hz}.wav"));
-    let mut wav = WavWriter::create(&path).unwrap();
-    let sample = |i: usize| LEVEL * (i as f32 / RATE_HZ as f32 * hz * TAU).sin();
-    let samples: Vec<f32> = (0..RATE_HZ * 60).map(sample).collect();
-    wav.write(&samples).unwrap();
-    wav.finish().unwrap();
-    path
-}
-
-/// Another program that plays a file, until this is dropped.
-struct Player(Child);
-
-impl Player {
-    fn start(file: &Path) -> Self {
-        let mut command = Command::new("paplay");
-        command.arg(file).stdout(Stdio::null());
-        Self(command.spawn().unwrap())
-    }
-}
-
-impl Drop for Player {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// This program, playing a file as the voice of somebody else.
-struct OwnVoice {
-    stop: Arc<AtomicBool>,
-    looping: Option<JoinHandle<()>>,
-}
-
-impl OwnVoice {
-    fn start(file: PathBuf, speaker: SpeakerSink) -> Self {
-        let started = AudioEngine::start(AudioOptions {
-            microphone: MicrophoneSource::File(file),
-            speaker,
-            processing: Processing::Off,
-            ..AudioOptions::default()
-        });
-        let (engine, mut packets) = started.unwrap();
-        engine.add_source(VOICE);
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let looping = thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                if let Some(packet) = packets.blocking_recv() {
-                    engine.push(VOICE, packet);
-                }
-            }
-        });
-        Self {
-            stop,
-            looping: Some(looping),
-        }
-    }
-}
-
-impl Drop for OwnVoice {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let _ = self.looping.take().map(JoinHandle::join);
-    }
+fn own_voice(file: PathBuf, speaker: SpeakerSink) -> LoopBack {
+    let started = AudioEngine::start(AudioOptions {
+        microphone: MicrophoneSource::File(file),
+        speaker,
+        processing: Processing::Off,
+        ..AudioOptions::default()
+    });
+    let (engine, packets) = started.unwrap();
+    LoopBack::start(Arc::new(engine), packets)
 }
 
 /// Who hears what is shared.
@@ -185,23 +108,23 @@ fn other_programs_are_heard_from_their_begin_to_their_end_and_this_one_never() {
     let folder = tempfile::tempdir().unwrap();
     let file = |hz| tone(folder.path(), hz);
     // The voices of a meeting; and somebody who talks, for the default microphone hears this.
-    let _voices = OwnVoice::start(file(OWN), SpeakerSink::Default);
+    let _voices = own_voice(file(OWN), SpeakerSink::Default);
     let into_microphone = SpeakerSink::Device("pipewire:conclave_voice".to_owned());
-    let _talk = OwnVoice::start(file(MICROPHONE), into_microphone);
-    let before = Player::start(&file(FIRST));
+    let _talk = own_voice(file(MICROPHONE), into_microphone);
+    let before = Running::play(&file(FIRST));
     thread::sleep(Duration::from_secs(1));
 
     let (_share, packets) = SoundShare::start(&SharedSound::Computer).unwrap();
     let jitter = JitterBuffer::new().unwrap();
     let mut listener = Listener { packets, jitter };
     listener.hears(&[FIRST]);
-    let later = Player::start(&file(SECOND));
+    let later = Running::play(&file(SECOND));
     listener.hears(&[FIRST, SECOND]);
     drop(before);
     listener.hears(&[SECOND]);
     drop(later);
     listener.hears(&[]);
-    let _again = Player::start(&file(FIRST));
+    let _again = Running::play(&file(FIRST));
     listener.hears(&[FIRST]);
 
     // The server goes: the share of sound ends, and cannot begin.

@@ -1,47 +1,27 @@
 //! Devices that are chosen, pulled out, plugged in again and moved while sound runs, on real virtual
 //! cards of a private sound server.
 
+mod audio_cards;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use audio_cards::{LoopBack, Running, VOICE, tone, with_virtual_sound};
 use conclave_media::audio::{
-    AudioEngine, AudioEvent, AudioOptions, AudioPacket, MicrophoneSource, Processing, SourceId,
-    SpeakerSink, WavWriter, list_microphones, list_speakers,
+    AudioEngine, AudioEvent, AudioOptions, MicrophoneSource, Processing, SpeakerSink,
+    list_microphones, list_speakers,
 };
 use conclave_media::{DeviceInUse, DeviceKind};
 use tokio::sync::mpsc::Receiver;
 
-const CHILD: &str = "CONCLAVE_TEST_WITH_VIRTUAL_SOUND";
-const VOICE: SourceId = SourceId(7);
 /// How long anything may take before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest silence to be tolerated at a change of devices: four times what is aimed for,
 /// because the computer that tests may have other things to do.
 const LONGEST_GAP: Duration = Duration::from_millis(2000);
-
-/// Runs the test of this name again inside a sound system of its own. True in there.
-fn with_virtual_sound(test: &str) -> bool {
-    if std::env::var_os(CHILD).is_some() {
-        return true;
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/with-virtual-sound");
-    let output = Command::new(script)
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(CHILD, "1")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    eprintln!("{said}");
-    assert!(output.status.success(), "{said}");
-    false
-}
 
 fn pactl(arguments: &[&str]) -> String {
     let output = Command::new("pactl").args(arguments).output().unwrap();
@@ -84,34 +64,12 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// A program that ends with the test.
-struct Running(Child);
-
-impl Running {
-    fn start(program: &str, arguments: &[&str]) -> Self {
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        Self(command.spawn().unwrap())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// The engine, hearing itself as if another person were there.
 struct Scene {
     engine: Arc<AudioEngine>,
     events: Receiver<AudioEvent>,
     tap: Receiver<Vec<f32>>,
-    stop: Arc<AtomicBool>,
-    looping: Option<JoinHandle<()>>,
+    _looping: LoopBack,
 }
 
 impl Scene {
@@ -124,16 +82,14 @@ impl Scene {
         });
         let (mut engine, packets) = started.unwrap();
         let events = engine.take_events().unwrap();
-        engine.add_source(VOICE);
+        let engine = Arc::new(engine);
+        let looping = LoopBack::start(engine.clone(), packets);
         let tap = engine.tap(VOICE);
-        let (engine, stop) = (Arc::new(engine), Arc::new(AtomicBool::new(false)));
-        let looping = loop_back(engine.clone(), packets, stop.clone());
         Self {
             engine,
             events,
             tap,
-            stop,
-            looping: Some(looping),
+            _looping: looping,
         }
     }
 
@@ -172,28 +128,6 @@ impl Scene {
     }
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let _ = self.looping.take().map(JoinHandle::join);
-    }
-}
-
-fn loop_back(
-    engine: Arc<AudioEngine>,
-    mut packets: Receiver<AudioPacket>,
-    stop: Arc<AtomicBool>,
-) -> JoinHandle<()> {
-    thread::spawn(move || {
-        while !stop.load(Ordering::Relaxed) {
-            let Some(packet) = packets.blocking_recv() else {
-                return;
-            };
-            engine.push(VOICE, packet);
-        }
-    })
-}
-
 fn is_loud(block: &[f32]) -> bool {
     block.iter().any(|sample| sample.abs() > 0.02)
 }
@@ -213,17 +147,6 @@ fn assert_gap(what: &str, gap: Duration) {
     assert!(gap < LONGEST_GAP, "{what}: {gap:?}");
 }
 
-/// A note without a pause.
-fn note(folder: &Path) -> PathBuf {
-    let path = folder.join("note.wav");
-    let mut wav = WavWriter::create(&path).unwrap();
-    let sample = |i: u32| 0.3 * (i as f32 / 48_000.0 * 440.0 * std::f32::consts::TAU).sin();
-    let samples: Vec<f32> = (0..48_000 * 120).map(sample).collect();
-    wav.write(&samples).unwrap();
-    wav.finish().unwrap();
-    path
-}
-
 fn device(name: &str) -> MicrophoneSource {
     MicrophoneSource::Device(format!("pipewire:{name}"))
 }
@@ -240,7 +163,7 @@ fn a_microphone_is_swapped_pulled_out_and_plugged_in_while_somebody_speaks() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let note = note(folder.path());
+    let note = tone(folder.path(), 440.0);
     let note = note.to_str().unwrap();
     load_sink("voice2");
     let headset = load_microphone("headset", "voice2");
@@ -296,7 +219,7 @@ fn a_loudspeaker_is_pulled_out_the_default_moves_and_the_server_restarts() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let note = note(folder.path());
+    let note = tone(folder.path(), 440.0);
     let headset = load_sink("headset");
     let mut scene = Scene::start(MicrophoneSource::File(note), loudspeaker("headset"));
     assert_eq!(scene.speaker().name, "headset-card");
