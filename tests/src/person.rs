@@ -125,6 +125,18 @@ impl Invitation {
         ])
     }
 
+    /// A microphone that makes a tone, no camera, nothing to hear with.
+    pub fn with_tone(self) -> Self {
+        self.with([
+            "--camera",
+            "off",
+            "--microphone",
+            "test",
+            "--speaker",
+            "null",
+        ])
+    }
+
     /// Saves what arrives, see [`Person::saved`].
     pub fn saving(mut self) -> Self {
         self.command.arg("--save").arg(self.saved.path());

@@ -180,20 +180,12 @@ fn a_removed_member_whom_the_server_keeps_opens_nothing_more() {
     // ... which goes on sending media to Cleo, and of the meeting tells her nothing.
     let before_cleo = Hostile::before(&server, &certificate, Withholding::default());
 
-    let sound = [
-        "--camera",
-        "off",
-        "--microphone",
-        "test",
-        "--speaker",
-        "null",
-    ];
-    let mut ana = host(&server, before_ana.port()).with(sound).come();
+    let mut ana = host(&server, before_ana.port()).with_tone().come();
     let link = ana.link();
-    let mut ben = Invitation::join("Ben", &link).with(sound).come();
+    let mut ben = Invitation::join("Ben", &link).with_tone().come();
     ana.meets(&["Ana", "Ben"]);
     let link = before_cleo.redirect(&link);
-    let mut cleo = Invitation::join("Cleo", &link).with(sound).come();
+    let mut cleo = Invitation::join("Cleo", &link).with_tone().come();
     for person in [&mut ana, &mut ben, &mut cleo] {
         person.meets(&["Ana", "Ben", "Cleo"]);
     }

@@ -118,14 +118,7 @@ fn meet_behind(
     behind: impl FnOnce(Invitation) -> Invitation,
 ) -> (Person, Person) {
     let ana = Invitation::host(HOST, &server.argument()).with(["--title", TITLE]);
-    let ana = ana.with([
-        "--camera",
-        "off",
-        "--microphone",
-        "test",
-        "--speaker",
-        "null",
-    ]);
+    let ana = ana.with_tone();
     let own = format!("127.0.0.1:{}", server.port());
     let (mut ana, mut ben, _) = meet(ana, |link| {
         let elsewhere = link.replacen(&own, place, 1);

@@ -14,16 +14,6 @@ use e2e::wave;
 /// Packets of sound, whose counters take two bytes from then on: they have one length.
 const WARM_UP: u64 = 300;
 
-/// A microphone that makes a tone, no camera: fewer pictures to make leave time for sound.
-const TONE: [&str; 6] = [
-    "--camera",
-    "off",
-    "--microphone",
-    "test",
-    "--speaker",
-    "null",
-];
-
 fn sees_share(person: &mut Person, who: &str, wanted: bool) {
     person.wait_for(&format!("{who} shares: {wanted}"), |event| match event {
         Event::Share { name, on, .. } => (name == who && *on == wanted).then_some(()),
@@ -56,11 +46,11 @@ fn speech_as_screen_sound() -> [String; 2] {
 fn the_sound_of_a_share_is_heard_with_it_in_packets_of_one_length_and_ends_with_it() {
     let server = Server::start();
     let ana = Invitation::host("Ana", &server.argument())
-        .with(TONE)
+        .with_tone()
         .with(["--commands"])
         .with(speech_as_screen_sound());
     let (mut ana, mut ben, _) = meet(ana, |link| {
-        Invitation::join("Ben", link).with(TONE).saving()
+        Invitation::join("Ben", link).with_tone().saving()
     });
     // A screen alone has no sound.
     ana.orders("share test");

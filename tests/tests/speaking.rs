@@ -6,15 +6,6 @@ use e2e::event::Event;
 use e2e::person::{Invitation, Person};
 use e2e::server::Server;
 
-/// A microphone that makes a tone, no camera.
-const TONE: [&str; 6] = [
-    "--camera",
-    "off",
-    "--microphone",
-    "test",
-    "--speaker",
-    "null",
-];
 /// Sound that was on its way when it was ended.
 const ON_ITS_WAY: Duration = Duration::from_millis(1500);
 /// How long nothing may come.
@@ -65,13 +56,13 @@ fn does_not_hear(person: &mut Person, name: &str) {
 fn who_has_no_place_is_not_heard_until_let_speak() {
     let server = Server::start();
     let mut ana = Invitation::host("Ana", &server.argument())
-        .with(TONE)
+        .with_tone()
         .with(["--commands", "--admit", "all"])
         .come();
     let link = ana.link();
     let guest = |name: &str| {
         Invitation::join(name, &link)
-            .with(TONE)
+            .with_tone()
             .with(["--commands"])
     };
     let mut ben = guest("Ben").come();
@@ -130,12 +121,12 @@ fn who_has_no_place_is_not_heard_until_let_speak() {
 fn in_a_small_meeting_hands_are_raised_and_nothing_else_changes() {
     let server = Server::start();
     let mut ana = Invitation::host("Ana", &server.argument())
-        .with(TONE)
+        .with_tone()
         .with(["--commands", "--admit", "all"])
         .come();
     let link = ana.link();
     let mut ben = Invitation::join("Ben", &link)
-        .with(TONE)
+        .with_tone()
         .with(["--commands"])
         .come();
     ben.meets(&["Ana", "Ben"]);
