@@ -250,10 +250,15 @@ impl Delay {
             return false;
         }
         let lately = self.recent.iter().map(|(_, delay)| *delay).min();
-        let ever = self.least.iter().map(|(_, delay)| *delay).min();
         let limit_us = self.limit_us.saturating_mul(times);
-        let limit_us = limit_us.saturating_add(self.jitter.allowance_us());
-        matches!((lately, ever), (Some(lately), Some(ever)) if lately.saturating_sub(ever) >= limit_us)
+        matches!((lately, self.usual()), (Some(lately), Some(usual))
+            if lately.saturating_sub(usual) >= limit_us)
+    }
+
+    /// The delay without a queue: the least of long, and what jitter may add to it.
+    fn usual(&self) -> Option<i64> {
+        let least = self.least.iter().map(|(_, delay)| *delay).min()?;
+        Some(least.saturating_add(self.jitter.allowance_us()))
     }
 
     /// Whether the last packets came later than those before, which came late.
@@ -264,13 +269,11 @@ impl Delay {
         let mut newest = self.recent.iter().rev().map(|(_, delay)| *delay);
         let mut least = || newest.by_ref().take(FILLING).min();
         let (last, before) = (least(), least());
-        let ever = self.least.iter().map(|(_, delay)| *delay).min();
-        let (Some(last), Some(before), Some(ever)) = (last, before, ever) else {
+        let (Some(last), Some(before), Some(usual)) = (last, before, self.usual()) else {
             return false;
         };
-        let ever = ever.saturating_add(self.jitter.allowance_us());
-        last.saturating_sub(ever) >= FILLED_US
-            && before.saturating_sub(ever) >= BEFORE_US
+        last.saturating_sub(usual) >= FILLED_US
+            && before.saturating_sub(usual) >= BEFORE_US
             && last.saturating_sub(before) >= RISE_US
     }
 
