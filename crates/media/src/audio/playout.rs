@@ -191,13 +191,17 @@ struct Signal {
     trouble: Trouble,
     /// Samples that the largest callback so far asked for.
     largest: AtomicU32,
-    /// Samples that were asked for and not there, since the first that was.
+    /// Samples that were asked for and not there, after the first that was, until they are taken note of.
     silence: AtomicU64,
     /// The device's own delay after the callback.
     device_delay_ms: AtomicU32,
 }
 
 impl Signal {
+    fn take_silence(&self) -> u64 {
+        self.silence.swap(0, Ordering::Relaxed)
+    }
+
     fn wake(&self) {
         if let Some(writer) = self.writer.get() {
             writer.unpark();
@@ -218,8 +222,8 @@ pub(super) struct DeviceOutput {
     written: u64,
     last_room: Instant,
     reserve: Reserve,
-    /// Samples of silence that were told of.
-    silence_told: u64,
+    /// Samples of silence that nobody was told of yet.
+    silence: u64,
 }
 
 impl DeviceOutput {
@@ -258,7 +262,7 @@ impl DeviceOutput {
             written: 0,
             last_room: Instant::now(),
             reserve: Reserve::new(Instant::now()),
-            silence_told: 0,
+            silence: 0,
         }))
     }
 
@@ -273,8 +277,9 @@ impl DeviceOutput {
             0 => step_len(self.rate_hz),
             largest => largest,
         };
-        let silence = self.signal.silence.load(Ordering::Relaxed);
-        self.reserve.observe(silence, Instant::now());
+        let silence = self.signal.take_silence();
+        self.silence += silence;
+        self.reserve.observe(silence > 0, Instant::now());
         let wanted = callback + self.reserve.samples(self.rate_hz);
         if waiting < wanted.min(RING_SAMPLES / 2) {
             self.last_room = Instant::now();
@@ -298,10 +303,8 @@ impl DeviceOutput {
     }
 
     fn take_silence_us(&mut self) -> u64 {
-        let silence = self.signal.silence.load(Ordering::Relaxed);
-        let untold = silence - self.silence_told;
-        self.silence_told = silence;
-        untold * 1_000_000 / u64::from(self.rate_hz.max(1))
+        let silence = std::mem::take(&mut self.silence);
+        silence * 1_000_000 / u64::from(self.rate_hz.max(1))
     }
 
     fn delay_ms(&self) -> u32 {

@@ -20,8 +20,6 @@ const CALM: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Reserve {
     length: Duration,
-    /// Samples of silence that were accounted for.
-    silence: u64,
     changed: Instant,
 }
 
@@ -29,16 +27,14 @@ impl Reserve {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             length: LEAST,
-            silence: 0,
             changed: now,
         }
     }
 
-    /// Takes note of how many samples of silence were played in all for want of sound.
-    pub(super) fn observe(&mut self, silence: u64, now: Instant) {
+    /// Takes note of whether silence was played for want of sound since the last time.
+    pub(super) fn observe(&mut self, ran_dry: bool, now: Instant) {
         let since = now.saturating_duration_since(self.changed);
-        if silence > self.silence {
-            self.silence = silence;
+        if ran_dry {
             if self.length == LEAST || since > ONE_LATENESS {
                 self.length = (self.length + STEP).min(MOST);
                 self.changed = now;
@@ -69,11 +65,11 @@ mod tests {
         let mut reserve = Reserve::new(begun);
         assert_eq!(ms(&reserve), 3);
         for n in 1..=10 {
-            reserve.observe(n * 64, begun + Duration::from_millis(n * 5));
+            reserve.observe(true, begun + Duration::from_millis(n * 5));
         }
         assert_eq!(ms(&reserve), 8);
         for n in 1..=20 {
-            reserve.observe(1000 + n, begun + Duration::from_secs(n));
+            reserve.observe(true, begun + Duration::from_secs(n));
         }
         assert_eq!(ms(&reserve), 40);
         assert_eq!(reserve.samples(48_000), 1920);
@@ -83,11 +79,11 @@ mod tests {
     fn it_shrinks_slowly_while_all_is_well() {
         let begun = Instant::now();
         let mut reserve = Reserve::new(begun);
-        reserve.observe(1, begun + Duration::from_secs(1));
-        reserve.observe(2, begun + Duration::from_secs(2));
+        reserve.observe(true, begun + Duration::from_secs(1));
+        reserve.observe(true, begun + Duration::from_secs(2));
         assert_eq!(ms(&reserve), 13);
         for (after, wanted) in [(20, 13), (33, 8), (60, 8), (64, 3), (1000, 3)] {
-            reserve.observe(2, begun + Duration::from_secs(after));
+            reserve.observe(false, begun + Duration::from_secs(after));
             assert_eq!(ms(&reserve), wanted, "after {after} s");
         }
     }
