@@ -14,7 +14,7 @@ use cpal::{BufferSize, Device, DeviceId, SampleFormat, Stream, StreamConfig};
 use cpal::{SupportedBufferSize, SupportedStreamConfigRange};
 
 use super::error::AudioError;
-use super::{BLOCK_SAMPLES, SAMPLE_RATE_HZ, listing, urgency};
+use super::{BLOCK_SAMPLES, SAMPLE_RATE_HZ, listing, spawn, urgency};
 use crate::DeviceKind;
 
 /// A device that has worked and delivers or takes nothing for so long is lost.
@@ -257,13 +257,10 @@ where
     F: FnOnce() -> T + Send + 'static,
 {
     let (answer, waiting) = mpsc::sync_channel(1);
-    thread::Builder::new()
-        .name("sound-system".to_owned())
-        .spawn(move || {
-            // Fails only when nobody waits any more.
-            let _ = answer.send(ask());
-        })
-        .map_err(|error| AudioError::Internal(format!("No thread could be started: {error}.")))?;
+    spawn("sound-system", move || {
+        // Fails only when nobody waits any more.
+        let _ = answer.send(ask());
+    })?;
     waiting
         .recv_timeout(limit)
         .map_err(|_| AudioError::SoundSystemSilent {

@@ -154,11 +154,7 @@ impl AudioEngine {
     }
 
     fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), AudioError> {
-        let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
-        let thread = spawned.map_err(|error| {
-            AudioError::Internal(format!("No thread could be started: {error}."))
-        })?;
-        self.threads.push(thread);
+        self.threads.push(super::spawn(name, run)?);
         Ok(())
     }
 

@@ -74,3 +74,12 @@ pub const FRAME_US: u64 = 20_000;
 
 /// One block of sound, 10 ms.
 pub type Block = [f32; BLOCK_SAMPLES];
+
+/// Starts a thread of sound.
+fn spawn(
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<std::thread::JoinHandle<()>, AudioError> {
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    spawned.map_err(|error| AudioError::Internal(format!("No thread could be started: {error}.")))
+}

@@ -22,7 +22,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -35,7 +34,7 @@ use super::error::AudioError;
 use super::framer::Framer;
 use super::packet::AudioPacket;
 use super::source::{FileDecoder, Generator, TestTones};
-use super::{BLOCK_SAMPLES, BLOCK_US, Block};
+use super::{BLOCK_SAMPLES, BLOCK_US, Block, spawn};
 use crate::clock::Ticker;
 
 /// Packets that may wait to be sealed and sent, 320 ms.
@@ -105,12 +104,8 @@ impl SoundShare {
         let share = Self {
             stop: Arc::clone(&stop),
         };
-        let run = move || listen(source, framer, &packets_out, &stop);
-        let spawned = thread::Builder::new()
-            .name("sound-share".to_owned())
-            .spawn(run);
-        spawned.map_err(|error| {
-            AudioError::Internal(format!("No thread could be started: {error}."))
+        spawn("sound-share", move || {
+            listen(source, framer, &packets_out, &stop);
         })?;
         Ok((share, packets))
     }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use pulseaudio::protocol::stream::{BufferAttr, StreamFlags};
 use pulseaudio::protocol::{
@@ -15,7 +14,7 @@ use pulseaudio::protocol::{
 };
 
 use super::super::error::AudioError;
-use super::super::{Block, FRAME_SAMPLES, SAMPLE_RATE_HZ};
+use super::super::{Block, FRAME_SAMPLES, SAMPLE_RATE_HZ, spawn};
 use super::gathering::{Gathering, LAG_US, MOST_STREAMS};
 use super::wire::{Connection, Ender, Message, Reply};
 use super::{Programs, choice};
@@ -39,11 +38,7 @@ pub(super) fn open() -> Result<Box<dyn Programs>, AudioError> {
         asked: HashMap::new(),
         streams: HashMap::new(),
     };
-    let spawned = thread::Builder::new()
-        .name("sound-programs".to_owned())
-        .spawn(move || listener.run());
-    spawned
-        .map_err(|error| AudioError::Internal(format!("No thread could be started: {error}.")))?;
+    spawn("sound-programs", move || listener.run())?;
     Ok(Box::new(Listening {
         shared,
         _ender: ender,
