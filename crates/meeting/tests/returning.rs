@@ -5,7 +5,7 @@ mod sim;
 use std::time::Duration;
 
 use conclave_meeting::{Command, Event, Phase, Role, Warning};
-use conclave_wire::{CommitBlob, DeviceId, Entry, EntryBody, ServerMessage};
+use conclave_wire::{CommitBlob, DeviceId, Entry, EntryBody, ErrorCode, ServerMessage};
 use sim::people::World;
 
 const ANA: usize = 0;
@@ -190,6 +190,72 @@ fn a_commit_that_was_taken_although_the_service_denied_it_counts() {
     assert!(world.people[ANA].snapshot().policy.unwrap().locked);
     let refused = |event: &Event| matches!(event, Event::Warning(Warning::Refused { .. }));
     assert!(!world.people[ANA].events.iter().any(refused));
+}
+
+/// Lets Ana alone hear nothing of what she has said that is in the log.
+fn unheard_by_herself(world: &mut World, command: Command) -> u64 {
+    let seq = world.service.log_len();
+    world.deaf(ANA);
+    world.command(ANA, command);
+    world.hears_again(ANA);
+    seq
+}
+
+#[test]
+fn a_commit_that_was_hidden_from_its_maker_parts_nobody() {
+    let mut world = three();
+    // All others have taken it; a second renewal of the link would be another link.
+    let seq = unheard_by_herself(&mut world, NEW_LINK);
+    let commit = CommitBlob::new(vec![0xaa; 2000]).unwrap();
+    let entry = Entry {
+        seq,
+        from: DeviceId([0x66; 16]),
+        body: EntryBody::Commit {
+            epoch: world.service.epoch(),
+            commit,
+        },
+    };
+    world.slip(ANA, ServerMessage::Entry(entry));
+    came_back_by_itself(&world, ANA, world.device(ANA));
+    assert_eq!(link_of(&world, ANA), link_of(&world, BEN));
+    // What stands twice in the log counts once.
+    assert_eq!(
+        world.people[CY].snapshot().policy.unwrap().link.generation,
+        1
+    );
+}
+
+#[test]
+fn a_commit_that_the_service_refused_and_took_parts_nobody() {
+    for code in [ErrorCode::Full, ErrorCode::TooLarge, ErrorCode::Malformed] {
+        let mut world = three();
+        unheard_by_herself(&mut world, NEW_LINK);
+        world.slip(ANA, ServerMessage::Error { code });
+        world.hang_up(ANA);
+        world.dial(ANA);
+        world.settle();
+        came_back_by_itself(&world, ANA, world.device(ANA));
+        assert_eq!(link_of(&world, ANA), link_of(&world, BEN));
+    }
+}
+
+#[test]
+fn the_only_host_finds_those_who_took_a_commit_before_the_service_lost_its_memory() {
+    for command in [Command::SetLocked(true), NEW_LINK] {
+        let mut world = three();
+        unheard_by_herself(&mut world, command);
+        ALL.iter().for_each(|who| world.hang_up(*who));
+        world.service.restart();
+        // Ben restores the meeting where Ana does not know that it is.
+        for who in [BEN, CY, ANA] {
+            world.dial(who);
+            world.settle();
+        }
+        came_back_by_itself(&world, ANA, world.device(ANA));
+        assert_eq!(link_of(&world, ANA), link_of(&world, BEN));
+        world.command(ANA, Command::SetStrict(true));
+        world.assert_agreement(&ALL);
+    }
 }
 
 #[test]

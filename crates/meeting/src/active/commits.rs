@@ -1,19 +1,21 @@
 //! What is to be changed in the group: wishes, and the one commit that is on its way.
 //!
 //! Wishes stay in the queue until a commit that fulfils them is in the log, so that a lost race
-//! or a broken link costs nothing but a second try.
+//! or a broken link costs nothing but a second try. The commit on its way is given up only for
+//! another one that is merged: until then somebody may have taken it, unseen by us, and a second
+//! one in its place would part us from him.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use conclave_e2ee::{Group, LinkSecret, Token32};
-use conclave_wire::{Commit, CommitBlob, DeviceId, List};
+use conclave_e2ee::{CommitBundle, Group, Token32};
+use conclave_wire::{Commit, CommitBlob, DeviceId, Door, List};
 
 use super::desk::Knocker;
+use super::offers::Draft;
 use super::rules::RuleWish;
 use super::standing::wire_token;
 use crate::lobby::Described;
-use crate::policy::Policy;
 
 /// Admissions wait so long for company: one commit lets in all who knock together.
 const BATCH: Duration = Duration::from_millis(250);
@@ -36,6 +38,8 @@ const HEAL_WITHIN_MS: u64 = 2000;
 
 /// Refused commits in a row that a log which lost them is given a substitute for.
 const MAX_FILLED: u64 = 64;
+/// Places in the log for which the commit on its way is known by its bytes; older ones are forgotten.
+const MAX_PLACES: usize = 16;
 
 #[derive(Default)]
 pub(super) struct Commits {
@@ -62,18 +66,45 @@ pub(super) struct Admittance {
 
 /// An own commit that the service has not confirmed.
 pub(super) struct Pending {
+    /// As it is offered now.
     pub(super) message: Commit,
-    pub(super) admitted: Vec<DeviceId>,
-    pub(super) is_removal: bool,
-    /// So many of the rule wishes it fulfils.
-    pub(super) rules: usize,
-    pub(super) policy: Option<Policy>,
-    pub(super) next_link: Option<LinkSecret>,
+    /// The log's epochs that it was sealed to begin, each with its bytes there.
+    pub(super) places: VecDeque<(u64, CommitBlob)>,
+    pub(super) bundle: CommitBundle,
+    pub(super) draft: Draft,
+    /// What the door is to show from it on.
+    pub(super) door: Option<Door>,
     pub(super) described: Option<Described>,
     /// After a new attachment: once the log is read so far without it, it was never taken.
     pub(super) resend_at_seq: Option<u64>,
     /// It may have been too much for the service: offered again then.
     pub(super) resend_at: Option<Instant>,
+}
+
+impl Pending {
+    /// The log's epoch that it begins if it is taken where it is offered now.
+    pub(super) fn epoch(&self) -> Option<u64> {
+        self.message.expected_epoch.checked_add(1)
+    }
+
+    /// Offered in another place of the log from now on, or in its first.
+    pub(super) fn sealed_as(&mut self, message: Commit) {
+        self.message = message;
+        if let Some(epoch) = self.epoch() {
+            self.places.push_back((epoch, self.message.commit.clone()));
+        }
+        if self.places.len() > MAX_PLACES {
+            self.places.pop_front();
+        }
+    }
+
+    /// Whether it is to be offered now, the log being read as far as `next_seq` and its next place
+    /// being in `log_epoch`.
+    pub(super) fn is_due(&self, now: Instant, next_seq: u64, log_epoch: u64) -> bool {
+        let was_never_taken = self.resend_at_seq.is_some_and(|seq| seq <= next_seq);
+        let is_elsewhere = self.message.expected_epoch != log_epoch;
+        was_never_taken || self.resend_at.map_or(is_elsewhere, |at| at <= now)
+    }
 }
 
 /// The commit that led to the present epoch, and the token of the one before.
@@ -139,7 +170,10 @@ impl Commits {
 
     pub(super) fn want_rule(&mut self, wish: RuleWish) {
         // Those that the pending commit fulfils are counted from the front.
-        let taken = self.pending.as_ref().map_or(0, |pending| pending.rules);
+        let taken = self
+            .pending
+            .as_ref()
+            .map_or(0, |pending| pending.draft.rules);
         if !self.rules.iter().skip(taken).any(|queued| *queued == wish) {
             self.rules.push(wish);
         }
@@ -149,7 +183,7 @@ impl Commits {
         let offered = self
             .pending
             .as_ref()
-            .is_some_and(|pending| pending.admitted.contains(&device));
+            .is_some_and(|pending| pending.draft.admitted.contains(&device));
         if !offered {
             self.admissions.remove(&device);
         }
@@ -190,9 +224,17 @@ impl Commits {
     /// again at once; soon after that, later.
     pub(super) fn note_setback(&mut self, now: Instant) {
         if self.setback_at.is_some_and(|at| now < at + RETRY) {
-            self.retry_at = Some(now + RETRY);
+            self.say_again(now);
         }
         self.setback_at = Some(now);
+    }
+
+    /// In the place that the pending commit is sealed for stands one that is refused: it goes to
+    /// the next place, at once.
+    pub(super) fn place_taken(&mut self) {
+        if let Some(pending) = &mut self.pending {
+            pending.resend_at = None;
+        }
     }
 
     /// Another commit was first, by the service's word. The pending one is kept until the log shows
@@ -201,7 +243,7 @@ impl Commits {
         self.say_again_at(now + DOUBT);
     }
 
-    /// The service had no time for one of our messages, perhaps for the commit.
+    /// The service had no time or no room for one of our messages, perhaps for the commit.
     pub(super) fn say_again(&mut self, now: Instant) {
         self.say_again_at(now + RETRY);
     }
@@ -217,15 +259,15 @@ impl Commits {
         self.retry_at.is_some()
     }
 
-    /// The log's epoch that the pending commit begins, if these are its bytes.
+    /// The log's epoch that the pending commit begins, if these are its bytes there.
     pub(super) fn own_epoch(&self, sealed: &[u8]) -> Option<u64> {
-        let message = &self.pending.as_ref()?.message;
-        (message.commit.as_slice() == sealed)
-            .then(|| message.expected_epoch.checked_add(1))
-            .flatten()
+        let mut places = self.pending.as_ref()?.places.iter();
+        places
+            .find(|(_, commit)| commit.as_slice() == sealed)
+            .map(|(epoch, _)| *epoch)
     }
 
-    /// Another commit is first, or the log moved on; the wishes stay.
+    /// Another commit is first, or this one can never be taken; the wishes stay.
     pub(super) fn lost(&mut self, group: &mut Group) {
         if self.pending.take().is_some() {
             // Should it fail, merging the winner replaces the pending commit all the same.
@@ -237,6 +279,12 @@ impl Commits {
         if let Some(pending) = &mut self.pending {
             pending.resend_at_seq = Some(next_seq);
         }
+    }
+
+    /// Log epoch and token of the epoch that the pending commit begins.
+    pub(super) fn pending_token(&self) -> Option<(u64, Token32)> {
+        let pending = self.pending.as_ref()?;
+        Some((pending.epoch()?, pending.bundle.delivery_token.clone()))
     }
 
     /// Token and log epoch of the group's epoch before the present.

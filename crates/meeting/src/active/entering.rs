@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use conclave_e2ee::{Group, KnockKey, Leaf};
 
 use super::desk::Desk;
-use super::standing::Standing;
+use super::standing::{Proof, Standing};
 use super::{
     Active, Commits, Doorkeeper, Echoes, Place, Podium, Pulse, Removed, Repeats, Returning,
 };
@@ -111,7 +111,7 @@ impl Active {
             lifetime,
             standing,
             is_open: false,
-            tried_previous: false,
+            shown: Proof::default(),
             next_seq: 0,
             read_until: (0, 0),
             log_epoch: 0,

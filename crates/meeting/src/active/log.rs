@@ -69,7 +69,7 @@ impl Active {
             return Flow::Stay;
         }
         if own.is_some() {
-            return self.own_commit_won(context, now, before);
+            return self.own_commit_won(context, now, sealed);
         }
         if self.returning.own_epoch(sealed).is_some() {
             return self.came_back(context, now, before);
@@ -79,7 +79,7 @@ impl Active {
             Ok(message) => message,
             Err(_) => {
                 context.warn_once(Warning::Foreign);
-                self.commits.lost(&mut self.group);
+                self.commits.place_taken();
                 return Flow::Stay;
             }
         };
@@ -152,7 +152,7 @@ impl Active {
             .and_then(|leaf| self.device_at(leaf))
             .and_then(|device| self.people.name(device).cloned());
         context.warn(Warning::Refused { who, violation });
-        self.commits.lost(&mut self.group);
+        self.commits.place_taken();
     }
 
     /// Why the code changes, in names; those whose cards have not come yet have none.

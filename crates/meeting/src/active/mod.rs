@@ -52,7 +52,7 @@ use self::repeating::Repeats;
 use self::returning::Returning;
 use self::rules::RuleWish;
 use self::speaking::Podium;
-use self::standing::Standing;
+use self::standing::{Proof, Standing};
 use crate::content::Content;
 use crate::context::Context;
 use crate::event::{Event, Input, LeftReason, Output, Warning};
@@ -77,8 +77,8 @@ pub(crate) struct Active {
     standing: Standing,
     /// Whether the host has been told that the meeting is open.
     is_open: bool,
-    /// Whether the token of the epoch before was shown on this connection.
-    tried_previous: bool,
+    /// What was shown to the service last, to attach.
+    shown: Proof,
     /// The next log entry that is ours to read.
     next_seq: u64,
     /// Up to where the log reached when we attached: nothing is offered before it is read.

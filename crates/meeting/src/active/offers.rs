@@ -1,6 +1,6 @@
 //! Making the commit that the wishes ask for, and offering it to the service.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::time::Instant;
 
 use conclave_e2ee::{Change as GroupChange, CommitBundle, Leaf, VerifiedKeyPackage};
@@ -16,13 +16,14 @@ use crate::lobby::Described;
 use crate::policy::{Policy, Role};
 use crate::seal::Purpose;
 
-/// What a commit is made of, before it is one.
+/// What a commit does.
 #[derive(Default)]
 pub(super) struct Draft {
-    admitted: Vec<DeviceId>,
-    removed: Vec<DeviceId>,
-    rules: usize,
-    policy: Option<Policy>,
+    pub(super) admitted: Vec<DeviceId>,
+    pub(super) removed: Vec<DeviceId>,
+    /// So many of the rule wishes it fulfils.
+    pub(super) rules: usize,
+    pub(super) policy: Option<Policy>,
 }
 
 impl Active {
@@ -31,21 +32,7 @@ impl Active {
         if !self.may_offer() {
             return;
         }
-        if let Some(pending) = &mut self.commits.pending {
-            let was_never_taken = pending
-                .resend_at_seq
-                .is_some_and(|seq| seq <= self.next_seq);
-            if was_never_taken || pending.resend_at.is_some_and(|at| at <= now) {
-                pending.resend_at_seq = None;
-                pending.resend_at = None;
-                // Made for another log: it could never be taken.
-                if pending.message.expected_epoch != self.log_epoch {
-                    self.commits.lost(&mut self.group);
-                } else {
-                    context.send(ClientMessage::Commit(pending.message.clone()));
-                }
-            }
-        }
+        self.offer_again(context, now);
         let present: BTreeSet<_> = self.devices().collect();
         self.commits
             .removals
@@ -58,6 +45,33 @@ impl Active {
             Some(Wish::Rekey) => self.offer_rekey(context, now),
             None => {}
         }
+    }
+
+    /// Offers the commit on its way again: where it was, if the service did not take it, and sealed
+    /// for the next place, if the log has moved on without it. It is the same commit everywhere:
+    /// who has taken it already, unseen by us, stands where we are to stand.
+    fn offer_again(&mut self, context: &mut Context, now: Instant) {
+        let Some(mut pending) = self.commits.pending.take() else {
+            return;
+        };
+        if pending.is_due(now, self.next_seq, self.log_epoch) {
+            pending.resend_at_seq = None;
+            pending.resend_at = None;
+            if pending.message.expected_epoch != self.log_epoch {
+                let Pending {
+                    bundle,
+                    draft,
+                    door,
+                    ..
+                } = &pending;
+                match self.seal_commit(context, bundle, draft, door.clone()) {
+                    Some(message) => pending.sealed_as(message),
+                    None => context.warn(Warning::NotPossible),
+                }
+            }
+            context.send(ClientMessage::Commit(pending.message.clone()));
+        }
+        self.commits.pending = Some(pending);
     }
 
     /// Whether the log is read as far as the service said that it reaches, and no way back into the
@@ -249,32 +263,31 @@ impl Active {
             (Some(secret), Some(policy)) => self.door_under(context, policy, secret),
             _ => None,
         };
-        let next_link = bundle.next_link.clone();
-        let is_removal = !draft.removed.is_empty();
         let (described, door): (Option<Described>, Option<Door>) = new_door.unzip();
-        let Some(message) = self.seal_commit(context, bundle, &draft, door) else {
+        let Some(message) = self.seal_commit(context, &bundle, &draft, door.clone()) else {
             self.commits.lost(&mut self.group);
             return false;
         };
         context.send(ClientMessage::Commit(message.clone()));
-        self.commits.pending = Some(Pending {
-            message,
-            admitted: draft.admitted,
-            is_removal,
-            rules: draft.rules,
-            policy: draft.policy,
-            next_link,
+        let mut pending = Pending {
+            message: message.clone(),
+            places: VecDeque::new(),
+            bundle,
+            draft,
+            door,
             described,
             resend_at_seq: None,
             resend_at: None,
-        });
+        };
+        pending.sealed_as(message);
+        self.commits.pending = Some(pending);
         true
     }
 
     pub(super) fn seal_commit(
         &self,
         context: &Context,
-        bundle: CommitBundle,
+        bundle: &CommitBundle,
         draft: &Draft,
         door: Option<Door>,
     ) -> Option<Commit> {

@@ -140,7 +140,7 @@ impl Active {
             return;
         };
         self.commits.lost(&mut self.group);
-        let Some(message) = self.seal_commit(context, bundle, &Draft::default(), None) else {
+        let Some(message) = self.seal_commit(context, &bundle, &Draft::default(), None) else {
             return;
         };
         context.send(ClientMessage::Commit(message.clone()));

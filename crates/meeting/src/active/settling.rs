@@ -7,6 +7,7 @@ use conclave_e2ee::Leaf;
 use conclave_wire::{DeviceId, ErrorCode};
 
 use super::commits::{Pending, RETRY};
+use super::offers::Draft;
 use super::{Active, Flow};
 use crate::context::Context;
 use crate::event::LeftReason;
@@ -14,53 +15,75 @@ use crate::name::DisplayName;
 use crate::snapshot::Change;
 
 impl Active {
-    /// The log shows our own commit.
+    /// The log shows our own commit, of these bytes, and has come to the epoch that it begins.
     pub(super) fn own_commit_won(
         &mut self,
         context: &mut Context,
         now: Instant,
-        log_epoch: u64,
+        sealed: &[u8],
     ) -> Flow {
         let Some(pending) = self.commits.pending.take() else {
             return Flow::Stay;
         };
-        let gone = pending.message.removed.as_slice().iter();
-        let gone: Vec<_> = gone
+        let Draft {
+            admitted,
+            removed,
+            rules,
+            policy,
+        } = pending.draft;
+        let gone: Vec<_> = removed
+            .iter()
             .filter_map(|device| self.people.name(*device).cloned())
             .collect();
         if self.group.merge_pending().is_err() {
             return Flow::Leave(LeftReason::Fault);
         }
-        let has_path =
-            pending.is_removal || pending.policy.is_some() || pending.admitted.is_empty();
-        let joined = self.settle_admissions(now, &pending.admitted);
-        for device in pending.message.removed.as_slice() {
+        let is_removal = !removed.is_empty();
+        let has_path = is_removal || policy.is_some() || admitted.is_empty();
+        let joined = self.settle_admissions(now, &admitted);
+        for device in &removed {
             self.commits.removals.remove(device);
         }
-        let done = pending.rules.min(self.commits.rules.len());
+        let done = rules.min(self.commits.rules.len());
         self.commits.rules.drain(..done);
-        self.commits.note_added(pending.admitted.clone());
-        let change = match (pending.admitted.is_empty(), pending.is_removal) {
+        self.commits.note_added(admitted.clone());
+        let change = match (admitted.is_empty(), is_removal) {
             (false, _) => Change::Joined(joined),
             (true, true) => Change::Gone(gone),
-            (true, false) if pending.policy.is_some() => Change::Rules,
+            (true, false) if policy.is_some() => Change::Rules,
             (true, false) => Change::Renewed,
         };
-        let step = (log_epoch, pending.message.commit.as_slice());
-        let flow = self.new_epoch(context, now, change, pending.is_removal, Some(step));
+        let step = (self.log_epoch.saturating_sub(1), sealed);
+        let flow = self.new_epoch(context, now, change, is_removal, Some(step));
         if has_path {
             self.path_renewed(now, self.group.own_leaf());
         }
-        if !pending.admitted.is_empty() {
+        if !admitted.is_empty() {
             self.introduce_all(context);
             self.podium.owe();
         }
-        match (flow, pending.policy) {
+        let next_link = pending.bundle.next_link;
+        match (flow, policy) {
             (Flow::Stay, Some(policy)) => {
-                self.rules_changed(context, now, policy, pending.next_link, pending.described)
+                self.rules_changed(context, now, policy, next_link, pending.described)
             }
             (flow, _) => flow,
         }
+    }
+
+    /// The service let this device attach by the token of the epoch that its commit on its way
+    /// begins: somebody restored the meeting there, so that the commit was in the log before.
+    ///
+    /// The service could say so falsely, as it could show us an entry that it shows nobody else;
+    /// the heartbeats tell either.
+    pub(super) fn own_commit_was_taken(&mut self, context: &mut Context, now: Instant) -> Flow {
+        let pending = self.commits.pending.as_ref();
+        let place = pending.and_then(|pending| Some((pending.epoch()?, &pending.message.commit)));
+        let Some((epoch, sealed)) = place.map(|(epoch, commit)| (epoch, commit.clone())) else {
+            return Flow::Stay;
+        };
+        self.log_epoch = epoch;
+        self.own_commit_won(context, now, sealed.as_slice())
     }
 
     /// The admitted are members: their cards move from the desk to the people.
@@ -108,7 +131,6 @@ impl Active {
         if epoch > self.log_epoch {
             self.commits.doubt(now);
         } else {
-            self.commits.lost(&mut self.group);
             // Its log held what it does not count. It has the last word, but not again and again.
             self.log_epoch = epoch;
             self.commits.note_setback(now);
@@ -124,11 +146,13 @@ impl Active {
         let Some(pending) = &self.commits.pending else {
             return;
         };
-        let admitted = pending.admitted.clone();
-        self.commits.lost(&mut self.group);
-        self.commits.retry_at = Some(now + RETRY);
-        if code == ErrorCode::TooLarge {
+        let admitted = pending.draft.admitted.clone();
+        if code == ErrorCode::TooLarge && !admitted.is_empty() {
+            self.commits.lost(&mut self.group);
+            self.commits.retry_at = Some(now + RETRY);
             self.drop_batch(context, &admitted);
+        } else {
+            self.commits.say_again(now);
         }
     }
 }

@@ -29,12 +29,23 @@ pub(super) enum Standing {
     Attached,
 }
 
+/// An epoch whose token proves to the service that this device is a member.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Proof {
+    #[default]
+    Present,
+    /// The one that the own commit on its way begins: it was in the log, unseen by us, when the
+    /// service lost its memory, and somebody who had seen it restored the meeting there.
+    Coming,
+    /// The meeting was restored by somebody who had not come as far as we have.
+    Previous,
+}
+
 impl Active {
     pub(super) fn link_up(&mut self, context: &mut Context) {
-        self.tried_previous = false;
         match self.standing {
             Standing::Unopened => self.open(context),
-            _ => self.attach(context, self.begun_at, self.token.clone()),
+            _ => self.attach(context, Proof::Present, (self.begun_at, self.token.clone())),
         }
     }
 
@@ -73,7 +84,7 @@ impl Active {
         self.standing = Standing::Opening;
     }
 
-    fn attach(&mut self, context: &mut Context, epoch: u64, token: Token32) {
+    fn attach(&mut self, context: &mut Context, proof: Proof, (epoch, token): (u64, Token32)) {
         let attach = Attach {
             meeting: context.link.meeting,
             device: context.device,
@@ -87,6 +98,16 @@ impl Active {
         };
         context.send(ClientMessage::Attach(attach));
         self.standing = Standing::Attaching;
+        self.shown = proof;
+    }
+
+    /// The proof to show after the one that the service did not know, with its epoch and token.
+    fn next_proof(&self) -> Option<(Proof, (u64, Token32))> {
+        let (coming, previous) = (self.commits.pending_token(), self.commits.previous_token());
+        let coming = coming.filter(|_| self.shown == Proof::Present);
+        let previous = previous.filter(|_| self.shown != Proof::Previous);
+        let coming = coming.map(|token| (Proof::Coming, token));
+        coming.or_else(|| Some((Proof::Previous, previous?)))
     }
 
     pub(super) fn not_attached(&mut self, context: &mut Context, code: ErrorCode) -> Flow {
@@ -98,17 +119,16 @@ impl Active {
             }
             // … and the others find it there.
             (Standing::Opening, ErrorCode::MeetingExists) => {
-                self.attach(context, self.begun_at, self.token.clone());
+                self.attach(context, Proof::Present, (self.begun_at, self.token.clone()));
                 Flow::Stay
             }
-            // It was restored at the epoch before ours: prove that one, then bring the rest on.
-            (Standing::Attaching, ErrorCode::NotAMember) => match self.commits.previous_token() {
-                Some((epoch, token)) if !self.tried_previous => {
-                    self.tried_previous = true;
-                    self.attach(context, epoch, token);
+            // It was restored at an epoch beside ours: prove that one, then bring the rest on.
+            (Standing::Attaching, ErrorCode::NotAMember) => match self.next_proof() {
+                Some((proof, token)) => {
+                    self.attach(context, proof, token);
                     Flow::Stay
                 }
-                _ => Flow::Recover,
+                None => Flow::Recover,
             },
             (Standing::Opening | Standing::Attaching, _) => Flow::Recover,
             (Standing::Attached, ErrorCode::NotAMember | ErrorCode::TooFarBehind) => Flow::Recover,
@@ -136,6 +156,11 @@ impl Active {
         if !known || opened {
             // A new log: its numbers are its own.
             self.next_seq = first_seq;
+        }
+        let is_ahead = !known && !opened && self.shown == Proof::Coming;
+        match is_ahead.then(|| self.own_commit_was_taken(context, now)) {
+            None | Some(Flow::Stay) => {}
+            Some(flow) => return flow,
         }
         // Presence follows for those who are here; of the others nothing is known.
         let others = self.devices().filter(|device| *device != context.device);
