@@ -1,9 +1,9 @@
 //! What becomes of our own commits: merged or given up.
 
-use openmls::prelude::OpenMlsProvider;
+use openmls::prelude::{LeafNodeIndex, OpenMlsProvider, Sender};
 use tls_codec::Serialize;
 
-use super::Group;
+use super::{CommitSummary, Group};
 use crate::CryptoFailure;
 
 /// Why a commit could not be merged or cleared.
@@ -32,6 +32,16 @@ pub enum ProtectError {
 }
 
 impl Group {
+    /// What our pending commit would do, for the judge that every member holds
+    /// it against: whoever sends what the others refuse moves on alone. `None`
+    /// when nothing is pending, after [`Group::resync`], or when no policy may
+    /// allow it.
+    pub fn pending_summary(&self) -> Option<CommitSummary> {
+        let staged = self.mls.pending_commit()?;
+        let sender = Sender::Member(LeafNodeIndex::from(self.own_leaf()));
+        CommitSummary::of(staged, &sender, &self.members(), &self.psk_id, Vec::new()).ok()
+    }
+
     /// Moves into the epoch of our pending commit, once the server took it.
     ///
     /// # Errors

@@ -8,12 +8,12 @@ use conclave_wire::{Admission, Blob, ClientMessage, Commit, DeviceId, Door, List
 
 use super::Active;
 use super::commits::{MAX_BATCH, Pending, RETRY, Wish};
-use super::rules::{RuleWish, apply};
+use super::rules::{RuleWish, apply, batch};
 use super::standing::{Standing, wire_token};
 use crate::context::Context;
 use crate::event::Warning;
 use crate::lobby::Described;
-use crate::policy::{Policy, Role};
+use crate::policy::{Policy, Role, judge};
 use crate::seal::Purpose;
 
 /// What a commit does.
@@ -129,9 +129,10 @@ impl Active {
     }
 
     fn offer_rules(&mut self, context: &mut Context) {
-        let rules = self.commits.rules.len();
-        let Some(policy) = apply(&self.commits.rules, &self.policy, context.device) else {
-            self.commits.rules.clear();
+        let wishes = batch(&self.commits.rules);
+        let rules = wishes.len();
+        let Some(policy) = apply(wishes, &self.policy, context.device) else {
+            self.commits.rules.drain(..rules);
             return;
         };
         let draft = Draft {
@@ -140,7 +141,7 @@ impl Active {
             ..Draft::default()
         };
         if !self.offer(context, GroupChange::default(), draft) {
-            self.commits.rules.clear();
+            self.commits.rules.drain(..rules);
             context.warn(Warning::NotPossible);
         }
     }
@@ -259,6 +260,10 @@ impl Active {
     }
 
     fn send_commit(&mut self, context: &mut Context, bundle: CommitBundle, draft: Draft) -> bool {
+        if !self.is_lawful() {
+            self.commits.lost(&mut self.group);
+            return false;
+        }
         let new_door = match (&bundle.next_link, &draft.policy) {
             (Some(secret), Some(policy)) => self.door_under(context, policy, secret),
             _ => None,
@@ -282,6 +287,14 @@ impl Active {
         pending.sealed_as(message);
         self.commits.pending = Some(pending);
         true
+    }
+
+    /// Whether the others will let the commit just made pass. Whoever sent what they refuse would
+    /// move on alone.
+    fn is_lawful(&self) -> bool {
+        let summary = self.group.pending_summary();
+        let verdict = summary.map(|summary| judge(&summary, &self.group.members(), &self.policy));
+        verdict.is_some_and(|verdict| verdict.is_ok())
     }
 
     pub(super) fn seal_commit(

@@ -81,6 +81,16 @@ pub(super) fn apply(wishes: &[RuleWish], policy: &Policy, me: DeviceId) -> Optio
     (new != *policy).then_some(new)
 }
 
+/// The wishes, from the first on, that one commit fulfils. A succession goes alone: the others let
+/// a successor do nothing more with it.
+pub(super) fn batch(wishes: &[RuleWish]) -> &[RuleWish] {
+    let succession = wishes.iter().position(|wish| *wish == RuleWish::Succeed);
+    let until = succession.map_or(wishes.len(), |place| place.max(1));
+    wishes
+        .split_at_checked(until)
+        .map_or(wishes, |(batch, _)| batch)
+}
+
 impl Active {
     pub(super) fn role(&self, device: DeviceId) -> Role {
         self.policy.role(Pseudonym(device.0))

@@ -166,6 +166,10 @@ fn judge_rules(
         .filter(|member| commit.removes.contains(&member.leaf))
         .map(|member| member.pseudonym.0)
         .collect();
+    let is_bare = commit.adds.is_empty() && commit.removes.is_empty();
+    let me = members.iter().find(|member| member.leaf == committer);
+    let succeeded = me.and_then(|me| old.succeeded_by(me.pseudonym.0));
+    let succeeds = is_bare && succeeded.as_ref() == Some(new);
     let allowed = match role {
         Role::Host => true,
         Role::CoHost => {
@@ -176,14 +180,9 @@ fn judge_rules(
                 link: new.link,
                 ..old.clone()
             };
-            *new == door || *new == door.without(&gone)
+            succeeds || *new == door || *new == door.without(&gone)
         }
-        Role::Participant => {
-            let is_bare = commit.adds.is_empty() && commit.removes.is_empty();
-            let me = members.iter().find(|member| member.leaf == committer);
-            let succeeded = me.and_then(|me| old.succeeded_by(me.pseudonym.0));
-            is_bare && succeeded.as_ref() == Some(new)
-        }
+        Role::Participant => succeeds,
     };
     if !allowed {
         return Err(Violation::PolicyByNonHost);

@@ -226,11 +226,23 @@ fn a_co_host_keeps_the_door_and_nothing_else() {
 fn a_named_successor_makes_himself_host_and_nothing_more() {
     let promotion = |rules: &mut Policy| *rules = rules.succeeded_by([4; 16]).unwrap();
     assert_eq!(verdict(&rules_by(4, promotion)), Ok(()));
+    let co_host = |rules: &mut Policy| rules.co_hosts.push([4; 16]);
+    let both = |rules: &mut Policy| {
+        co_host(rules);
+        promotion(rules);
+    };
+    assert_eq!(verdict_under(co_host, &rules_by(4, both)), Ok(()));
     let more = rules_by(4, |rules| {
         promotion(rules);
         rules.locked = true;
     });
     assert_eq!(verdict(&more), Err(Violation::PolicyByNonHost));
+    let more = rules_by(4, |rules| {
+        both(rules);
+        rules.locked = true;
+    });
+    let refused = Err(Violation::PolicyByNonHost);
+    assert_eq!(verdict_under(co_host, &more), refused);
     let unnamed = rules_by(2, |rules| rules.hosts.push([2; 16]));
     assert_eq!(verdict(&unnamed), Err(Violation::PolicyByNonHost));
     let ousting = CommitSummary {
