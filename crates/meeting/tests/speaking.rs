@@ -336,3 +336,22 @@ fn a_host_who_is_cut_off_is_told_that_nobody_heard_him() {
     let events = &world.people[ANA].events;
     assert!(events.contains(&Event::Warning(Warning::NotSaid)));
 }
+
+#[test]
+fn who_takes_the_door_over_tells_those_whom_its_keeper_told_nothing() {
+    let mut world = meeting(3);
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    world.command(ANA, Command::SetWaitingRoom(true));
+    world.command(CY, Command::RaiseHand(true));
+    // Ana lets Dora in, and her computer dies before it shows her that it did.
+    let link = world.people[ANA].meeting.link().clone();
+    world.join("Dora", &link);
+    world.deaf(ANA);
+    world.admit_all(ANA);
+    world.hang_up(ANA);
+    let hand = |world: &World, who| seen(world, who, CY).hand;
+    assert_eq!((hand(&world, BEN), hand(&world, DORA)), (Some(1), None));
+    world.pass(Duration::from_secs(60));
+    assert_eq!(hand(&world, DORA), Some(1));
+}

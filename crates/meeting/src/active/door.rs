@@ -191,6 +191,8 @@ impl Active {
         if self.door_passes_at(context).is_some_and(|at| at <= now) {
             self.keeper.passed_from = Some(self.described.descriptor.host_device);
             self.redescribe(context);
+            // Those whom he let in last may have been told nothing.
+            self.podium.owe();
         }
     }
 

@@ -145,7 +145,12 @@ impl Active {
             self.set_described(context, described);
         }
         self.podium.touch();
+        let kept_door = self.desk.is_some();
         self.take_role(context);
+        if self.desk.is_some() && !kept_door {
+            // Who kept it may have let somebody in and gone before telling him.
+            self.podium.owe();
+        }
         self.give_warrants(context, &old);
         context.event(Event::Rules);
         Flow::Stay

@@ -749,7 +749,9 @@ impl Play {
                     first.epoch, snapshot.epoch
                 ));
             }
-            if self.malice.plan().next().is_none() && floor(snapshot) != floor(first) {
+            // Who was let in by somebody who died at once is told by the next keeper of the door.
+            let is_told = self.malice.plan().next().is_none() && door_is_kept;
+            if is_told && floor(snapshot) != floor(first) {
                 return Err(format!(
                     "{one} and {who} see others speak, or other hands: {:?}, {:?}",
                     floor(first),
