@@ -1,8 +1,7 @@
 //! Whole meetings from seeds, around a service that lies until it stops.
 //!
 //! `CONCLAVE_SIM_SEED=7` plays one seed and tells what happens; `CONCLAVE_SIM_SEEDS=100000` plays
-//! so many in place of the usual thousand, from `CONCLAVE_SIM_FROM` on. `CONCLAVE_SIM_ROLES=1`
-//! changes roles, rules and links around lying services too.
+//! so many in place of the usual thousand, from `CONCLAVE_SIM_FROM` on.
 
 mod sim;
 

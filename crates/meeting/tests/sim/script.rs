@@ -109,11 +109,8 @@ impl Script {
         for _ in 0..events {
             script.event(&mut rng, end);
         }
-        // Around a lying service most meetings keep the rules that they began with. Where they do
-        // not, about three in a thousand still end badly; CONCLAVE_SIM_ROLES=1 plays them all.
         let mut rules = Rng::new(seed, 6);
-        let all = std::env::var_os("CONCLAVE_SIM_ROLES").is_some();
-        if Malice::new(seed).is_honest() || (all && rules.chance(400)) {
+        if Malice::new(seed).is_honest() || rules.chance(400) {
             for _ in 0..rules.between(1, 5) {
                 script.government(&mut rules, end);
             }
