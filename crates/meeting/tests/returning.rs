@@ -4,7 +4,7 @@ mod sim;
 
 use std::time::Duration;
 
-use conclave_meeting::{Command, Event, Phase, Role, Warning};
+use conclave_meeting::{Command, Event, LeftReason, Phase, Role, Warning};
 use conclave_wire::{CommitBlob, DeviceId, Entry, EntryBody, ErrorCode, ServerMessage};
 use sim::people::World;
 
@@ -302,4 +302,55 @@ fn who_waits_while_the_keeper_of_the_door_vanishes_is_let_in_by_the_next() {
     assert_eq!(world.people[BEN].snapshot().knocks.len(), 1, "Ben sees Di");
     world.admit_all(BEN);
     world.assert_agreement(&[BEN, CY, di]);
+}
+
+#[test]
+fn who_is_alone_with_a_link_of_his_own_asks_for_the_other() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    // The service takes Ben's link, shows it to him alone, and loses its memory.
+    let others = [ANA, CY];
+    others.iter().for_each(|who| world.deaf(*who));
+    world.command(BEN, NEW_LINK);
+    ALL.iter().for_each(|who| world.hang_up(*who));
+    world.service.restart();
+    for who in others {
+        world.hears_again(who);
+        world.dial(who);
+        world.settle();
+    }
+    world.command(ANA, NEW_LINK);
+    world.dial(BEN);
+    world.settle();
+    world.pass(Duration::from_secs(30));
+    assert_eq!(world.people[BEN].left(), None, "they may still be heard");
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.people[BEN].left(), Some(LeftReason::WrongLink));
+    world.pass(Duration::from_secs(60));
+    world.assert_agreement(&others);
+    assert_eq!(world.people[ANA].names(), ["Ana", "Cy"]);
+}
+
+#[test]
+fn a_link_whose_time_is_over_is_renewed_once() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    let generation = |world: &World| world.people[CY].snapshot().policy.unwrap().link.generation;
+    let for_a_while = Command::RenewLink {
+        single_use: false,
+        valid_s: Some(30),
+    };
+    world.command(ANA, for_a_while);
+    world.pass(Duration::from_secs(90));
+    assert_eq!(generation(&world), 2);
+    // Whoever may keep the door does it for a keeper who is away.
+    world.command(ANA, for_a_while);
+    world.hang_up(ANA);
+    world.pass(Duration::from_secs(25));
+    assert_eq!(generation(&world), 3);
+    world.pass(Duration::from_secs(50));
+    assert!(generation(&world) > 3);
+    world.assert_agreement(&[BEN, CY]);
 }

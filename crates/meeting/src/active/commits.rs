@@ -16,6 +16,7 @@ use super::offers::Draft;
 use super::rules::RuleWish;
 use super::standing::wire_token;
 use crate::lobby::Described;
+use crate::policy::LinkRules;
 
 /// Admissions wait so long for company: one commit lets in all who knock together.
 const BATCH: Duration = Duration::from_millis(250);
@@ -177,6 +178,17 @@ impl Commits {
         if !self.rules.iter().skip(taken).any(|queued| *queued == wish) {
             self.rules.push(wish);
         }
+    }
+
+    /// The link is another one: who wished for one like it has got it.
+    pub(super) fn is_renewed(&mut self, link: LinkRules) {
+        self.rules.retain(|wish| match wish {
+            RuleWish::RenewLink {
+                single_use,
+                valid_s,
+            } => (*single_use, *valid_s) != (link.single_use, link.valid_s),
+            _ => true,
+        });
     }
 
     pub(super) fn withdraw(&mut self, device: DeviceId) {

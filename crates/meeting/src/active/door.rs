@@ -50,6 +50,7 @@ impl Active {
         self.keeper.warrants.clear();
         self.clear_desk(context);
         self.commits.drop_admissions();
+        self.commits.is_renewed(self.policy.link);
         context.event(Event::Link);
         Some(())
     }

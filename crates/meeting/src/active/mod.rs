@@ -347,7 +347,7 @@ impl Active {
         let absence = self.absence_due(context).filter(|_| may_wish);
         let may_succeed = self.may_offer() && !self.commits.wants_rule(RuleWish::Succeed);
         let succession = self.succeeds_at(context).filter(|_| may_succeed);
-        let link = self.keeper.link_ends_at;
+        let link = self.renews_link_at(context);
         let pulse = self.pulse.deadline(context.device);
         let echoes = self.echoes.deadline();
         let leave = self.leaves_by;

@@ -12,7 +12,7 @@ use conclave_wire::DeviceId;
 
 use super::{Active, Flow};
 use crate::context::Context;
-use crate::event::{Event, Output, Warning};
+use crate::event::{Event, LeftReason, Output, Warning};
 use crate::policy::Role;
 pub(super) use crate::signal::Beat;
 use crate::signal::Signal;
@@ -32,6 +32,10 @@ const REREAD: Duration = Duration::from_secs(3);
 /// needs a connection that stands: a heartbeat, and then [`STEP_GRACE`] for each of its tries.
 const REREAD_FOR_KEY: Duration = Duration::from_secs(20);
 
+/// Who has heard of nobody for so long, while others talk under a link that he does not know, stays
+/// no longer: his meeting has gone on without him.
+const ABANDONED: Duration = Duration::from_secs(60);
+
 /// What is known of one member's life.
 struct Sign {
     at: Instant,
@@ -48,6 +52,8 @@ pub(super) struct Pulse {
     /// Since when those who count stand elsewhere.
     astray_since: Option<Instant>,
     forked: bool,
+    /// When a signal last came that was sealed under a link that this device never held.
+    other_link_at: Option<Instant>,
     /// When the log was last read anew, and when it is to be again.
     reread_at: Option<Instant>,
     wants_reread_at: Option<Instant>,
@@ -89,6 +95,19 @@ impl Pulse {
                 beat: None,
             });
         }
+    }
+
+    pub(super) fn heard_other_link(&mut self, now: Instant) {
+        self.other_link_at = Some(now);
+    }
+
+    /// Since when nobody at all has been heard of, if others talk under another link.
+    fn abandoned_since(&self, me: DeviceId) -> Option<Instant> {
+        let others = || self.signs.iter().filter(|(device, _)| **device != me);
+        let all_silent = others().all(|(device, _)| self.silent.contains(device));
+        let since = others().map(|(_, sign)| sign.at).max()?;
+        let talk = self.other_link_at.is_some_and(|at| at > since);
+        (all_silent && talk).then_some(since)
     }
 
     pub(super) fn is_silent(&self, device: DeviceId) -> bool {
@@ -196,6 +215,11 @@ impl Active {
             context.emit(Output::Reconnect);
         }
         self.count_silent(context, now, every * MISSED);
+        let abandoned = self.pulse.abandoned_since(context.device);
+        if abandoned.is_some_and(|since| since + ABANDONED <= now) {
+            // Two links followed one, each taken by some: nobody can tell us the other.
+            return Flow::Leave(LeftReason::WrongLink);
+        }
         match self.pulse.astray_since {
             Some(since) if since + STEP_GRACE <= now => self.is_astray(context, now),
             _ => Flow::Stay,

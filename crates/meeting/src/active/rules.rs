@@ -205,9 +205,23 @@ impl Active {
         gone_since?.checked_add(SUCCESSION + SUCCESSION_STEP.saturating_mul(steps))
     }
 
+    /// When this device renews the link whose time is over: at once if it keeps the door, and if it
+    /// may keep it only when those before it did not. Two links that follow one could part the
+    /// meeting.
+    pub(super) fn renews_link_at(&self, context: &Context) -> Option<Instant> {
+        let at = self.keeper.link_ends_at?;
+        if self.desk.is_none() || self.describer() == Some(context.device) {
+            return Some(at);
+        }
+        let keepers = self.policy.hosts.iter().chain(&self.policy.co_hosts);
+        let before = keepers.take_while(|keeper| **keeper != context.device.0);
+        let steps = u32::try_from(before.count()).unwrap_or(u32::MAX);
+        at.checked_add(SUCCESSION_STEP.saturating_mul(steps.saturating_add(1)))
+    }
+
     /// Renews a link whose time is over, and takes a vanished host's place.
     pub(super) fn keep_rules(&mut self, context: &Context, now: Instant) {
-        if self.keeper.link_ends_at.is_some_and(|at| at <= now) {
+        if self.renews_link_at(context).is_some_and(|at| at <= now) {
             self.keeper.link_ends_at = None;
             if self.desk.is_some() {
                 self.commits.want_rule(RuleWish::RenewLink {

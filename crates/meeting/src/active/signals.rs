@@ -77,6 +77,7 @@ impl Active {
             Err(SealError::OtherLink) => return Flow::Stay,
             Err(SealError::Foreign) => {
                 context.warn_once(Warning::Foreign);
+                self.pulse.heard_other_link(now);
                 return Flow::Stay;
             }
         };

@@ -270,11 +270,14 @@ fn a_link_for_one_lets_in_one_and_ends() {
     assert_eq!(verdict_under(single, &add_by(0)), Err(Violation::SingleUse));
     let mut rules = policy();
     rules.link.single_use = true;
-    rules.link.generation = 1;
-    let renewing = CommitSummary {
+    let with_rules = |rules: &Policy| CommitSummary {
         changes_policy: rules.encode(),
         ..add_by(0)
     };
+    let kept = with_rules(&rules);
+    assert_eq!(verdict_under(single, &kept), Err(Violation::SingleUse));
+    rules.link.generation = 1;
+    let renewing = with_rules(&rules);
     assert_eq!(verdict_under(single, &renewing), Ok(()));
     let two = CommitSummary {
         adds: vec![(Pseudonym([8; 16]), [8; 32]), (Pseudonym([9; 16]), [9; 32])],
