@@ -333,6 +333,33 @@ fn who_is_alone_with_a_link_of_his_own_asks_for_the_other() {
 }
 
 #[test]
+fn who_cannot_follow_to_the_new_link_is_told_so() {
+    let mut world = three();
+    let cy = world.device(CY);
+    world.command(ANA, Command::SetRole(cy, Role::CoHost));
+    let others = [ANA, BEN];
+    others.iter().for_each(|who| world.deaf(*who));
+    world.command(CY, Command::SetLocked(true));
+    ALL.iter().for_each(|who| world.hang_up(*who));
+    world.service.restart();
+    for who in others {
+        world.hears_again(who);
+        world.dial(who);
+        world.settle();
+    }
+    world.command(ANA, NEW_LINK);
+    world.dial(CY);
+    world.settle();
+    // Ana repeats it for Cy, who stands where it leads nowhere.
+    world.command(ANA, Command::SetStrict(true));
+    world.pass(Duration::from_secs(30));
+    assert_eq!(world.people[CY].left(), None);
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.people[CY].left(), Some(LeftReason::WrongLink));
+    world.assert_agreement(&others);
+}
+
+#[test]
 fn a_link_whose_time_is_over_is_renewed_once() {
     let mut world = three();
     let ben = world.device(BEN);

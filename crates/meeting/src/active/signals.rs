@@ -74,9 +74,10 @@ impl Active {
     ) -> Flow {
         let bytes = match context.seal.open(Purpose::Signal, 0, sealed) {
             Ok(bytes) => bytes,
-            Err(SealError::OtherLink) => return Flow::Stay,
-            Err(SealError::Foreign) => {
-                context.warn_once(Warning::Foreign);
+            Err(error) => {
+                if error == SealError::Foreign {
+                    context.warn_once(Warning::Foreign);
+                }
                 self.pulse.heard_other_link(now);
                 return Flow::Stay;
             }
@@ -88,7 +89,10 @@ impl Active {
         if heard.from == context.device || !self.pulse.is_new(heard.from, heard.number) {
             return Flow::Stay;
         }
-        let was_silent = self.pulse.heard(heard.from, now);
+        // Who repeats something for us speaks under our link for that alone: if it does not bring us to
+        // where he is, we do not hear of him.
+        let is_life = !matches!(heard.signal, Signal::Missed { .. });
+        let was_silent = is_life && self.pulse.heard(heard.from, now);
         let was_online = self.people.is_online(heard.from);
         if !was_online {
             self.people.set_online(heard.from, true, now);
