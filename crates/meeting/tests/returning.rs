@@ -259,6 +259,28 @@ fn the_only_host_finds_those_who_took_a_commit_before_the_service_lost_its_memor
 }
 
 #[test]
+fn the_only_host_brings_a_service_on_that_lost_his_last_changes() {
+    for changes in 1..=4 {
+        let mut world = three();
+        // Nobody else has heard of them when the service loses its memory.
+        let others = [BEN, CY];
+        others.iter().for_each(|who| world.deaf(*who));
+        for change in 0..changes {
+            world.command(ANA, Command::SetLocked(change % 2 == 0));
+        }
+        ALL.iter().for_each(|who| world.hang_up(*who));
+        world.service.restart();
+        others.iter().for_each(|who| world.hears_again(*who));
+        for who in [BEN, CY, ANA] {
+            world.dial(who);
+            world.settle();
+        }
+        came_back_by_itself(&world, ANA, world.device(ANA));
+        assert_eq!(world.people[CY].snapshot().epoch, 1 + changes);
+    }
+}
+
+#[test]
 fn a_host_who_misses_the_renewal_by_a_co_host_is_shown_it_again() {
     let mut world = three();
     let (ana, ben) = (world.device(ANA), world.device(BEN));

@@ -39,6 +39,8 @@ const HEAL_WITHIN_MS: u64 = 2000;
 
 /// Refused commits in a row that a log which lost them is given a substitute for.
 const MAX_FILLED: u64 = 64;
+/// The last epochs that a log which lost them is given again.
+const MAX_STEPS: usize = 4;
 /// Places in the log for which the commit on its way is known by its bytes; older ones are forgotten.
 const MAX_PLACES: usize = 16;
 
@@ -53,8 +55,8 @@ pub(super) struct Commits {
     pub(super) retry_at: Option<Instant>,
     setback_at: Option<Instant>,
     rekey_at: Option<Instant>,
-    /// What a service that lost one epoch can be brought on with.
-    last: Option<Step>,
+    /// What a service that lost the last epochs can be brought on with, oldest first.
+    steps: VecDeque<Step>,
     last_added: Option<Vec<DeviceId>>,
 }
 
@@ -108,7 +110,7 @@ impl Pending {
     }
 }
 
-/// The commit that led to the present epoch, and the token of the one before.
+/// A commit that led here, and the token of the epoch that it ended.
 struct Step {
     from_epoch: u64,
     token_epoch: u64,
@@ -299,29 +301,37 @@ impl Commits {
         Some((pending.epoch()?, pending.bundle.delivery_token.clone()))
     }
 
-    /// Token and log epoch of the group's epoch before the present.
-    pub(super) fn previous_token(&self) -> Option<(u64, Token32)> {
-        self.last
-            .as_ref()
-            .map(|step| (step.token_epoch, step.token.clone()))
+    /// Log epoch and token of the group's epoch so many before the present.
+    pub(super) fn previous_token(&self, before: usize) -> Option<(u64, Token32)> {
+        let step = self.steps.iter().rev().nth(before.checked_sub(1)?)?;
+        Some((step.token_epoch, step.token.clone()))
     }
 
     /// What brings a log that stands at `epoch` to where the group's present epoch began: the
-    /// commit that led here, without its admission (who was let in by it and did not hear of it
-    /// knocks again). It is sealed for one place in the log. Places before that one, where commits
+    /// commits that led here, without their admissions (who was let in by one and did not hear of it
+    /// knocks again). Each is sealed for one place in the log. Places before that one, where commits
     /// stood that all refused, are filled with the same bytes, which nobody can open there.
-    pub(super) fn last_steps(&self, epoch: u64) -> Vec<Commit> {
-        let Some(step) = &self.last else {
-            return Vec::new();
-        };
-        if epoch < step.token_epoch || step.from_epoch - epoch.min(step.from_epoch) > MAX_FILLED {
-            return Vec::new();
+    pub(super) fn last_steps(&self, mut epoch: u64) -> Vec<Commit> {
+        let mut commits = Vec::new();
+        if self
+            .steps
+            .front()
+            .is_none_or(|step| epoch < step.token_epoch)
+        {
+            return commits;
         }
-        let at = |expected_epoch| Commit {
-            expected_epoch,
-            ..step.commit.clone()
-        };
-        (epoch..=step.from_epoch).map(at).collect()
+        for step in &self.steps {
+            if step.from_epoch.saturating_sub(epoch) > MAX_FILLED {
+                return Vec::new();
+            }
+            let at = |expected_epoch| Commit {
+                expected_epoch,
+                ..step.commit.clone()
+            };
+            commits.extend((epoch..=step.from_epoch).map(at));
+            epoch = epoch.max(step.from_epoch.saturating_add(1));
+        }
+        commits
     }
 
     pub(super) fn last_added(&self) -> Option<&[DeviceId]> {
@@ -348,12 +358,20 @@ impl Commits {
             removed: List::default(),
             door: None,
         };
-        self.last = Some(Step {
+        self.steps.push_back(Step {
             from_epoch,
             token_epoch,
             token,
             commit,
         });
+        if self.steps.len() > MAX_STEPS {
+            self.steps.pop_front();
+        }
+    }
+
+    /// The group is another one: what led to the old one leads nowhere.
+    pub(super) fn forget_steps(&mut self) {
+        self.steps.clear();
     }
 
     pub(super) fn note_added(&mut self, added: Vec<DeviceId>) {

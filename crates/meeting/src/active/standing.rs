@@ -37,8 +37,8 @@ pub(super) enum Proof {
     /// The one that the own commit on its way begins: it was in the log, unseen by us, when the
     /// service lost its memory, and somebody who had seen it restored the meeting there.
     Coming,
-    /// The meeting was restored by somebody who had not come as far as we have.
-    Previous,
+    /// So many before the present: the meeting was restored by somebody who had not come as far.
+    Previous(usize),
 }
 
 impl Active {
@@ -103,11 +103,16 @@ impl Active {
 
     /// The proof to show after the one that the service did not know, with its epoch and token.
     fn next_proof(&self) -> Option<(Proof, (u64, Token32))> {
-        let (coming, previous) = (self.commits.pending_token(), self.commits.previous_token());
-        let coming = coming.filter(|_| self.shown == Proof::Present);
-        let previous = previous.filter(|_| self.shown != Proof::Previous);
-        let coming = coming.map(|token| (Proof::Coming, token));
-        coming.or_else(|| Some((Proof::Previous, previous?)))
+        let coming = self.commits.pending_token();
+        if let (Proof::Present, Some(token)) = (self.shown, coming) {
+            return Some((Proof::Coming, token));
+        }
+        let before = match self.shown {
+            Proof::Present | Proof::Coming => 1,
+            Proof::Previous(before) => before.checked_add(1)?,
+        };
+        let token = self.commits.previous_token(before)?;
+        Some((Proof::Previous(before), token))
     }
 
     pub(super) fn not_attached(&mut self, context: &mut Context, code: ErrorCode) -> Flow {
