@@ -5,17 +5,15 @@
 //! another one that is merged: until then somebody may have taken it, unseen by us, and a second
 //! one in its place would part us from him.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use conclave_e2ee::{CommitBundle, Group, Token32};
-use conclave_wire::{Commit, CommitBlob, DeviceId, Door, List};
+use conclave_e2ee::{Group, Token32};
+use conclave_wire::DeviceId;
 
 use super::desk::Knocker;
-use super::offers::Draft;
+use super::pending::Pending;
 use super::rules::RuleWish;
-use super::standing::wire_token;
-use crate::lobby::Described;
 use crate::policy::LinkRules;
 
 /// Admissions wait so long for company: one commit lets in all who knock together.
@@ -37,13 +35,6 @@ const HEAL_FROM: usize = 16;
 /// the others.
 const HEAL_WITHIN_MS: u64 = 2000;
 
-/// Refused commits in a row that a log which lost them is given a substitute for.
-const MAX_FILLED: u64 = 64;
-/// The last epochs that a log which lost them is given again.
-const MAX_STEPS: usize = 4;
-/// Places in the log for which the commit on its way is known by its bytes; older ones are forgotten.
-const MAX_PLACES: usize = 16;
-
 #[derive(Default)]
 pub(super) struct Commits {
     pub(super) admissions: BTreeMap<DeviceId, Admittance>,
@@ -55,8 +46,6 @@ pub(super) struct Commits {
     pub(super) retry_at: Option<Instant>,
     setback_at: Option<Instant>,
     rekey_at: Option<Instant>,
-    /// What a service that lost the last epochs can be brought on with, oldest first.
-    steps: VecDeque<Step>,
     last_added: Option<Vec<DeviceId>>,
 }
 
@@ -65,57 +54,6 @@ pub(super) struct Admittance {
     pub(super) knocker: Knocker,
     /// The leaf that he had before, which goes in the same commit.
     pub(super) replaces: Option<DeviceId>,
-}
-
-/// An own commit that the service has not confirmed.
-pub(super) struct Pending {
-    /// As it is offered now.
-    pub(super) message: Commit,
-    /// The log's epochs that it was sealed to begin, each with its bytes there.
-    pub(super) places: VecDeque<(u64, CommitBlob)>,
-    pub(super) bundle: CommitBundle,
-    pub(super) draft: Draft,
-    /// What the door is to show from it on.
-    pub(super) door: Option<Door>,
-    pub(super) described: Option<Described>,
-    /// After a new attachment: once the log is read so far without it, it was never taken.
-    pub(super) resend_at_seq: Option<u64>,
-    /// It may have been too much for the service: offered again then.
-    pub(super) resend_at: Option<Instant>,
-}
-
-impl Pending {
-    /// The log's epoch that it begins if it is taken where it is offered now.
-    pub(super) fn epoch(&self) -> Option<u64> {
-        self.message.expected_epoch.checked_add(1)
-    }
-
-    /// Offered in another place of the log from now on, or in its first.
-    pub(super) fn sealed_as(&mut self, message: Commit) {
-        self.message = message;
-        if let Some(epoch) = self.epoch() {
-            self.places.push_back((epoch, self.message.commit.clone()));
-        }
-        if self.places.len() > MAX_PLACES {
-            self.places.pop_front();
-        }
-    }
-
-    /// Whether it is to be offered now, the log being read as far as `next_seq` and its next place
-    /// being in `log_epoch`.
-    pub(super) fn is_due(&self, now: Instant, next_seq: u64, log_epoch: u64) -> bool {
-        let was_never_taken = self.resend_at_seq.is_some_and(|seq| seq <= next_seq);
-        let is_elsewhere = self.message.expected_epoch != log_epoch;
-        was_never_taken || self.resend_at.map_or(is_elsewhere, |at| at <= now)
-    }
-}
-
-/// A commit that led here, and the token of the epoch that it ended.
-struct Step {
-    from_epoch: u64,
-    token_epoch: u64,
-    token: Token32,
-    commit: Commit,
 }
 
 /// What the next commit is to do.
@@ -301,77 +239,8 @@ impl Commits {
         Some((pending.epoch()?, pending.bundle.delivery_token.clone()))
     }
 
-    /// Log epoch and token of the group's epoch so many before the present.
-    pub(super) fn previous_token(&self, before: usize) -> Option<(u64, Token32)> {
-        let step = self.steps.iter().rev().nth(before.checked_sub(1)?)?;
-        Some((step.token_epoch, step.token.clone()))
-    }
-
-    /// What brings a log that stands at `epoch` to where the group's present epoch began: the
-    /// commits that led here, without their admissions (who was let in by one and did not hear of it
-    /// knocks again). Each is sealed for one place in the log. Places before that one, where commits
-    /// stood that all refused, are filled with the same bytes, which nobody can open there.
-    pub(super) fn last_steps(&self, mut epoch: u64) -> Vec<Commit> {
-        let mut commits = Vec::new();
-        if self
-            .steps
-            .front()
-            .is_none_or(|step| epoch < step.token_epoch)
-        {
-            return commits;
-        }
-        for step in &self.steps {
-            if step.from_epoch.saturating_sub(epoch) > MAX_FILLED {
-                return Vec::new();
-            }
-            let at = |expected_epoch| Commit {
-                expected_epoch,
-                ..step.commit.clone()
-            };
-            commits.extend((epoch..=step.from_epoch).map(at));
-            epoch = epoch.max(step.from_epoch.saturating_add(1));
-        }
-        commits
-    }
-
     pub(super) fn last_added(&self) -> Option<&[DeviceId]> {
         self.last_added.as_deref()
-    }
-
-    /// Remembers the commit that ended the log's `from_epoch`; `token` was valid since
-    /// `token_epoch`.
-    pub(super) fn merged(
-        &mut self,
-        from_epoch: u64,
-        (token_epoch, token): (u64, Token32),
-        sealed: &[u8],
-        next: &Token32,
-    ) {
-        let Ok(commit) = CommitBlob::new(sealed.to_vec()) else {
-            return;
-        };
-        let commit = Commit {
-            expected_epoch: from_epoch,
-            commit,
-            member_hash: wire_token(next).hash(),
-            admission: None,
-            removed: List::default(),
-            door: None,
-        };
-        self.steps.push_back(Step {
-            from_epoch,
-            token_epoch,
-            token,
-            commit,
-        });
-        if self.steps.len() > MAX_STEPS {
-            self.steps.pop_front();
-        }
-    }
-
-    /// The group is another one: what led to the old one leads nowhere.
-    pub(super) fn forget_steps(&mut self) {
-        self.steps.clear();
     }
 
     pub(super) fn note_added(&mut self, added: Vec<DeviceId>) {

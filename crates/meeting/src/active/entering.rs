@@ -8,7 +8,7 @@ use conclave_e2ee::{Group, KnockKey, Leaf};
 use super::desk::Desk;
 use super::standing::{Proof, Standing};
 use super::{
-    Active, Commits, Doorkeeper, Echoes, Place, Podium, Pulse, Removed, Repeats, Returning,
+    Active, Commits, Doorkeeper, Echoes, Place, Podium, Pulse, Removed, Repeats, Returning, Steps,
 };
 use crate::card::{Card, SignedCard};
 use crate::content::Content;
@@ -120,6 +120,7 @@ impl Active {
             podium: Podium::default(),
             seen: HashSet::new(),
             commits: Commits::default(),
+            steps: Steps::default(),
             echoes: Echoes::default(),
             pulse: Pulse::default(),
             returning: Returning::default(),

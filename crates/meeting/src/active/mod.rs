@@ -10,12 +10,13 @@
 //! ```
 //! The subjects of the submodules: `entering` (how one gets here), `obey` (what the person wants),
 //! `standing` (being known to the service, also after it lost its memory), `log` (its entries),
-//! `commits`, `offers` and `settling` (changing the group, one step at a time), `rules` (roles, and
-//! what goes with them), `door` (what it shows, under which link), `desk` (answers to those who
-//! knock), `absence` (who is away for too long), `removed` (who was sent away), `signals` (what
-//! members tell each other outside the log), `pulse` (heartbeats, and what silence means),
-//! `speaking` (turns and hands), `returning` (coming back by oneself), `repeating` (for those who missed a renewed link) and
-//! `echoes` (whether what was sent arrives).
+//! `commits`, `pending`, `offers` and `settling` (changing the group, one step at a time), `steps`
+//! (the last of them, for a service that lost them), `rules` (roles, and what goes with them), `door`
+//! (what it shows, under which link), `desk` (answers to those who knock), `absence` (who is away for
+//! too long), `removed` (who was sent away), `signals` (what members tell each other outside the log),
+//! `pulse` (heartbeats, and what silence means), `speaking` (turns and hands), `returning` (coming
+//! back by oneself), `repeating` (for those who missed a renewed link) and `echoes` (whether what was
+//! sent arrives).
 
 mod absence;
 mod commits;
@@ -26,6 +27,7 @@ mod entering;
 mod log;
 mod obey;
 mod offers;
+mod pending;
 mod pulse;
 mod removed;
 mod repeating;
@@ -35,6 +37,7 @@ mod settling;
 mod signals;
 mod speaking;
 mod standing;
+mod steps;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -53,6 +56,7 @@ use self::returning::Returning;
 use self::rules::RuleWish;
 use self::speaking::Podium;
 use self::standing::{Proof, Standing};
+use self::steps::Steps;
 use crate::content::Content;
 use crate::context::Context;
 use crate::event::{Event, Input, LeftReason, Output, Warning};
@@ -93,6 +97,7 @@ pub(crate) struct Active {
     /// Every device that was ever in the group as we saw it: none of them knocks again.
     seen: HashSet<DeviceId>,
     commits: Commits,
+    steps: Steps,
     echoes: Echoes,
     pulse: Pulse,
     returning: Returning,
@@ -302,7 +307,7 @@ impl Active {
         let before = std::mem::replace(&mut self.token, token);
         if let Some((epoch, sealed)) = step {
             let token = (self.begun_at, before);
-            self.commits.merged(epoch, token, sealed, &self.token);
+            self.steps.keep(epoch, token, sealed, &self.token);
             self.begun_at = self.log_epoch;
             let ended = self.group.epoch().saturating_sub(1);
             self.repeats.keep(ended, self.begun_at, sealed);

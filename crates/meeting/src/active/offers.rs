@@ -7,7 +7,8 @@ use conclave_e2ee::{Change as GroupChange, CommitBundle, Leaf, VerifiedKeyPackag
 use conclave_wire::{Admission, Blob, ClientMessage, Commit, DeviceId, Door, List};
 
 use super::Active;
-use super::commits::{MAX_BATCH, Pending, RETRY, Wish};
+use super::commits::{MAX_BATCH, RETRY, Wish};
+use super::pending::Pending;
 use super::rules::{RuleWish, apply, batch};
 use super::standing::{Standing, wire_token};
 use crate::context::Context;

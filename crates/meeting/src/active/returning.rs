@@ -165,7 +165,7 @@ impl Active {
             return Flow::Recover;
         };
         self.commits.lost(&mut self.group);
-        self.commits.forget_steps();
+        self.steps.forget();
         self.group = group;
         self.returning.is_home();
         let step = (log_epoch, message.commit.as_slice());

@@ -6,8 +6,9 @@ use std::time::Instant;
 use conclave_e2ee::Leaf;
 use conclave_wire::{DeviceId, ErrorCode};
 
-use super::commits::{Pending, RETRY};
+use super::commits::RETRY;
 use super::offers::Draft;
+use super::pending::Pending;
 use super::{Active, Flow};
 use crate::context::Context;
 use crate::event::LeftReason;

@@ -111,7 +111,7 @@ impl Active {
             Proof::Present | Proof::Coming => 1,
             Proof::Previous(before) => before.checked_add(1)?,
         };
-        let token = self.commits.previous_token(before)?;
+        let token = self.steps.token(before)?;
         Some((Proof::Previous(before), token))
     }
 
@@ -178,7 +178,7 @@ impl Active {
         self.commits.attached(next_seq);
         // The log stands behind us: what it lost is offered again.
         if epoch < self.begun_at {
-            for commit in self.commits.last_steps(epoch) {
+            for commit in self.steps.since(epoch) {
                 context.send(ClientMessage::Commit(commit));
             }
             self.pulse.look_again(now);

@@ -243,6 +243,11 @@ fn a_named_successor_makes_himself_host_and_nothing_more() {
     });
     let refused = Err(Violation::PolicyByNonHost);
     assert_eq!(verdict_under(co_host, &more), refused);
+    let ousting = CommitSummary {
+        removes: vec![Leaf(2)],
+        ..rules_by(4, both)
+    };
+    assert_eq!(verdict_under(co_host, &ousting), refused);
     let unnamed = rules_by(2, |rules| rules.hosts.push([2; 16]));
     assert_eq!(verdict(&unnamed), Err(Violation::PolicyByNonHost));
     let ousting = CommitSummary {
