@@ -1,7 +1,7 @@
 //! Whole meetings from seeds, around a service that lies until it stops.
 //!
 //! `CONCLAVE_SIM_SEED=7` plays one seed and tells what happens; `CONCLAVE_SIM_SEEDS=100000` plays
-//! so many in place of the usual thousand, from `CONCLAVE_SIM_FROM` on.
+//! so many in place of the usual thousand, from `CONCLAVE_SIM_FROM` on (`./dev simulate`).
 
 mod sim;
 
