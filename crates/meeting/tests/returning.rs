@@ -382,6 +382,38 @@ fn who_cannot_follow_to_the_new_link_is_told_so() {
 }
 
 #[test]
+fn two_who_cannot_follow_do_not_keep_each_other() {
+    let mut world = three();
+    let di = world.join("Di", &world.people[ANA].meeting.link().clone());
+    world.admit_all(ANA);
+    let cy = world.device(CY);
+    world.command(ANA, Command::SetRole(cy, Role::CoHost));
+    let (here, there) = ([ANA, BEN], [CY, di]);
+    here.iter().for_each(|who| world.deaf(*who));
+    world.command(CY, Command::SetLocked(true));
+    (0..4).for_each(|who| world.hang_up(who));
+    world.service.restart();
+    for who in here {
+        world.hears_again(who);
+        world.dial(who);
+        world.settle();
+    }
+    world.command(ANA, NEW_LINK);
+    for who in there {
+        world.dial(who);
+        world.settle();
+    }
+    world.command(ANA, Command::SetStrict(true));
+    world.pass(Duration::from_secs(90));
+    for who in there {
+        assert_eq!(world.people[who].left(), Some(LeftReason::WrongLink));
+    }
+    world.pass(Duration::from_secs(60));
+    world.assert_agreement(&here);
+    assert_eq!(world.people[ANA].names(), ["Ana", "Ben"]);
+}
+
+#[test]
 fn a_link_whose_time_is_over_is_renewed_once() {
     let mut world = three();
     let ben = world.device(BEN);

@@ -318,6 +318,7 @@ impl Active {
         self.podium.touch();
         self.seen.extend(&present);
         self.pulse.retain(&present, now);
+        self.pulse.moves();
         self.repeats.retain(&present);
         self.removed.retain(&present);
         self.change = change;

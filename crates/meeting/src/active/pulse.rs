@@ -32,8 +32,9 @@ const REREAD: Duration = Duration::from_secs(3);
 /// needs a connection that stands: a heartbeat, and then [`STEP_GRACE`] for each of its tries.
 const REREAD_FOR_KEY: Duration = Duration::from_secs(20);
 
-/// Who has heard of nobody for so long, while others talk under a link that he does not know, stays
-/// no longer: his meeting has gone on without him.
+/// Who has heard of nobody for so long, while others talk under a link that he does not know, or has
+/// been told for so long by a host what he cannot follow, stays no longer: his meeting has gone on
+/// without him.
 const ABANDONED: Duration = Duration::from_secs(60);
 
 /// What is known of one member's life.
@@ -54,6 +55,8 @@ pub(super) struct Pulse {
     forked: bool,
     /// When a signal last came that was sealed under a link that this device never held.
     other_link_at: Option<Instant>,
+    /// Since when somebody who may send this device away repeats what leads it nowhere.
+    in_vain_since: Option<Instant>,
     /// When the log was last read anew, and when it is to be again.
     reread_at: Option<Instant>,
     wants_reread_at: Option<Instant>,
@@ -101,8 +104,23 @@ impl Pulse {
         self.other_link_at = Some(now);
     }
 
-    /// Since when nobody at all has been heard of, if others talk under another link.
+    /// What was repeated for this device could not be read where it stands.
+    pub(super) fn told_in_vain(&mut self, now: Instant) {
+        self.in_vain_since.get_or_insert(now);
+    }
+
+    /// This device stands somewhere else now.
+    pub(super) fn moves(&mut self) {
+        self.in_vain_since = None;
+    }
+
+    /// Since when the meeting goes on without this device.
     fn abandoned_since(&self, me: DeviceId) -> Option<Instant> {
+        self.in_vain_since.or_else(|| self.alone_since(me))
+    }
+
+    /// Since when nobody at all has been heard of, if others talk under another link.
+    fn alone_since(&self, me: DeviceId) -> Option<Instant> {
         let others = || self.signs.iter().filter(|(device, _)| **device != me);
         let all_silent = others().all(|(device, _)| self.silent.contains(device));
         let since = others().map(|(_, sign)| sign.at).max()?;

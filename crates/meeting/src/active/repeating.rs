@@ -105,18 +105,24 @@ impl Active {
         &mut self,
         context: &mut Context,
         now: Instant,
+        from: DeviceId,
         log_epoch: u64,
         sealed: &[u8],
     ) -> Flow {
         let reached = self.log_epoch;
-        if log_epoch <= self.begun_at || log_epoch > reached {
+        // One's own is offered again until it counts.
+        let is_own = self.commits.own_epoch(sealed).is_some();
+        if log_epoch <= self.begun_at || log_epoch > reached || is_own {
             return Flow::Stay;
         }
-        let Ok(message) = context.seal.open(Purpose::Commit, log_epoch, sealed) else {
-            return Flow::Stay;
-        };
-        let Ok(Processed::Commit(staged)) = self.group.process(&message) else {
-            // One's own, or for an epoch that has passed.
+        let message = context.seal.open(Purpose::Commit, log_epoch, sealed);
+        let processed = message.ok().map(|message| self.group.process(&message));
+        let Some(Ok(Processed::Commit(staged))) = processed else {
+            // Made for another state than ours. No single participant parts us from the others, but
+            // a host could send us away as well.
+            if self.role(from).may_remove(self.role(context.device)) {
+                self.pulse.told_in_vain(now);
+            }
             return Flow::Stay;
         };
         // It begins its epoch in its own place; what follows may be repeated too.

@@ -129,7 +129,7 @@ impl Active {
                 group_info,
             } => self.state_came(context, from, log_epoch, &group_info),
             Signal::Missed { log_epoch, commit } => {
-                return self.repeated(context, now, log_epoch, &commit);
+                return self.repeated(context, now, from, log_epoch, &commit);
             }
             Signal::Loss {
                 device,
