@@ -201,6 +201,26 @@ fn unheard_by_herself(world: &mut World, command: Command) -> u64 {
     seq
 }
 
+/// Lets `who` alone see what he changes before the service loses its memory: the others restore the
+/// meeting without it, and he is cut off.
+fn seen_by_himself_alone(world: &mut World, who: usize, changes: &[Command], others: &[usize]) {
+    others.iter().for_each(|other| world.deaf(*other));
+    changes
+        .iter()
+        .for_each(|change| world.command(who, *change));
+    (0..world.people.len()).for_each(|one| world.hang_up(one));
+    world.service.restart();
+    for other in others {
+        world.hears_again(*other);
+        back(world, *other);
+    }
+}
+
+fn back(world: &mut World, who: usize) {
+    world.dial(who);
+    world.settle();
+}
+
 #[test]
 fn a_commit_that_was_hidden_from_its_maker_parts_nobody() {
     let mut world = three();
@@ -247,10 +267,7 @@ fn the_only_host_finds_those_who_took_a_commit_before_the_service_lost_its_memor
         ALL.iter().for_each(|who| world.hang_up(*who));
         world.service.restart();
         // Ben restores the meeting where Ana does not know that it is.
-        for who in [BEN, CY, ANA] {
-            world.dial(who);
-            world.settle();
-        }
+        [BEN, CY, ANA].iter().for_each(|who| back(&mut world, *who));
         came_back_by_itself(&world, ANA, world.device(ANA));
         assert_eq!(link_of(&world, ANA), link_of(&world, BEN));
         world.command(ANA, Command::SetStrict(true));
@@ -262,19 +279,11 @@ fn the_only_host_finds_those_who_took_a_commit_before_the_service_lost_its_memor
 fn the_only_host_brings_a_service_on_that_lost_his_last_changes() {
     for changes in 1..=4 {
         let mut world = three();
-        // Nobody else has heard of them when the service loses its memory.
-        let others = [BEN, CY];
-        others.iter().for_each(|who| world.deaf(*who));
-        for change in 0..changes {
-            world.command(ANA, Command::SetLocked(change % 2 == 0));
-        }
-        ALL.iter().for_each(|who| world.hang_up(*who));
-        world.service.restart();
-        others.iter().for_each(|who| world.hears_again(*who));
-        for who in [BEN, CY, ANA] {
-            world.dial(who);
-            world.settle();
-        }
+        let made: Vec<_> = (0..changes)
+            .map(|change| Command::SetLocked(change % 2 == 0))
+            .collect();
+        seen_by_himself_alone(&mut world, ANA, &made, &[BEN, CY]);
+        back(&mut world, ANA);
         came_back_by_itself(&world, ANA, world.device(ANA));
         assert_eq!(world.people[CY].snapshot().epoch, 1 + changes);
     }
@@ -331,20 +340,10 @@ fn who_is_alone_with_a_link_of_his_own_asks_for_the_other() {
     let mut world = three();
     let ben = world.device(BEN);
     world.command(ANA, Command::SetRole(ben, Role::CoHost));
-    // The service takes Ben's link, shows it to him alone, and loses its memory.
     let others = [ANA, CY];
-    others.iter().for_each(|who| world.deaf(*who));
-    world.command(BEN, NEW_LINK);
-    ALL.iter().for_each(|who| world.hang_up(*who));
-    world.service.restart();
-    for who in others {
-        world.hears_again(who);
-        world.dial(who);
-        world.settle();
-    }
+    seen_by_himself_alone(&mut world, BEN, &[NEW_LINK], &others);
     world.command(ANA, NEW_LINK);
-    world.dial(BEN);
-    world.settle();
+    back(&mut world, BEN);
     world.pass(Duration::from_secs(30));
     assert_eq!(world.people[BEN].left(), None, "they may still be heard");
     world.pass(Duration::from_secs(60));
@@ -360,18 +359,9 @@ fn who_cannot_follow_to_the_new_link_is_told_so() {
     let cy = world.device(CY);
     world.command(ANA, Command::SetRole(cy, Role::CoHost));
     let others = [ANA, BEN];
-    others.iter().for_each(|who| world.deaf(*who));
-    world.command(CY, Command::SetLocked(true));
-    ALL.iter().for_each(|who| world.hang_up(*who));
-    world.service.restart();
-    for who in others {
-        world.hears_again(who);
-        world.dial(who);
-        world.settle();
-    }
+    seen_by_himself_alone(&mut world, CY, &[Command::SetLocked(true)], &others);
     world.command(ANA, NEW_LINK);
-    world.dial(CY);
-    world.settle();
+    back(&mut world, CY);
     // Ana repeats it for Cy, who stands where it leads nowhere.
     world.command(ANA, Command::SetStrict(true));
     world.pass(Duration::from_secs(30));
@@ -389,20 +379,10 @@ fn two_who_cannot_follow_do_not_keep_each_other() {
     let cy = world.device(CY);
     world.command(ANA, Command::SetRole(cy, Role::CoHost));
     let (here, there) = ([ANA, BEN], [CY, di]);
-    here.iter().for_each(|who| world.deaf(*who));
-    world.command(CY, Command::SetLocked(true));
-    (0..4).for_each(|who| world.hang_up(who));
-    world.service.restart();
-    for who in here {
-        world.hears_again(who);
-        world.dial(who);
-        world.settle();
-    }
+    // Di hears of it with Cy.
+    seen_by_himself_alone(&mut world, CY, &[Command::SetLocked(true)], &here);
     world.command(ANA, NEW_LINK);
-    for who in there {
-        world.dial(who);
-        world.settle();
-    }
+    there.iter().for_each(|who| back(&mut world, *who));
     world.command(ANA, Command::SetStrict(true));
     world.pass(Duration::from_secs(90));
     for who in there {

@@ -236,7 +236,8 @@ impl Commits {
     /// Log epoch and token of the epoch that the pending commit begins.
     pub(super) fn pending_token(&self) -> Option<(u64, Token32)> {
         let pending = self.pending.as_ref()?;
-        Some((pending.epoch()?, pending.bundle.delivery_token.clone()))
+        let (epoch, _) = pending.place()?;
+        Some((epoch, pending.bundle.delivery_token.clone()))
     }
 
     pub(super) fn last_added(&self) -> Option<&[DeviceId]> {

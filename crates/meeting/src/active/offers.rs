@@ -8,7 +8,7 @@ use conclave_wire::{Admission, Blob, ClientMessage, Commit, DeviceId, Door, List
 
 use super::Active;
 use super::commits::{MAX_BATCH, RETRY, Wish};
-use super::pending::Pending;
+use super::pending::{Pending, place_of};
 use super::rules::{RuleWish, apply, batch};
 use super::standing::{Standing, wire_token};
 use crate::context::Context;
@@ -275,18 +275,16 @@ impl Active {
             return false;
         };
         context.send(ClientMessage::Commit(message.clone()));
-        let mut pending = Pending {
-            message: message.clone(),
-            places: VecDeque::new(),
+        self.commits.pending = Some(Pending {
+            places: VecDeque::from_iter(place_of(&message)),
+            message,
             bundle,
             draft,
             door,
             described,
             resend_at_seq: None,
             resend_at: None,
-        };
-        pending.sealed_as(message);
-        self.commits.pending = Some(pending);
+        });
         true
     }
 

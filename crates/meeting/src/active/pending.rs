@@ -29,18 +29,22 @@ pub(super) struct Pending {
     pub(super) resend_at: Option<Instant>,
 }
 
+/// The log's epoch that a commit begins where it is sealed for, with its bytes there.
+pub(super) fn place_of(message: &Commit) -> Option<(u64, CommitBlob)> {
+    let epoch = message.expected_epoch.checked_add(1)?;
+    Some((epoch, message.commit.clone()))
+}
+
 impl Pending {
-    /// The log's epoch that it begins if it is taken where it is offered now.
-    pub(super) fn epoch(&self) -> Option<u64> {
-        self.message.expected_epoch.checked_add(1)
+    /// The log's epoch that it begins if it is taken where it is offered now, with its bytes there.
+    pub(super) fn place(&self) -> Option<(u64, CommitBlob)> {
+        place_of(&self.message)
     }
 
-    /// Offered in another place of the log from now on, or in its first.
+    /// Offered in another place of the log from now on.
     pub(super) fn sealed_as(&mut self, message: Commit) {
+        self.places.extend(place_of(&message));
         self.message = message;
-        if let Some(epoch) = self.epoch() {
-            self.places.push_back((epoch, self.message.commit.clone()));
-        }
         if self.places.len() > MAX_PLACES {
             self.places.pop_front();
         }

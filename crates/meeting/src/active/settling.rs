@@ -79,8 +79,7 @@ impl Active {
     /// the heartbeats tell either.
     pub(super) fn own_commit_was_taken(&mut self, context: &mut Context, now: Instant) -> Flow {
         let pending = self.commits.pending.as_ref();
-        let place = pending.and_then(|pending| Some((pending.epoch()?, &pending.message.commit)));
-        let Some((epoch, sealed)) = place.map(|(epoch, commit)| (epoch, commit.clone())) else {
+        let Some((epoch, sealed)) = pending.and_then(Pending::place) else {
             return Flow::Stay;
         };
         self.log_epoch = epoch;
