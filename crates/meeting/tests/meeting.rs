@@ -117,6 +117,40 @@ fn those_who_knock_together_come_in_by_one_commit() {
 }
 
 #[test]
+fn who_was_let_in_is_asked_for_no_more() {
+    let (mut world, ana, _) = two();
+    let link = world.people[ana].meeting.link().clone();
+    let cy = world.join("Cy", &link);
+    let knock = world.people[ana].snapshot().knocks[0].device;
+    world.command(ana, Command::Admit(knock));
+    // Before the batch goes out the line breaks, and the service tells of the knock anew.
+    world.hang_up(ana);
+    world.dial(ana);
+    world.settle();
+    assert!(world.people[ana].snapshot().knocks.is_empty());
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.people[cy].snapshot().phase, Phase::Active);
+    assert!(world.people[ana].snapshot().knocks.is_empty());
+}
+
+#[test]
+fn who_comes_back_twice_at_once_is_there_once() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", true);
+    let ben = identity("Ben");
+    world.join_as(ben.clone(), &link);
+    world.admit_all(ana);
+    // Ben's program was started anew, and again before the service missed its first connection.
+    let first = world.join_as(ben.clone(), &link);
+    let second = world.join_as(ben, &link);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.people[first].left(), Some(LeftReason::Refused));
+    assert_eq!(world.people[second].snapshot().phase, Phase::Active);
+    assert_eq!(world.people[ana].names(), ["Ana", "Ben"]);
+    world.assert_agreement(&[ana, second]);
+}
+
+#[test]
 fn refused_means_refused() {
     let mut world = World::new();
     let (ana, link) = world.host("Ana", true);
@@ -302,6 +336,23 @@ fn who_is_removed_waits_at_every_door_and_who_left_at_none() {
     assert_eq!(world.people[back].snapshot().phase, Phase::Active);
     assert_eq!(world.people[again].snapshot().phase, Phase::Joining);
     assert_eq!(world.people[ben].snapshot().knocks.len(), 1);
+}
+
+#[test]
+fn a_newcomer_sees_at_once_who_is_here_and_who_is_away() {
+    let (mut world, ana, ben) = two();
+    let link = world.people[ana].meeting.link().clone();
+    world.hang_up(ben);
+    let cy = world.join("Cy", &link);
+    world.admit_all(ana);
+    let online = |who: usize| {
+        let members = world.people[who].snapshot().members;
+        let online = members.into_iter().filter(|member| member.online);
+        let names = online.map(|member| member.name.unwrap().as_str().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(online(cy), ["Ana", "Cy"]);
+    assert_eq!(online(ana), ["Ana", "Cy"]);
 }
 
 #[test]

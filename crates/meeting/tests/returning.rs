@@ -321,6 +321,26 @@ fn a_co_host_who_comes_back_keeps_the_door_again() {
 }
 
 #[test]
+fn who_came_and_went_while_nobody_else_was_there_to_see_is_removed_as_absent() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    world.hang_up(BEN);
+    let link = world.people[ANA].meeting.link().clone();
+    let di = world.join("Di", &link);
+    world.admit_all(ANA);
+    world.hang_up(di);
+    world.hang_up(ANA);
+    // Ben knows of Di by the log alone: the service says only who is there.
+    world.dial(BEN);
+    world.pass(Duration::from_secs(50));
+    assert_eq!(world.people[BEN].snapshot().members.len(), 4);
+    world.pass(Duration::from_secs(15));
+    assert_eq!(world.people[BEN].snapshot().members.len(), 3);
+    world.assert_agreement(&[BEN, CY]);
+}
+
+#[test]
 fn who_waits_while_the_keeper_of_the_door_vanishes_is_let_in_by_the_next() {
     let mut world = three();
     let ben = world.device(BEN);

@@ -57,6 +57,8 @@ async fn a_knock_reaches_the_host_and_a_commit_lets_the_guest_in() {
     }
     host.expect_silence().await;
     assert_eq!(host.presence, [(device(2), true)]);
+    guest.expect_silence().await;
+    assert_eq!(guest.presence, [(device(1), true)]);
 }
 
 #[tokio::test]

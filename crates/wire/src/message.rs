@@ -232,7 +232,8 @@ pub enum ServerMessage {
     },
     /// To a knocker: not let in.
     Refused,
-    /// To a knocker: let in, and from now on a member on this connection.
+    /// To a knocker: let in, and from now on a member on this connection. Then follows a `Presence`
+    /// for each other member that is connected.
     Welcome {
         /// The epoch that begins.
         epoch: u64,

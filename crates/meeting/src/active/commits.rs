@@ -83,17 +83,42 @@ impl Commits {
         self.admit_at = None;
     }
 
+    /// Whom the commit on its way lets in.
+    fn offered(&self) -> &[DeviceId] {
+        let pending = self.pending.as_ref();
+        pending.map_or(&[], |pending| &pending.draft.admitted)
+    }
+
     /// Takes back the admission of whoever was to take the place of `old`; gives who that was.
     pub(super) fn drop_returns_of(&mut self, old: DeviceId) -> Vec<DeviceId> {
-        let returns = |(_, admittance): &(&DeviceId, &Admittance)| admittance.replaces == Some(old);
-        let back: Vec<_> = self
-            .admissions
-            .iter()
-            .filter(returns)
-            .map(|(device, _)| *device)
-            .collect();
-        self.admissions.retain(|device, _| !back.contains(device));
-        back
+        self.drop_returns(old, |_| true)
+    }
+
+    /// Somebody is to take the place of `old` who knocked later than others who were to: his
+    /// connection broke meanwhile. Gives those, without whoever is on his way in.
+    pub(super) fn drop_older_returns_of(&mut self, old: DeviceId) -> Vec<DeviceId> {
+        let offered = self.offered().to_vec();
+        self.drop_returns(old, |device| !offered.contains(device))
+    }
+
+    fn drop_returns(
+        &mut self,
+        old: DeviceId,
+        which: impl Fn(&DeviceId) -> bool,
+    ) -> Vec<DeviceId> {
+        let dropped = self.admissions.extract_if(.., |device, admittance| {
+            admittance.replaces == Some(old) && which(device)
+        });
+        dropped.map(|(device, _)| device).collect()
+    }
+
+    /// Who was to take the place of `old` is to take that of `new`, who has taken it.
+    pub(super) fn place_passed_on(&mut self, old: DeviceId, new: DeviceId) {
+        for admittance in self.admissions.values_mut() {
+            if admittance.replaces == Some(old) {
+                admittance.replaces = Some(new);
+            }
+        }
     }
 
     pub(super) fn wants_removal(&self, device: DeviceId) -> bool {
@@ -132,11 +157,7 @@ impl Commits {
     }
 
     pub(super) fn withdraw(&mut self, device: DeviceId) {
-        let offered = self
-            .pending
-            .as_ref()
-            .is_some_and(|pending| pending.draft.admitted.contains(&device));
-        if !offered {
+        if !self.offered().contains(&device) {
             self.admissions.remove(&device);
         }
         if self.admissions.is_empty() {
@@ -221,10 +242,10 @@ impl Commits {
 
     /// Another commit is first, or this one can never be taken; the wishes stay.
     pub(super) fn lost(&mut self, group: &mut Group) {
-        if self.pending.take().is_some() {
-            // Should it fail, merging the winner replaces the pending commit all the same.
-            let _ = group.clear_pending();
-        }
+        self.pending = None;
+        // The group holds it before it is offered. Should it fail, merging the winner replaces the
+        // pending commit all the same.
+        let _ = group.clear_pending();
     }
 
     pub(super) fn attached(&mut self, next_seq: u64) {
@@ -271,5 +292,22 @@ impl Commits {
     /// Renewing the keys turned out to be impossible now.
     pub(super) fn put_off_rekey(&mut self, now: Instant) {
         self.rekey_at = now.checked_add(REKEY);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use conclave_e2ee::{LinkSecret, Pseudonym};
+
+    use super::*;
+
+    #[test]
+    fn a_commit_that_was_made_and_never_offered_does_not_bar_the_next() {
+        let link = LinkSecret::generate().unwrap();
+        let mut group = Group::create(Pseudonym([1; 16]), &link, b"").unwrap();
+        group.rekey().unwrap();
+        assert!(group.rekey().is_err(), "one is pending");
+        Commits::default().lost(&mut group);
+        assert!(group.rekey().is_ok());
     }
 }

@@ -90,6 +90,10 @@ impl Active {
             context.send(ClientMessage::Refuse { device });
             return;
         }
+        // Decided already; the service tells all knocks anew to who comes back.
+        if self.commits.admissions.contains_key(&device) {
+            return;
+        }
         let Some(desk) = &mut self.desk else { return };
         if desk.take(device).is_none() && desk.knocks.len() >= MAX_KNOCKS {
             context.send(ClientMessage::Refuse { device });
@@ -115,6 +119,10 @@ impl Active {
         // Who was sent away is asked for again, whatever the rules say.
         let was_removed = self.removed.has(&knocker.card.device_key);
         if !was_removed && (returns || (!self.policy.waiting_room && !own && !holds_role)) {
+            let older = before.map(|before| self.commits.drop_older_returns_of(before));
+            for older in older.into_iter().flatten() {
+                context.send(ClientMessage::Refuse { device: older });
+            }
             self.commits.want_admission(now, knocker, before);
             return;
         }

@@ -317,7 +317,9 @@ impl Active {
         self.podium.floor.retain(&present);
         self.podium.touch();
         self.seen.extend(&present);
-        self.pulse.retain(&present, now);
+        for device in self.pulse.retain(&present, now) {
+            self.came_in(context, now, device);
+        }
         self.pulse.moves();
         self.repeats.retain(&present);
         self.removed.retain(&present);
@@ -330,6 +332,17 @@ impl Active {
         context.event(Event::Roster);
         context.event(Event::Code);
         Flow::Stay
+    }
+
+    /// A member that was none in the epoch before.
+    fn came_in(&mut self, context: &mut Context, now: Instant, device: DeviceId) {
+        // Whoever let it in, and whatever the service says of its knock.
+        self.knock_withdrawn(context, device);
+        if device != context.device {
+            // Until it says something, or the service tells of it: it may have gone meanwhile, and
+            // one whose Welcome was lost is a leaf without a person.
+            self.people.set_online(device, false, now);
+        }
     }
 
     fn devices(&self) -> impl Iterator<Item = DeviceId> + use<> {

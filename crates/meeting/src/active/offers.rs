@@ -160,7 +160,9 @@ impl Active {
             let is_new = old.is_none();
             let full =
                 packages.len() >= MAX_BATCH || (single_use && is_new && !packages.is_empty());
-            if full || (locked && is_new) {
+            // One place cannot be taken twice at a time.
+            let is_taken = old.is_some_and(|old| draft.removed.contains(&old));
+            if full || is_taken || (locked && is_new) {
                 continue;
             }
             packages.push(admittance.knocker.key_package.clone());

@@ -87,17 +87,21 @@ impl Pulse {
         self.beat_at = None;
     }
 
-    /// Forgets who left, and gives who came the time of a first heartbeat.
-    pub(super) fn retain(&mut self, present: &HashSet<DeviceId>, now: Instant) {
+    /// Forgets who left, and gives who came the time of a first heartbeat; returns who came.
+    pub(super) fn retain(&mut self, present: &HashSet<DeviceId>, now: Instant) -> Vec<DeviceId> {
         self.signs.retain(|device, _| present.contains(device));
         self.silent.retain(|device| present.contains(device));
-        for device in present {
-            self.signs.entry(*device).or_insert(Sign {
+        let is_new = |device: &&DeviceId| !self.signs.contains_key(device);
+        let new: Vec<_> = present.iter().filter(is_new).copied().collect();
+        for device in &new {
+            let sign = Sign {
                 at: now,
                 number: 0,
                 beat: None,
-            });
+            };
+            self.signs.insert(*device, sign);
         }
+        new
     }
 
     pub(super) fn heard_other_link(&mut self, now: Instant) {

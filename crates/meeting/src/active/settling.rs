@@ -90,13 +90,14 @@ impl Active {
     fn settle_admissions(&mut self, now: Instant, admitted: &[DeviceId]) -> Vec<DisplayName> {
         let mut names = Vec::new();
         for device in admitted {
-            // Until it says something: one whose Welcome was lost is a leaf without a person.
-            self.people.set_online(*device, false, now);
             let Some(admittance) = self.commits.admissions.remove(device) else {
                 // The person here thought better of it while the commit was on its way.
                 self.commits.want_removal(*device);
                 continue;
             };
+            if let Some(old) = admittance.replaces {
+                self.commits.place_passed_on(old, *device);
+            }
             let knocker = admittance.knocker;
             names.push(knocker.card.name.clone());
             self.people

@@ -379,15 +379,7 @@ impl Service {
             self.outbox
                 .push_back((line, ServerMessage::Entry(entry.clone())));
         }
-        for (device, seat) in &table.members {
-            if seat.line.is_some() && *device != attach.device {
-                let online = ServerMessage::Presence {
-                    device: *device,
-                    online: true,
-                };
-                self.outbox.push_back((line, online));
-            }
-        }
+        self.tell_who_is_here(attach.device, line);
         self.closing.extend(replaced);
         self.presence(attach.device, true);
         if attach.wants_knocks {
@@ -487,9 +479,10 @@ impl Service {
             };
             self.last_welcome = Some(welcome.clone());
             self.outbox.push_back((at, welcome));
-            came.push(*device);
+            came.push((*device, at));
         }
-        for device in came {
+        for (device, line) in came {
+            self.tell_who_is_here(device, line);
             self.presence(device, true);
         }
     }
@@ -512,6 +505,19 @@ impl Service {
 
     fn say(&mut self, line: Line, message: ServerMessage) {
         self.outbox.push_back((line, message));
+    }
+
+    fn tell_who_is_here(&mut self, device: DeviceId, line: Line) {
+        let Some(table) = &self.meeting else { return };
+        for (other, seat) in &table.members {
+            if seat.line.is_some() && *other != device {
+                let online = ServerMessage::Presence {
+                    device: *other,
+                    online: true,
+                };
+                self.outbox.push_back((line, online));
+            }
+        }
     }
 
     fn presence(&mut self, device: DeviceId, online: bool) {

@@ -206,10 +206,12 @@ impl Meeting {
             let Some(Knocking { token, line, .. }) = self.knocks.remove(device) else {
                 continue;
             };
+            // A presence always fits into a message.
+            let here = self.others_here(*device).unwrap_or_default();
             let heard = line.say(Notice::Welcome {
                 frame: welcome.clone(),
                 cursor: seq + 1,
-            });
+            }) && line.say(Notice::Frames(here));
             let line = heard.then_some(line);
             self.members.insert(
                 *device,

@@ -100,15 +100,7 @@ impl Meeting {
             first_seq: cursor,
             next_seq,
         };
-        let mut after = Vec::new();
-        for (other, member) in &self.members {
-            if *other != device && member.line.is_some() {
-                after.push(frame(&ServerMessage::Presence {
-                    device: *other,
-                    online: true,
-                })?);
-            }
-        }
+        let mut after = self.others_here(device)?;
         if self
             .members
             .get(&device)
@@ -122,6 +114,25 @@ impl Meeting {
             next_seq,
             after,
         })
+    }
+
+    /// The other members that are connected, as the messages that say so.
+    ///
+    /// # Errors
+    /// [`ErrorCode::TooLarge`] if one cannot be encoded.
+    pub(super) fn others_here(&self, device: DeviceId) -> Result<Vec<Bytes>, ErrorCode> {
+        let others = self
+            .members
+            .iter()
+            .filter(|(other, member)| **other != device && member.line.is_some());
+        others
+            .map(|(other, _)| {
+                frame(&ServerMessage::Presence {
+                    device: *other,
+                    online: true,
+                })
+            })
+            .collect()
     }
 
     /// The member's connection has gone; the member stays.
