@@ -61,8 +61,9 @@ struct Removal {
     by: Who,
     /// The devices from before it.
     before: BTreeSet<DeviceId>,
-    /// Somebody began an epoch without him. A wish whose owner goes before that goes with him.
-    done: bool,
+    /// Who began an epoch without him. Those on another branch of a service that forks know nothing
+    /// of it, and a wish whose owner goes before anybody does goes with him.
+    seen_by: BTreeSet<Who>,
 }
 
 pub struct Play {
@@ -374,7 +375,7 @@ impl Play {
         self.actors[who].removed = Some(Removal {
             by: host,
             before: self.auditor.devices(who),
-            done: false,
+            seen_by: BTreeSet::new(),
         });
         self.actors[who].wanted_out = true;
         self.command(host, Command::Remove(device))
@@ -689,9 +690,11 @@ impl Play {
             .iter()
             .filter_map(|device| self.auditor.owner(*device))
             .collect();
-        for (who, actor) in self.actors.iter_mut().enumerate() {
-            if let Some(removal) = &mut actor.removed {
-                removal.done |= !owners.contains(&who);
+        for (owner, actor) in self.actors.iter_mut().enumerate() {
+            if let Some(removal) = &mut actor.removed
+                && !owners.contains(&owner)
+            {
+                removal.seen_by.insert(who);
             }
         }
         for device in &present {
@@ -704,10 +707,14 @@ impl Play {
             if removal.before.contains(device) || !self.door_is_kept() {
                 continue;
             }
-            if removal.done || self.snapshot(removal.by).is_some() {
+            let is_under_way = removal.seen_by.is_empty();
+            let is_wished = is_under_way && self.snapshot(removal.by).is_some();
+            if is_wished || removal.seen_by.contains(&who) {
                 return Err(format!("{owner} was removed and is back without a yes"));
             }
-            self.actors[owner].removed = None;
+            if is_under_way {
+                self.actors[owner].removed = None;
+            }
         }
         self.auditor.begins(who, keys, &snapshot)
     }
