@@ -91,3 +91,47 @@ impl Content {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use conclave_e2ee::DeviceKey;
+    use conclave_wire::MeetingId;
+
+    use super::*;
+    use crate::card::Card;
+
+    fn card() -> SignedCard {
+        let key = DeviceKey::generate().unwrap();
+        let card = Card {
+            name: "Ana".parse().unwrap(),
+            device_key: key.public(),
+            meeting: MeetingId([3; 16]),
+            group_id: vec![5; 16],
+            device: DeviceId([4; 16]),
+            leaf_key: [6; 32],
+            key_package_hash: [7; 32],
+        };
+        SignedCard::sign(card, &key, |domain, bytes| Ok(key.sign(domain, bytes))).unwrap()
+    }
+
+    fn cards(count: usize) -> Vec<u8> {
+        let cards = vec![(card(), MediaState::default()); count];
+        Content::Cards(cards).encode().unwrap()
+    }
+
+    #[test]
+    fn a_message_holds_so_many_cards_and_no_more() {
+        for count in [0, 1, MAX_CARDS] {
+            assert!(Content::decode(&cards(count)).is_some(), "{count}");
+        }
+        assert!(Content::decode(&cards(MAX_CARDS + 1)).is_none());
+    }
+
+    #[test]
+    fn bytes_left_over_are_an_error() {
+        let mut bytes = Content::Leave.encode().unwrap();
+        assert!(Content::decode(&bytes).is_some());
+        bytes.push(0);
+        assert!(Content::decode(&bytes).is_none());
+    }
+}

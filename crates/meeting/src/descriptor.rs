@@ -120,3 +120,67 @@ impl Descriptor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use conclave_e2ee::{LinkSecret, fingerprint16};
+
+    use super::*;
+
+    const MEETING: MeetingId = MeetingId([3; 16]);
+
+    fn descriptor(key: &DeviceKey) -> Descriptor {
+        Descriptor {
+            version: conclave_wire::VERSION,
+            meeting: MEETING,
+            group_id: b"group".to_vec(),
+            generation: 0,
+            title: "Board".parse().unwrap(),
+            host_name: "Ana".parse().unwrap(),
+            host_device: DeviceId([4; 16]),
+            host_key: key.public(),
+            warrants: Vec::new(),
+            knock_keys: vec![b"knock key".to_vec()],
+            waiting_room: true,
+            locked: false,
+        }
+    }
+
+    /// What somebody with the link makes of it.
+    fn opened(key: &DeviceKey, descriptor: Descriptor) -> Result<Descriptor, DescriptorError> {
+        let link = LinkSecret::from_bytes([1; 32]).descriptor_key();
+        let sealed = descriptor.seal(key, &link).unwrap();
+        Descriptor::open(&sealed, &link, MEETING, &fingerprint16(&key.public()))
+    }
+
+    #[test]
+    fn a_door_is_believed_only_in_this_version_and_with_somebody_who_opens() {
+        let key = DeviceKey::generate().unwrap();
+        let believed = |change: fn(&mut Descriptor)| {
+            let mut descriptor = descriptor(&key);
+            change(&mut descriptor);
+            opened(&key, descriptor).map(|_| ())
+        };
+        assert_eq!(believed(|_| {}), Ok(()));
+        let malformed = Err(DescriptorError::Malformed);
+        assert_eq!(believed(|door| door.version += 1), malformed);
+        assert_eq!(believed(|door| door.knock_keys.clear()), malformed);
+        let fill = |door: &mut Descriptor| door.knock_keys = vec![Vec::new(); MAX_ROLES];
+        assert_eq!(believed(fill), Ok(()));
+        let too_many = |door: &mut Descriptor| door.knock_keys = vec![Vec::new(); MAX_ROLES + 1];
+        assert_eq!(believed(too_many), malformed);
+        let elsewhere = |door: &mut Descriptor| door.meeting = MeetingId([9; 16]);
+        assert_eq!(believed(elsewhere), Err(DescriptorError::Sealed));
+    }
+
+    #[test]
+    fn a_door_shows_the_rules_in_force() {
+        let key = DeviceKey::generate().unwrap();
+        let mut policy = Policy::founded_by([4; 16]);
+        (policy.waiting_room, policy.locked) = (false, true);
+        policy.link.generation = 2;
+        let door = descriptor(&key).under(&policy);
+        assert_eq!((door.waiting_room, door.locked), (false, true));
+        assert_eq!(door.generation, 2);
+    }
+}

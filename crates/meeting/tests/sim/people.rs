@@ -92,11 +92,20 @@ impl World {
 
     /// The same for somebody who has a device key already.
     pub fn join_as(&mut self, identity: Identity, link: &InviteLink) -> usize {
-        let entropy = self.entropy();
-        let meeting = Meeting::join(link.clone(), identity, Default::default(), entropy);
-        let who = self.seat(meeting);
+        let who = self.look_as(identity, link);
         self.command(who, Command::Join);
         who
+    }
+
+    /// Somebody who has opened the link, and not pressed Join.
+    pub fn look(&mut self, name: &str, link: &InviteLink) -> usize {
+        self.look_as(identity(name), link)
+    }
+
+    fn look_as(&mut self, identity: Identity, link: &InviteLink) -> usize {
+        let entropy = self.entropy();
+        let meeting = Meeting::join(link.clone(), identity, Default::default(), entropy);
+        self.seat(meeting)
     }
 
     fn entropy(&mut self) -> conclave_meeting::Entropy {
