@@ -146,7 +146,10 @@ fn parse_authority(authority: &str) -> Option<(String, u16)> {
         Some(rest) => {
             let (host, port) = rest.split_once(']')?;
             host.parse::<std::net::Ipv6Addr>().ok()?;
-            (host, port.strip_prefix(':'))
+            match port {
+                "" => (host, None),
+                port => (host, Some(port.strip_prefix(':')?)),
+            }
         }
         None => match authority.split_once(':') {
             Some((host, port)) => (host, Some(port)),
@@ -234,6 +237,55 @@ mod tests {
             fault("conclave://h/j/AQEBAQEBAQEBAQEBAQEBAQ#v2.a.b"),
             Some(LinkError::Version)
         );
+        assert_eq!(
+            fault("conclave://h/j/AQEBAQEBAQEBAQEBAQEBAQ#x1.a.b"),
+            Some(LinkError::Secret)
+        );
+    }
+
+    #[test]
+    fn a_link_is_no_longer_than_any_that_is_written() {
+        let text = link("meet.example.org", 443, true).expose();
+        let long = |host: usize| {
+            let link = link(&"h".repeat(host), 443, true);
+            link.expose().parse::<InviteLink>().map(|_| ())
+        };
+        assert_eq!(long(253), Ok(()));
+        assert_eq!(long(254), Err(LinkError::Address));
+        let tail = "/".repeat(MAX_LINK);
+        let slashes = |len: usize| {
+            let (address, secret) = text.split_once('#').expect("has a secret");
+            let slashes = &tail[..len - text.len()];
+            format!("{address}{slashes}#{secret}")
+                .parse::<InviteLink>()
+                .map(|_| ())
+        };
+        assert_eq!(slashes(MAX_LINK), Ok(()));
+        assert_eq!(slashes(MAX_LINK + 1), Err(LinkError::NotALink));
+    }
+
+    #[test]
+    fn an_address_is_whole_or_none() {
+        for (authority, expected) in [
+            ("h", Some(("h", 443))),
+            ("h:9", Some(("h", 9))),
+            ("[::1]", Some(("::1", 443))),
+            ("[::1]:9", Some(("::1", 9))),
+            ("", None),
+            (":9", None),
+            ("h:", None),
+            ("h:0", None),
+            ("h:65536", None),
+            ("a b", None),
+            ("user@h", None),
+            ("[h]", None),
+            ("[::1", None),
+            ("[::1]9", None),
+            ("[::1]:", None),
+        ] {
+            let expected = expected.map(|(host, port): (&str, u16)| (host.to_owned(), port));
+            assert_eq!(parse_authority(authority), expected, "{authority}");
+        }
     }
 
     #[test]

@@ -61,6 +61,16 @@ fn who_loses_the_connection_at_the_door_knocks_again_as_another_device() {
 }
 
 #[test]
+fn a_door_under_other_rules_is_the_same_door() {
+    let (mut world, _) = at_the_door();
+    let device = world.device(BEN);
+    world.command(ANA, Command::SetLocked(true));
+    assert_eq!(world.device(BEN), device, "knocks no second time");
+    world.command(ANA, Command::Refuse(device));
+    assert_eq!(world.people[BEN].left(), Some(LeftReason::Locked));
+}
+
+#[test]
 fn a_meeting_that_the_service_lost_is_waited_for_and_then_no_more() {
     let (mut world, link) = at_the_door();
     let lobby = world.look("Cy", &link);
@@ -74,7 +84,10 @@ fn a_meeting_that_the_service_lost_is_waited_for_and_then_no_more() {
     world.command(lobby, Command::Join);
     world.pass(Duration::from_secs(5));
     assert_eq!(world.people[lobby].snapshot().phase, Phase::Lobby);
-    assert!(world.people[BEN].meeting.deadline().is_some(), "looks again");
+    assert!(
+        world.people[BEN].meeting.deadline().is_some(),
+        "looks again"
+    );
     world.pass(Duration::from_secs(2));
     let unknown = Some(LeftReason::NoSuchMeeting);
     assert_eq!(world.people[lobby].left(), unknown);
@@ -192,9 +205,13 @@ fn a_name_is_changed_in_the_lobby_only() {
     let mut world = World::new();
     let (_, link) = world.host("Ana", true);
     let ben = world.look("Ben", &link);
-    world.people[ben].meeting.set_name("Benjamin".parse().unwrap());
+    world.people[ben]
+        .meeting
+        .set_name("Benjamin".parse().unwrap());
     world.command(ben, Command::Join);
-    world.people[ben].meeting.set_name("Somebody".parse().unwrap());
+    world.people[ben]
+        .meeting
+        .set_name("Somebody".parse().unwrap());
     world.hang_up(ben);
     world.dial(ben);
     world.settle();

@@ -101,11 +101,7 @@ impl Commits {
         self.drop_returns(old, |device| !offered.contains(device))
     }
 
-    fn drop_returns(
-        &mut self,
-        old: DeviceId,
-        which: impl Fn(&DeviceId) -> bool,
-    ) -> Vec<DeviceId> {
+    fn drop_returns(&mut self, old: DeviceId, which: impl Fn(&DeviceId) -> bool) -> Vec<DeviceId> {
         let dropped = self.admissions.extract_if(.., |device, admittance| {
             admittance.replaces == Some(old) && which(device)
         });
