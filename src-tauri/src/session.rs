@@ -39,7 +39,7 @@ pub enum SessionError {
     /// Text from the name or title field.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// What the program was started with names no proxy that can be used.
+    /// What the program was started with, or what was kept, names no proxy that can be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     /// The window named something that is no screen.
@@ -359,7 +359,7 @@ impl Session {
                 Entry::Host => conclave_client::Entry::Host(self.server()),
                 Entry::Join { link } => conclave_client::Entry::Join(Box::new(link.parse()?)),
             },
-            proxies: Proxies::choose(self.arguments.proxy.clone())?,
+            proxies: Proxies::choose(self.arguments.proxy.clone(), self.store.get().proxy_url())?,
             identity: self.profile.identity().await?,
             devices,
             waiting_room: true,

@@ -1,4 +1,5 @@
-//! What this computer remembers between meetings: a name, three devices, and how sound is treated.
+//! What this computer remembers between meetings: a name, three devices, how sound is treated, and
+//! through which proxy it gets out.
 
 use std::fs;
 use std::io;
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
-use conclave_client::Cleaning;
+use conclave_client::{Cleaning, Proxy, ProxyUrl, ProxyUrlError};
 use serde::{Deserialize, Serialize};
 use tauri::Runtime;
 use tauri::path::PathResolver;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub automatic_gain: bool,
     /// Whether a held space bar opens a muted microphone.
     pub push_to_talk: bool,
+    /// `http://HOST:PORT`, or nothing. Never with a password: the file can be read.
+    pub proxy: String,
 }
 
 impl Default for Settings {
@@ -48,6 +51,7 @@ impl Default for Settings {
             noise_suppression: true,
             automatic_gain: true,
             push_to_talk: true,
+            proxy: String::new(),
         }
     }
 }
@@ -62,9 +66,27 @@ impl Settings {
         }
     }
 
+    /// The proxy that all servers are reached through, if one is kept.
+    pub fn proxy_url(&self) -> Option<ProxyUrl> {
+        (!self.proxy.is_empty()).then(|| ProxyUrl::new(self.proxy.clone()))
+    }
+
     fn fits(&self) -> bool {
         let choices = [&self.camera, &self.microphone, &self.speaker];
-        self.name.len() <= MAX_TEXT && choices.into_iter().flatten().all(|id| id.len() <= MAX_TEXT)
+        let texts = [&self.name, &self.proxy].into_iter();
+        texts
+            .chain(choices.into_iter().flatten())
+            .all(|text| text.len() <= MAX_TEXT)
+    }
+
+    fn check(&self) -> Result<(), SaveError> {
+        if !self.fits() {
+            return Err(SaveError::TooLong);
+        }
+        match self.proxy_url().map(|url| Proxy::parse(&url)).transpose()? {
+            Some(proxy) if proxy.has_credentials() => Err(SaveError::Password),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -74,6 +96,14 @@ pub enum SaveError {
     /// A text beyond any sense.
     #[error("a name or device name is too long to be kept; choose a shorter one")]
     TooLong,
+    /// What is to be the proxy is none.
+    #[error(transparent)]
+    Proxy(#[from] ProxyUrlError),
+    /// It would lie open in a file.
+    #[error(
+        "A name and password are not kept here, where other programs can read them. Leave this empty, and start Conclave with CONCLAVE_PROXY=http://NAME:PASSWORD@HOST:PORT in its environment."
+    )]
+    Password,
     /// The disk said no.
     #[error(
         "your settings could not be saved ({0}); check that the disk has room and can be written"
@@ -110,9 +140,7 @@ impl Store {
 
     /// Keeps new settings, in memory even when the disk refuses.
     pub fn set(&self, settings: Settings) -> Result<(), SaveError> {
-        if !settings.fits() {
-            return Err(SaveError::TooLong);
-        }
+        settings.check()?;
         let mut kept = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = settings;
         write(&self.file, &kept)?;
@@ -238,6 +266,28 @@ mod tests {
             "{error}"
         );
         assert_eq!(store.get(), ravi());
+    }
+
+    #[test]
+    fn a_proxy_is_kept_if_it_is_one_and_never_with_a_password() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path().into());
+        let keep = |proxy: &str| {
+            let proxy = proxy.to_owned();
+            store.set(Settings { proxy, ..ravi() })
+        };
+        keep("http://proxy.example:3128").expect("kept");
+        assert!(store.get().proxy_url().is_some());
+        assert!(matches!(
+            keep("socks5://proxy.example:1080"),
+            Err(SaveError::Proxy(ProxyUrlError::Kind))
+        ));
+        let secret = keep("http://ravi:geheim@proxy.example:3128");
+        assert!(matches!(secret, Err(SaveError::Password)));
+        let kept = fs::read_to_string(folder.path().join("settings.json")).expect("a file");
+        assert!(kept.contains("http://proxy.example:3128") && !kept.contains("geheim"));
+        keep("").expect("kept");
+        assert!(store.get().proxy_url().is_none());
     }
 
     #[test]

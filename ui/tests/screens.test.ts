@@ -39,6 +39,30 @@ describe("home", () => {
   });
 });
 
+describe("the proxy on the first screen", () => {
+  const write = (value: string): Promise<boolean> => fireEvent.input(screen.getByTestId("proxy-input"), { target: { value } });
+
+  it("is kept and named", async () => {
+    const backend = await open(null);
+    await write(" http://proxy.example:3128 ");
+    await fireEvent.click(screen.getByTestId("proxy-keep"));
+    await screen.findByText("Through the proxy http://proxy.example:3128");
+    await screen.findByText(/It counts from the next meeting on/);
+    expect(backend.asked[0]).toContain('"proxy":"http://proxy.example:3128"');
+  });
+
+  it("says what is wrong, and leaves what was written", async () => {
+    const backend = await open(null);
+    backend.failure = "Conclave speaks to HTTP proxies only.";
+    await write("socks5://proxy.example");
+    await fireEvent.click(screen.getByTestId("proxy-keep"));
+    await screen.findByText("Conclave speaks to HTTP proxies only.");
+    const input = screen.getByTestId("proxy-input") as HTMLInputElement;
+    expect([input.value, input.getAttribute("aria-invalid")]).toEqual(["socks5://proxy.example", "true"]);
+    expect(screen.getByTestId("proxy").textContent).toContain("Behind a proxy?");
+  });
+});
+
 describe("lobby and waiting", () => {
   it("says which devices it opened without", async () => {
     const backend = await open(null);

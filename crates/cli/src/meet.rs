@@ -40,7 +40,7 @@ pub(crate) async fn join(join: Join) -> Result<()> {
 fn options(entry: Entry, seat: &Seat) -> Result<Options> {
     Ok(Options {
         entry,
-        proxies: Proxies::choose(seat.proxy.clone())?,
+        proxies: Proxies::choose(seat.proxy.clone(), None)?,
         identity: seat.who.open()?,
         devices: seat.devices(),
         waiting_room: false,

@@ -63,5 +63,5 @@ pub use conclave_media::video::{
 pub use conclave_meeting::{
     DisplayName, InviteLink, LinkError, NameError, OPEN_MICROPHONES, Role, Secrecy, Title, Who,
 };
-pub use conclave_transport::{Fingerprint, Proxies, ProxyError, ProxyUrl};
+pub use conclave_transport::{Fingerprint, Proxies, Proxy, ProxyError, ProxyUrl, ProxyUrlError};
 pub use conclave_wire::DeviceId;

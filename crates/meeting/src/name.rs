@@ -117,6 +117,7 @@ mod tests {
             assert!(name.parse::<DisplayName>().is_ok(), "{name}");
         }
         assert_eq!("  Ben  ".parse::<DisplayName>().unwrap().as_str(), "Ben");
+        assert!("é".repeat(64).parse::<DisplayName>().is_ok(), "characters");
     }
 
     #[test]

@@ -5,9 +5,11 @@ mod sim;
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::{FrameMeta, OpenError, Opener, Sealer, Track};
-use conclave_meeting::{Command, Event, LeftReason, MediaState, Phase, Role, Warning, Who};
+use conclave_meeting::{
+    Command, Event, HostParams, LeftReason, MediaState, Meeting, Phase, Role, Secrecy, Warning, Who,
+};
 use conclave_wire::{Blob, DeviceId, Entry, EntryBody, ServerMessage};
-use sim::people::{World, identity};
+use sim::people::{World, entropy, host_params, identity};
 
 fn two() -> (World, usize, usize) {
     let mut world = World::new();
@@ -31,6 +33,30 @@ fn two_people_meet_and_read_the_same_code() {
         .map(|m| (m.is_me, m.role))
         .collect();
     assert_eq!(roles, [(false, Role::Host), (true, Role::Participant)]);
+}
+
+#[test]
+fn a_meeting_begins_under_the_rules_that_it_was_given() {
+    for (secrecy, strict) in [(Secrecy::High, false), (Secrecy::Standard, true)] {
+        let params = HostParams {
+            secrecy,
+            strict,
+            ..host_params(true)
+        };
+        let media = MediaState::default();
+        let meeting = Meeting::host(params, identity("Ana"), media, entropy(1)).unwrap();
+        let policy = meeting.snapshot().policy.unwrap();
+        assert_eq!((policy.secrecy, policy.strict), (secrecy, strict));
+        assert!(policy.waiting_room);
+    }
+}
+
+#[test]
+fn a_snapshot_says_whether_the_connection_stands() {
+    let (mut world, _, ben) = two();
+    assert!(world.people[ben].snapshot().link_up);
+    world.hang_up(ben);
+    assert!(!world.people[ben].snapshot().link_up);
 }
 
 #[test]

@@ -32,7 +32,7 @@ const ANA: &str = "YW5hOnMzY3JldA==";
 /// The proxy at `place`, named as by a flag.
 fn named(userinfo: &str, place: &str) -> Proxies {
     let url = ProxyUrl::new(format!("http://{userinfo}{place}"));
-    Proxies::choose(Some(url)).unwrap()
+    Proxies::choose(Some(url), None).unwrap()
 }
 
 /// Why no control channel comes up through this proxy, to a server that never hears of it.

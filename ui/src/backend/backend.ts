@@ -20,6 +20,8 @@ export interface Settings {
   automaticGain: boolean;
   /** A held space bar opens a muted microphone. */
   pushToTalk: boolean;
+  /** `http://HOST:PORT` of the proxy that leads to all servers, or nothing. */
+  proxy: string;
 }
 
 /** What holds until somebody chooses otherwise. */
@@ -32,6 +34,7 @@ export const UNTOUCHED: Settings = {
   noiseSuppression: true,
   automaticGain: true,
   pushToTalk: true,
+  proxy: "",
 };
 
 export interface Device {

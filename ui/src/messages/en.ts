@@ -37,6 +37,16 @@ export const en = {
     ephemeralAction: "Keep it under a passphrase",
   },
 
+  proxy: {
+    heading: "Behind a proxy?",
+    through: (proxy: string) => `Through the proxy ${proxy}`,
+    address: "Address of the proxy",
+    placeholder: "http://proxy.example:3128",
+    text: "Where a network lets nothing out but through an HTTP proxy: everything then goes through it and nothing past it. The proxy cannot see into a meeting. Ask your IT department for the address; empty means none.",
+    keep: "Keep",
+    kept: "Kept. It counts from the next meeting on.",
+  },
+
   identity: {
     heading: "Your identity",
     text: "A key that belongs to this computer. By it, people you meet again know that it is you.",

@@ -75,6 +75,13 @@ export class Session {
     return this.#saving;
   }
 
+  /** Through which proxy to go. What is wrong with it is the caller's to show. */
+  async keepProxy(proxy: string): Promise<void> {
+    await this.#saving;
+    await this.#backend.saveSettings({ ...this.settings, proxy });
+    this.settings = { ...this.settings, proxy };
+  }
+
   async #save(): Promise<void> {
     await this.#try(async () => {
       const missing = await this.#backend.saveSettings(this.settings).catch(async (error: unknown) => {

@@ -87,6 +87,7 @@ export const OVERLAYS = {
   identity: ["home", "identity-page"],
   protect: ["ephemeral", "ephemeral-keep"],
   contacts: ["home", "contacts-page"],
+  proxy: ["home", "proxy-heading"],
   forget: ["home", "contacts-page", "forget-c1"],
   actions: ["meeting", "actions-p1"],
   safety: ["meeting", "actions-p3", "compare-p3"],

@@ -74,7 +74,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// What a flag or a variable names.
+    /// What a flag, a setting or a variable names.
     pub(super) fn named_by(by: &'static str, url: &ProxyUrl) -> Result<Self, ProxyError> {
         Self::parse(url).map_err(|fault| ProxyError::Setting { by, fault })
     }
@@ -108,6 +108,11 @@ impl Proxy {
             endpoint,
             credentials: userinfo.map(Credentials::encode).transpose()?,
         })
+    }
+
+    /// Whether name and password stand in its address.
+    pub fn has_credentials(&self) -> bool {
+        self.credentials.is_some()
     }
 }
 
@@ -188,6 +193,8 @@ mod tests {
         assert_eq!(header("http://a:b@c@p:1"), Some("YTpiQGM=".into()));
         assert_eq!(header("http://a:b:c@p:1"), Some("YTpiOmM=".into()));
         assert_eq!(header("a@p:1"), Some("YTo=".into()));
+        assert!(parse("http://a@p:1").unwrap().has_credentials());
+        assert!(!parse("http://p:1").unwrap().has_credentials());
         assert_eq!(header("http://@p:1"), None);
         assert_eq!(header("http://p:1"), None);
     }

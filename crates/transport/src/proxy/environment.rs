@@ -141,7 +141,7 @@ mod tests {
             "a.localhost",
         ];
         let named = ProxyUrl::new("http://p:1".into());
-        let named = Proxies::choose(Some(named)).unwrap();
+        let named = Proxies::choose(Some(named), None).unwrap();
         for host in here {
             assert_eq!(way(&environment, host), None, "{host}");
             let through = named.proxy_for(&Endpoint::new(host, 1)).unwrap();

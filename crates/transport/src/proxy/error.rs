@@ -10,7 +10,7 @@ pub enum ProxyError {
     /// This device: what it is told to use cannot be used.
     #[error("The proxy that {by} names cannot be used. {fault}")]
     Setting {
-        /// The flag, or the variable of the environment.
+        /// The flag, the setting, or the variable of the environment.
         by: &'static str,
         /// What is wrong with it.
         fault: ProxyUrlError,

@@ -1,8 +1,8 @@
 //! Through an HTTP proxy, where a network lets nothing else out.
 //!
 //! ```text
-//!   --proxy, CONCLAVE_PROXY   named: everything goes through it, and nothing past it
-//!   HTTPS_PROXY, ALL_PROXY    of the environment: TCP goes through it, QUIC is tried past it
+//!   --proxy, kept, CONCLAVE_PROXY   named: everything goes through it, and nothing past it
+//!   HTTPS_PROXY, ALL_PROXY          of the environment: TCP goes through it, QUIC is tried past it
 //! ```
 //!
 //! The proxy is asked for a tunnel to the server, and TLS begins inside the tunnel. So it learns the
@@ -22,6 +22,8 @@ pub(crate) use tunnel::open;
 
 /// The flag of our programs.
 const FLAG: &str = "--proxy";
+/// What a person has written into a program's own settings.
+const KEPT: &str = "the field on the start page";
 /// The same as a variable of the environment: flags, and a password among them, stand in the list of
 /// processes for everybody to see.
 const VARIABLE: &str = "CONCLAVE_PROXY";
@@ -41,14 +43,16 @@ pub enum Proxies {
 }
 
 impl Proxies {
-    /// The one that is named, here or by `CONCLAVE_PROXY`, or else what the environment says.
+    /// The one that is named, by the flag, in the program's settings (`kept`) or by `CONCLAVE_PROXY`,
+    /// or else what the environment says.
     ///
     /// # Errors
     /// [`ProxyError::Setting`] when the named one cannot be used. A fault of the environment is told
     /// when a server is to be reached for which it counts.
-    pub fn choose(named: Option<ProxyUrl>) -> Result<Self, ProxyError> {
-        let flag = named.map(|url| (FLAG, url));
-        let named = flag.or_else(|| Some((VARIABLE, environment::variable(VARIABLE)?)));
+    pub fn choose(flag: Option<ProxyUrl>, kept: Option<ProxyUrl>) -> Result<Self, ProxyError> {
+        let variable = || Some((VARIABLE, environment::variable(VARIABLE)?));
+        let named = flag.map(|url| (FLAG, url));
+        let named = named.or_else(|| Some((KEPT, kept?))).or_else(variable);
         match named {
             Some((by, url)) => Ok(Self::Only(Proxy::named_by(by, &url)?)),
             None => {
