@@ -42,7 +42,7 @@ export const en = {
     through: (proxy: string) => `Through the proxy ${proxy}`,
     address: "Address of the proxy",
     placeholder: "http://proxy.example:3128",
-    text: "Where a network lets nothing out but through an HTTP proxy: everything then goes through it and nothing past it. The proxy cannot see into a meeting. Ask your IT department for the address; empty means none.",
+    text: "Where a network lets nothing out but through an HTTP proxy: everything then goes through it and nothing past it. The proxy cannot see into a meeting. Ask your IT department for the address, and leave it empty where there is none.",
     keep: "Keep",
     kept: "Kept. It counts from the next meeting on.",
   },

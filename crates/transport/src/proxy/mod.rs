@@ -80,3 +80,32 @@ impl Proxies {
         !matches!(self, Self::Only(_))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(host: &str) -> Option<ProxyUrl> {
+        Some(ProxyUrl::new(format!("http://{host}:1")))
+    }
+
+    #[test]
+    fn a_flag_goes_before_what_was_kept() {
+        let way = |flag, kept| {
+            let proxies = Proxies::choose(flag, kept).unwrap();
+            let server = Endpoint::new("a.example", 1);
+            proxies.proxy_for(&server).unwrap().map(ToString::to_string)
+        };
+        assert_eq!(way(url("flag"), url("kept")).unwrap(), "http://flag:1");
+        assert_eq!(way(None, url("kept")).unwrap(), "http://kept:1");
+    }
+
+    #[test]
+    fn what_was_kept_and_is_none_is_named_and_not_gone_past() {
+        let kept = Some(ProxyUrl::new("socks5://p:1".into()));
+        let error = Proxies::choose(None, kept).unwrap_err().to_string();
+        assert!(
+            error.starts_with("The proxy that the field on the start page names cannot be used.")
+        );
+    }
+}
