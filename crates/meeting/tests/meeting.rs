@@ -160,6 +160,22 @@ fn who_was_let_in_is_asked_for_no_more() {
 }
 
 #[test]
+fn who_has_left_is_asked_for_again() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", true);
+    let ben = identity("Ben");
+    let first = world.join_as(ben.clone(), &link);
+    world.admit_all(ana);
+    world.command(first, Command::Leave);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.people[ana].names(), ["Ana"]);
+    let again = world.join_as(ben, &link);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.people[again].snapshot().phase, Phase::Joining);
+    assert_eq!(world.people[ana].snapshot().knocks.len(), 1);
+}
+
+#[test]
 fn who_comes_back_twice_at_once_is_there_once() {
     let mut world = World::new();
     let (ana, link) = world.host("Ana", true);

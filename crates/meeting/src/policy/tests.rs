@@ -324,18 +324,77 @@ fn nobody_is_added_under_a_pseudonym_with_a_role() {
     assert_eq!(verdict_under(named, &add_by(0)), Err(Violation::OldRole));
 }
 
+fn people(count: usize) -> Vec<[u8; 16]> {
+    (0..count).map(|n| [10 + n as u8; 16]).collect()
+}
+
 #[test]
 fn rules_over_their_bounds_are_not_read() {
-    let doubled = |rules: &mut Policy| rules.co_hosts.push([0; 16]);
-    let crowd = |rules: &mut Policy| rules.co_hosts = (10..18).map(|n| [n; 16]).collect();
-    let relays = |rules: &mut Policy| rules.relays = vec!["r".repeat(300)];
-    let nobody = |rules: &mut Policy| rules.open_microphones = 0;
-    let too_loud = |rules: &mut Policy| rules.open_microphones = OPEN_MICROPHONES.end() + 1;
-    for change in [doubled as fn(&mut Policy), crowd, relays, nobody, too_loud] {
+    let reads = |change: fn(&mut Policy)| {
         let mut rules = policy();
         change(&mut rules);
-        assert_eq!(Policy::decode(&rules.encode().unwrap()), None);
+        Policy::decode(&rules.encode().unwrap()).is_some()
+    };
+    let fits: [fn(&mut Policy); 5] = [
+        |rules| rules.co_hosts = people(MAX_ROLES - 1),
+        |rules| rules.successors = people(MAX_SUCCESSORS),
+        |rules| rules.relays = vec!["r".repeat(MAX_RELAY); MAX_RELAYS],
+        |rules| rules.open_microphones = *OPEN_MICROPHONES.start(),
+        |rules| rules.open_microphones = *OPEN_MICROPHONES.end(),
+    ];
+    for (case, change) in fits.into_iter().enumerate() {
+        assert!(reads(change), "{case}");
     }
+    let broken: [fn(&mut Policy); 9] = [
+        |rules| rules.hosts.clear(),
+        |rules| rules.co_hosts.push([0; 16]),
+        |rules| rules.co_hosts = people(MAX_ROLES),
+        |rules| rules.successors = people(MAX_SUCCESSORS + 1),
+        |rules| rules.successors = vec![[4; 16]; 2],
+        |rules| rules.relays = vec!["r".into(); MAX_RELAYS + 1],
+        |rules| rules.relays = vec!["r".repeat(MAX_RELAY + 1)],
+        |rules| rules.open_microphones = 0,
+        |rules| rules.open_microphones = OPEN_MICROPHONES.end() + 1,
+    ];
+    for (case, change) in broken.into_iter().enumerate() {
+        assert!(!reads(change), "{case}");
+    }
+    let mut more = policy().encode().unwrap();
+    more.push(0);
+    assert_eq!(Policy::decode(&more), None, "bytes left over");
+}
+
+#[test]
+fn successors_are_named_and_struck_out_one_by_one() {
+    let two = policy().with_successor([5; 16], true).unwrap();
+    assert_eq!(two.successors, [[4; 16], [5; 16]]);
+    let again = two.with_successor([4; 16], true).unwrap();
+    assert_eq!(
+        again.successors,
+        [[5; 16], [4; 16]],
+        "the last one named is the last"
+    );
+    let one = two.with_successor([4; 16], false).unwrap();
+    assert_eq!(one.successors, [[5; 16]]);
+    assert_eq!(policy().succeeded_by([5; 16]), None);
+    let followed = two.succeeded_by([5; 16]).unwrap();
+    assert_eq!(followed.hosts, [[0; 16], [5; 16]]);
+    assert_eq!(followed.successors, [[4; 16]]);
+}
+
+#[test]
+fn who_is_gone_has_no_role_but_for_the_last_host() {
+    let gone = |who: &[u8]| policy().without(&who.iter().map(|n| [*n; 16]).collect());
+    let left = gone(&[3, 4]);
+    assert_eq!(
+        (left.hosts.len(), left.co_hosts.len(), left.successors.len()),
+        (1, 0, 0)
+    );
+    assert_eq!(gone(&[0]).hosts, [[0; 16]]);
+    assert_eq!(gone(&[7]), policy());
+    let two = policy().with_role([3; 16], Role::Host).unwrap();
+    let left = two.without(&[[0; 16]].into());
+    assert_eq!(left.hosts, [[3; 16]]);
 }
 
 /// Leaf 2 stood apart and comes back under its own name and key.
