@@ -154,9 +154,12 @@ mod tests {
         assert_eq!((seal.older(&first), seal.older(&second)), (Some(0), None));
         let again = seal.seal_under(0, Purpose::Commit, 5, b"late").unwrap();
         assert_eq!(seal.open(Purpose::Commit, 5, &again).unwrap(), b"late");
-        for generation in 2..=5 {
+        let last = MAX_PREVIOUS as u32;
+        for generation in 2..=last {
             seal.renew(generation, &secret(3));
         }
+        assert_eq!(seal.open(Purpose::Commit, 3, &first).unwrap(), b"before");
+        seal.renew(last + 1, &secret(3));
         assert_eq!(
             seal.open(Purpose::Commit, 3, &first),
             Err(SealError::OtherLink)
