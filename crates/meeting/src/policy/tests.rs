@@ -223,6 +223,24 @@ fn a_co_host_keeps_the_door_and_nothing_else() {
 }
 
 #[test]
+fn a_co_host_who_removes_somebody_may_strike_out_his_name_and_no_other() {
+    let removal = |change: fn(&mut Policy)| CommitSummary {
+        removes: vec![Leaf(4)],
+        ..rules_by(3, change)
+    };
+    let struck_out = removal(|rules| rules.successors.clear());
+    assert_eq!(verdict(&struck_out), Ok(()));
+    assert_eq!(verdict(&removal(|rules| rules.locked = true)), Ok(()));
+    let named_5 = |rules: &mut Policy| rules.successors.push([5; 16]);
+    let both = CommitSummary {
+        removes: vec![Leaf(4)],
+        ..rules_by(3, |rules| rules.successors.clear())
+    };
+    let refused = Err(Violation::PolicyByNonHost);
+    assert_eq!(verdict_under(named_5, &both), refused);
+}
+
+#[test]
 fn a_named_successor_makes_himself_host_and_nothing_more() {
     let promotion = |rules: &mut Policy| *rules = rules.succeeded_by([4; 16]).unwrap();
     assert_eq!(verdict(&rules_by(4, promotion)), Ok(()));
