@@ -597,3 +597,17 @@ fn a_sender_learns_what_a_receiver_loses_and_nobody_else_does() {
     };
     assert!(!told(ana) && !told(cy));
 }
+
+#[test]
+fn a_picture_is_asked_for_from_its_sender_alone() {
+    let (mut world, ana, ben) = two();
+    let link = world.people[ana].meeting.link().clone();
+    let cy = world.join("Cy", &link);
+    world.admit_all(ana);
+    let of_ben = world.device(ben);
+    let track = Track::PICTURES[0];
+    world.command(ana, Command::RequestKeyFrame(of_ben, track));
+    let wanted = Event::KeyFrameWanted { track };
+    let asked = |who: usize| world.people[who].events.contains(&wanted);
+    assert_eq!([ana, ben, cy].map(asked), [false, true, false]);
+}

@@ -4,20 +4,26 @@ mod sim;
 
 use std::time::Duration;
 
-use conclave_meeting::{Command, Event, Role, Warning};
+use conclave_meeting::{Command, Event, LeftReason, Phase, Role, Warning};
 use sim::people::World;
 
 const ANA: usize = 0;
 const BEN: usize = 1;
 const CY: usize = 2;
 
-/// Ana, the host, has named Ben, to whom she gave `role`, and is cut off.
-fn ana_is_cut_off(role: Role) -> World {
+/// Ana, the host, and two more.
+fn three() -> World {
     let mut world = World::new();
     let (_, link) = world.host("Ana", true);
     world.join("Ben", &link);
     world.join("Cy", &link);
     world.admit_all(ANA);
+    world
+}
+
+/// Ana has named Ben, to whom she gave `role`, and is cut off.
+fn ana_is_cut_off(role: Role) -> World {
+    let mut world = three();
     let ben = world.device(BEN);
     if role > Role::Participant {
         world.command(ANA, Command::SetRole(ben, role));
@@ -75,4 +81,80 @@ fn a_successor_who_wants_more_at_the_same_time_gets_both() {
     let policy = world.people[CY].snapshot().policy.unwrap();
     assert!(!policy.waiting_room);
     assert_eq!(policy.link.generation, 1);
+}
+
+/// Ana leaves; nothing but messages passes.
+#[track_caller]
+fn ana_leaves(world: &mut World) {
+    world.command(ANA, Command::Leave);
+    assert_eq!(world.people[ANA].left(), Some(LeftReason::ByChoice));
+}
+
+#[test]
+fn a_host_who_leaves_hands_over_to_a_co_host_and_is_gone_at_once() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    ana_leaves(&mut world);
+    world.pass(Duration::from_secs(1));
+    ben_is_host(&world);
+    assert_eq!(world.people[BEN].names(), ["Ben", "Cy"]);
+}
+
+#[test]
+fn a_host_who_leaves_another_host_ends_nothing() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::Host));
+    ana_leaves(&mut world);
+    world.pass(Duration::from_secs(1));
+    ben_is_host(&world);
+}
+
+#[test]
+fn nobody_is_followed_by_somebody_who_is_away() {
+    let mut world = three();
+    let (ben, cy) = (world.device(BEN), world.device(CY));
+    world.command(ANA, Command::SetSuccessor(ben, true));
+    world.command(ANA, Command::SetRole(cy, Role::CoHost));
+    world.hang_up(BEN);
+    world.settle();
+    ana_leaves(&mut world);
+    let snapshot = world.people[CY].snapshot();
+    let me = snapshot.members.iter().find(|member| member.is_me);
+    assert_eq!(me.unwrap().role, Role::Host);
+}
+
+#[test]
+fn a_host_who_cannot_hand_over_leaves_after_a_moment_or_when_asked_again() {
+    for again in [false, true] {
+        let mut world = three();
+        let ben = world.device(BEN);
+        world.command(ANA, Command::SetRole(ben, Role::CoHost));
+        world.deaf(ANA);
+        world.command(ANA, Command::Leave);
+        assert_eq!(world.people[ANA].snapshot().phase, Phase::Active);
+        match again {
+            true => world.command(ANA, Command::Leave),
+            false => world.pass(Duration::from_secs(3)),
+        }
+        assert_eq!(world.people[ANA].left(), Some(LeftReason::ByChoice));
+    }
+}
+
+#[test]
+fn a_co_host_speaks_at_the_door_of_a_host_who_is_away() {
+    let mut world = three();
+    let link = world.people[ANA].meeting.link().clone();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    world.hang_up(ANA);
+    world.pass(Duration::from_secs(30));
+    world.command(BEN, Command::SetLocked(true));
+    let di = world.join("Di", &link);
+    assert_eq!(world.people[di].left(), Some(LeftReason::Locked));
+    world.command(BEN, Command::SetLocked(false));
+    let eve = world.join("Eve", &link);
+    world.admit_all(BEN);
+    world.assert_agreement(&[BEN, CY, eve]);
 }
