@@ -611,3 +611,29 @@ fn a_picture_is_asked_for_from_its_sender_alone() {
     let asked = |who: usize| world.people[who].events.contains(&wanted);
     assert_eq!([ana, ben, cy].map(asked), [false, true, false]);
 }
+
+#[test]
+fn around_an_honest_service_nobody_is_warned() {
+    let (mut world, ana, ben) = two();
+    let link = world.people[ana].meeting.link().clone();
+    let cy = world.join("Cy", &link);
+    world.admit_all(ana);
+    let (of_ben, of_cy) = (world.device(ben), world.device(cy));
+    world.command(ana, Command::SetRole(of_ben, Role::CoHost));
+    world.command(ben, Command::SetLocked(true));
+    world.hang_up(cy);
+    world.pass(Duration::from_secs(3));
+    world.dial(cy);
+    world.settle();
+    // Keys are renewed meanwhile.
+    world.pass(Duration::from_secs(12 * 60));
+    world.assert_agreement(&[ana, ben, cy]);
+    world.command(ben, Command::Remove(of_cy));
+    world.pass(Duration::from_secs(60));
+    world.assert_agreement(&[ana, ben]);
+    for person in &world.people {
+        let mut warnings = person.events.iter();
+        let warned = warnings.find(|event| matches!(event, Event::Warning(_)));
+        assert!(warned.is_none(), "{warned:?}");
+    }
+}
