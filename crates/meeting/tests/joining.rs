@@ -84,19 +84,18 @@ fn a_meeting_that_the_service_lost_is_waited_for_and_then_no_more() {
     world.command(lobby, Command::Join);
     world.pass(Duration::from_secs(5));
     assert_eq!(world.people[lobby].snapshot().phase, Phase::Lobby);
-    assert!(
-        world.people[BEN].meeting.deadline().is_some(),
-        "looks again"
-    );
+    for who in [BEN, lobby] {
+        let looks_again = |world: &World| world.people[who].meeting.deadline().is_some();
+        assert!(looks_again(&world));
+        world.hang_up(who);
+        assert!(!looks_again(&world), "there is no connection");
+        world.dial(who);
+        world.settle();
+    }
     world.pass(Duration::from_secs(2));
     let unknown = Some(LeftReason::NoSuchMeeting);
     assert_eq!(world.people[lobby].left(), unknown);
     assert_eq!(world.people[BEN].left(), None);
-    // Without a connection nothing is looked for.
-    world.hang_up(BEN);
-    assert_eq!(world.people[BEN].meeting.deadline(), None);
-    world.dial(BEN);
-    world.settle();
     world.pass(Duration::from_secs(14));
     assert_eq!(world.people[BEN].left(), unknown);
 }
@@ -118,10 +117,22 @@ fn a_lost_meeting_that_is_found_again_may_be_lost_again_for_as_long() {
 
 #[test]
 fn nothing_is_looked_for_before_it_is_time() {
-    let (mut world, _) = at_the_door();
+    let (mut world, link) = at_the_door();
+    let lobby = world.look("Cy", &link);
     let now = world.now;
-    world.people[BEN].meeting.handle(now, Input::Tick);
-    assert!(world.people[BEN].meeting.poll().is_none());
+    for who in [BEN, lobby] {
+        world.people[who].meeting.handle(now, Input::Tick);
+        assert!(world.people[who].meeting.poll().is_none());
+    }
+}
+
+#[test]
+fn who_has_seen_the_door_and_waits_for_nothing_looks_no_second_time() {
+    let (mut world, link) = at_the_door();
+    let lobby = world.look("Cy", &link);
+    world.hang_up(lobby);
+    world.dial(lobby);
+    assert!(world.people[lobby].meeting.poll().is_none());
 }
 
 #[test]
