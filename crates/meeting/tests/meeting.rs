@@ -637,3 +637,39 @@ fn around_an_honest_service_nobody_is_warned() {
         assert!(warned.is_none(), "{warned:?}");
     }
 }
+
+#[test]
+fn who_went_from_the_door_while_the_host_was_away_is_not_shown_there() {
+    let (mut world, ana, _) = two();
+    let link = world.people[ana].meeting.link().clone();
+    let cy = world.join("Cy", &link);
+    let di = world.join("Di", &link);
+    world.hang_up(ana);
+    world.hang_up(cy);
+    world.dial(ana);
+    world.settle();
+    let knocks = world.people[ana].snapshot().knocks;
+    let devices: Vec<_> = knocks.iter().map(|knock| knock.device).collect();
+    assert_eq!(devices, [world.device(di)]);
+}
+
+#[test]
+fn who_may_not_remove_somebody_is_told_so() {
+    let (mut world, ana, ben) = two();
+    let link = world.people[ana].meeting.link().clone();
+    let cy = world.join("Cy", &link);
+    world.admit_all(ana);
+    let (of_ana, of_ben) = (world.device(ana), world.device(ben));
+    world.command(ana, Command::SetRole(of_ben, Role::CoHost));
+    for (who, whom) in [(ben, of_ana), (cy, of_ana), (cy, of_ben)] {
+        let warned = |world: &World| {
+            let denied = |event: &&Event| **event == Event::Warning(Warning::NotAllowed);
+            world.people[who].events.iter().filter(denied).count()
+        };
+        let before = warned(&world);
+        world.command(who, Command::Remove(whom));
+        assert_eq!(warned(&world), before + 1);
+    }
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.people[cy].names(), ["Ana", "Ben", "Cy"]);
+}

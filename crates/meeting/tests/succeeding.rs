@@ -154,7 +154,10 @@ fn a_co_host_speaks_at_the_door_of_a_host_who_is_away() {
     let di = world.join("Di", &link);
     assert_eq!(world.people[di].left(), Some(LeftReason::Locked));
     world.command(BEN, Command::SetLocked(false));
-    let eve = world.join("Eve", &link);
+    let eve = world.look("Eve", &link);
+    let keeper = world.people[eve].snapshot().host_name.unwrap();
+    assert_eq!(keeper.as_str(), "Ben");
+    world.command(eve, Command::Join);
     world.admit_all(BEN);
     world.assert_agreement(&[BEN, CY, eve]);
 }
