@@ -5,6 +5,7 @@ mod sim;
 use std::time::Duration;
 
 use conclave_meeting::{Command, Event, LeftReason, Phase, Role, Warning};
+use conclave_wire::EntryBody;
 use sim::people::World;
 
 const ANA: usize = 0;
@@ -144,10 +145,35 @@ fn a_host_who_cannot_hand_over_leaves_after_a_moment_or_when_asked_again() {
 
 #[test]
 fn a_co_host_speaks_at_the_door_of_a_host_who_is_away() {
+    for renewed in [false, true] {
+        let mut world = three();
+        let ben = world.device(BEN);
+        world.command(ANA, Command::SetRole(ben, Role::CoHost));
+        if renewed {
+            let link = Command::RenewLink {
+                single_use: false,
+                valid_s: None,
+            };
+            world.command(ANA, link);
+        }
+        ben_speaks_at_the_door(&mut world);
+    }
+}
+
+#[test]
+fn only_who_is_to_speak_at_the_door_is_given_a_warrant() {
     let mut world = three();
+    let begins = world.service.log_len() as usize;
+    world.command(ANA, Command::SetStrict(true));
+    let entries = world.service.entries();
+    let messages = entries[begins..].iter();
+    let said = messages.filter(|entry| matches!(entry.body, EntryBody::Application { .. }));
+    assert_eq!(said.count(), 1, "the key of the door, and no warrant");
+}
+
+#[track_caller]
+fn ben_speaks_at_the_door(world: &mut World) {
     let link = world.people[ANA].meeting.link().clone();
-    let ben = world.device(BEN);
-    world.command(ANA, Command::SetRole(ben, Role::CoHost));
     world.hang_up(ANA);
     world.pass(Duration::from_secs(30));
     world.command(BEN, Command::SetLocked(true));
