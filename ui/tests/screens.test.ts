@@ -51,6 +51,17 @@ describe("the proxy on the first screen", () => {
     expect(backend.asked[0]).toContain('"proxy":"http://proxy.example:3128"');
   });
 
+  it("is kept beside a name that is written at the same time", async () => {
+    const backend = await open(null);
+    await write("http://proxy.example:3128");
+    const kept = fireEvent.click(screen.getByTestId("proxy-keep"));
+    const named = fireEvent.change(screen.getByTestId("name-input"), { target: { value: "Ravi S." } });
+    await Promise.all([kept, named]);
+    await waitFor(() => expect(backend.asked).toHaveLength(2));
+    expect(backend.asked[1]).toContain('"name":"Ravi S."');
+    expect(backend.asked[1]).toContain('"proxy":"http://proxy.example:3128"');
+  });
+
   it("says what is wrong, and leaves what was written", async () => {
     const backend = await open(null);
     backend.failure = "Conclave speaks to HTTP proxies only.";

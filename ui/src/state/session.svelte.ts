@@ -68,18 +68,24 @@ export class Session {
     });
   }
 
-  /** One after the other, so that the last choice is the one that holds. */
   saveSettings(change: Partial<Settings>): Promise<void> {
     this.settings = { ...this.settings, ...change };
-    this.#saving = this.#saving.then(() => this.#save());
-    return this.#saving;
+    return this.#inTurn(() => this.#save());
   }
 
   /** Through which proxy to go. What is wrong with it is the caller's to show. */
-  async keepProxy(proxy: string): Promise<void> {
-    await this.#saving;
-    await this.#backend.saveSettings({ ...this.settings, proxy });
-    this.settings = { ...this.settings, proxy };
+  keepProxy(proxy: string): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#backend.saveSettings({ ...this.settings, proxy });
+      this.settings = { ...this.settings, proxy };
+    });
+  }
+
+  /** One after the other, so that the last choice is the one that holds. */
+  #inTurn(save: () => Promise<void>): Promise<void> {
+    const saved = this.#saving.then(save);
+    this.#saving = saved.catch(() => {});
+    return saved;
   }
 
   async #save(): Promise<void> {
