@@ -9,7 +9,7 @@ use conclave_meeting::{
     Command, Event, HostParams, LeftReason, MediaState, Meeting, Phase, Role, Secrecy, Warning, Who,
 };
 use conclave_wire::{Blob, DeviceId, Entry, EntryBody, ServerMessage};
-use sim::people::{World, entropy, host_params, identity};
+use sim::people::{World, entropy, host_params, identity, three};
 
 fn two() -> (World, usize, usize) {
     let mut world = World::new();
@@ -572,10 +572,7 @@ fn a_link_that_ends_with_whom_it_names_is_renewed_once() {
 
 #[test]
 fn a_sender_learns_what_a_receiver_loses_and_nobody_else_does() {
-    let (mut world, ana, ben) = two();
-    let link = world.people[ana].meeting.link().clone();
-    let cy = world.join("Cy", &link);
-    world.admit_all(ana);
+    let (mut world, [ana, ben, cy]) = (three(), [0, 1, 2]);
     let (of_ana, of_ben) = (world.device(ana), world.device(ben));
     world.command(
         ana,
@@ -600,10 +597,7 @@ fn a_sender_learns_what_a_receiver_loses_and_nobody_else_does() {
 
 #[test]
 fn a_picture_is_asked_for_from_its_sender_alone() {
-    let (mut world, ana, ben) = two();
-    let link = world.people[ana].meeting.link().clone();
-    let cy = world.join("Cy", &link);
-    world.admit_all(ana);
+    let (mut world, [ana, ben, cy]) = (three(), [0, 1, 2]);
     let of_ben = world.device(ben);
     let track = Track::PICTURES[0];
     world.command(ana, Command::RequestKeyFrame(of_ben, track));
@@ -614,10 +608,7 @@ fn a_picture_is_asked_for_from_its_sender_alone() {
 
 #[test]
 fn around_an_honest_service_nobody_is_warned() {
-    let (mut world, ana, ben) = two();
-    let link = world.people[ana].meeting.link().clone();
-    let cy = world.join("Cy", &link);
-    world.admit_all(ana);
+    let (mut world, [ana, ben, cy]) = (three(), [0, 1, 2]);
     let (of_ben, of_cy) = (world.device(ben), world.device(cy));
     world.command(ana, Command::SetRole(of_ben, Role::CoHost));
     world.command(ben, Command::SetLocked(true));
@@ -655,10 +646,7 @@ fn who_went_from_the_door_while_the_host_was_away_is_not_shown_there() {
 
 #[test]
 fn who_may_not_remove_somebody_is_told_so() {
-    let (mut world, ana, ben) = two();
-    let link = world.people[ana].meeting.link().clone();
-    let cy = world.join("Cy", &link);
-    world.admit_all(ana);
+    let (mut world, [ana, ben, cy]) = (three(), [0, 1, 2]);
     let (of_ana, of_ben) = (world.device(ana), world.device(ben));
     world.command(ana, Command::SetRole(of_ben, Role::CoHost));
     for (who, whom) in [(ben, of_ana), (cy, of_ana), (cy, of_ben)] {

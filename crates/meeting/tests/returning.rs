@@ -6,22 +6,12 @@ use std::time::Duration;
 
 use conclave_meeting::{Command, Event, LeftReason, Phase, Role, Warning};
 use conclave_wire::{CommitBlob, DeviceId, Entry, EntryBody, ErrorCode, ServerMessage};
-use sim::people::World;
+use sim::people::{NEW_LINK, World, three};
 
 const ANA: usize = 0;
 const BEN: usize = 1;
 const CY: usize = 2;
 const ALL: [usize; 3] = [ANA, BEN, CY];
-
-fn three() -> World {
-    let mut world = World::new();
-    let (_, link) = world.host("Ana", true);
-    world.join("Ben", &link);
-    world.join("Cy", &link);
-    world.admit_all(ANA);
-    world.assert_agreement(&ALL);
-    world
-}
 
 /// Shows somebody another commit in place of the one that all others are about to get.
 fn lead_astray(world: &mut World, who: usize) {
@@ -137,11 +127,6 @@ fn a_member_that_cannot_be_shown_the_state_knocks() {
     assert_ne!(world.device(BEN), device);
     world.assert_agreement(&[ANA, BEN]);
 }
-
-const NEW_LINK: Command = Command::RenewLink {
-    single_use: false,
-    valid_s: None,
-};
 
 fn link_of(world: &World, who: usize) -> String {
     world.people[who].meeting.link().expose()

@@ -6,21 +6,11 @@ use std::time::Duration;
 
 use conclave_meeting::{Command, Event, LeftReason, Phase, Role, Warning};
 use conclave_wire::EntryBody;
-use sim::people::World;
+use sim::people::{NEW_LINK, World, three};
 
 const ANA: usize = 0;
 const BEN: usize = 1;
 const CY: usize = 2;
-
-/// Ana, the host, and two more.
-fn three() -> World {
-    let mut world = World::new();
-    let (_, link) = world.host("Ana", true);
-    world.join("Ben", &link);
-    world.join("Cy", &link);
-    world.admit_all(ANA);
-    world
-}
 
 /// Ana has named Ben, to whom she gave `role`, and is cut off.
 fn ana_is_cut_off(role: Role) -> World {
@@ -66,13 +56,7 @@ fn a_successor_who_wants_more_at_the_same_time_gets_both() {
     // Nothing that Ben offers is taken until his time has come.
     world.deaf(BEN);
     world.command(BEN, Command::SetWaitingRoom(false));
-    world.command(
-        BEN,
-        Command::RenewLink {
-            single_use: false,
-            valid_s: None,
-        },
-    );
+    world.command(BEN, NEW_LINK);
     world.pass(Duration::from_secs(10));
     world.hears_again(BEN);
     world.hang_up(BEN);
@@ -150,11 +134,7 @@ fn a_co_host_speaks_at_the_door_of_a_host_who_is_away() {
         let ben = world.device(BEN);
         world.command(ANA, Command::SetRole(ben, Role::CoHost));
         if renewed {
-            let link = Command::RenewLink {
-                single_use: false,
-                valid_s: None,
-            };
-            world.command(ANA, link);
+            world.command(ANA, NEW_LINK);
         }
         ben_speaks_at_the_door(&mut world);
     }

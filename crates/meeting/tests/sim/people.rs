@@ -58,6 +58,23 @@ impl Person {
     }
 }
 
+/// Another link, as it comes by one click.
+pub const NEW_LINK: Command = Command::RenewLink {
+    single_use: false,
+    valid_s: None,
+};
+
+/// Ana, the host, and Ben and Cy, whom she let in; in this order.
+pub fn three() -> World {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", true);
+    world.join("Ben", &link);
+    world.join("Cy", &link);
+    world.admit_all(ana);
+    world.assert_agreement(&[0, 1, 2]);
+    world
+}
+
 impl World {
     pub fn new() -> Self {
         Self {
