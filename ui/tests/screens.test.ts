@@ -53,10 +53,14 @@ describe("the proxy on the first screen", () => {
 
   it("is kept beside a name that is written at the same time", async () => {
     const backend = await open(null);
+    const save = backend.saveSettings;
+    let writeOn = (): void => {};
+    const disk = new Promise<void>((resolve) => (writeOn = resolve));
+    backend.saveSettings = (settings) => disk.then(() => save(settings));
     await write("http://proxy.example:3128");
-    const kept = fireEvent.click(screen.getByTestId("proxy-keep"));
-    const named = fireEvent.change(screen.getByTestId("name-input"), { target: { value: "Ravi S." } });
-    await Promise.all([kept, named]);
+    await fireEvent.click(screen.getByTestId("proxy-keep"));
+    await fireEvent.change(screen.getByTestId("name-input"), { target: { value: "Ravi S." } });
+    writeOn();
     await waitFor(() => expect(backend.asked).toHaveLength(2));
     expect(backend.asked[1]).toContain('"name":"Ravi S."');
     expect(backend.asked[1]).toContain('"proxy":"http://proxy.example:3128"');
