@@ -5,6 +5,9 @@
 //! another one that is merged: until then somebody may have taken it, unseen by us, and a second
 //! one in its place would part us from him.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -288,22 +291,5 @@ impl Commits {
     /// Renewing the keys turned out to be impossible now.
     pub(super) fn put_off_rekey(&mut self, now: Instant) {
         self.rekey_at = now.checked_add(REKEY);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use conclave_e2ee::{LinkSecret, Pseudonym};
-
-    use super::*;
-
-    #[test]
-    fn a_commit_that_was_made_and_never_offered_does_not_bar_the_next() {
-        let link = LinkSecret::generate().unwrap();
-        let mut group = Group::create(Pseudonym([1; 16]), &link, b"").unwrap();
-        group.rekey().unwrap();
-        assert!(group.rekey().is_err(), "one is pending");
-        Commits::default().lost(&mut group);
-        assert!(group.rekey().is_ok());
     }
 }
