@@ -59,3 +59,56 @@ impl Echoes {
         self.sent.len() < before
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn an_echo_is_expected_once_and_says_what_counts_from_its_place_on() {
+        let (mut echoes, now) = (Echoes::default(), Instant::now());
+        echoes.await_echo(now, vec![1], None);
+        echoes.await_echo(now, vec![2], Some(vec![20]));
+        assert_eq!(echoes.take(&[3]), None);
+        assert_eq!(echoes.take(&[2]), Some(Some(vec![20])));
+        assert_eq!(echoes.take(&[2]), None);
+        assert_eq!(echoes.take(&[1]), Some(None));
+    }
+
+    #[test]
+    fn what_does_not_come_back_is_missing_after_a_while_and_told_once() {
+        let (mut echoes, now) = (Echoes::default(), Instant::now());
+        assert_eq!(echoes.deadline(), None);
+        echoes.await_echo(now, vec![1], None);
+        echoes.await_echo(now + 500 * MS, vec![2], None);
+        let at = now + 15_000 * MS;
+        assert_eq!(echoes.deadline(), Some(at));
+        assert!(!echoes.are_missing(at - MS));
+        assert!(echoes.are_missing(at));
+        assert!(!echoes.are_missing(at), "told");
+        assert_eq!(echoes.deadline(), Some(at + 500 * MS));
+    }
+
+    #[test]
+    fn what_was_on_a_broken_connection_may_come_or_not() {
+        let (mut echoes, now) = (Echoes::default(), Instant::now());
+        echoes.await_echo(now, vec![1], None);
+        echoes.forget_times();
+        assert_eq!(echoes.deadline(), None);
+        assert!(!echoes.are_missing(now + 60_000 * MS));
+        assert!(echoes.take(&[1]).is_some(), "it came after all");
+    }
+
+    #[test]
+    fn what_is_waited_for_is_bounded() {
+        let (mut echoes, now) = (Echoes::default(), Instant::now());
+        for number in 0..=MAX_ECHOES {
+            echoes.await_echo(now, number.to_be_bytes().to_vec(), None);
+        }
+        assert_eq!(echoes.sent.len(), MAX_ECHOES);
+        assert_eq!(echoes.take(&0_usize.to_be_bytes()), None);
+        assert!(echoes.take(&MAX_ECHOES.to_be_bytes()).is_some());
+    }
+}

@@ -44,6 +44,8 @@ pub struct Service {
     pub was_forged: bool,
     /// It lets nothing through that one member says to another.
     pub swallow_direct: bool,
+    /// How often a member asked for a grant; none is given, for there is no relay here.
+    pub grants_asked: u32,
     /// What a lying service would keep to say it again.
     last_welcome: Option<ServerMessage>,
     last_knock: Option<(DeviceId, Blob<MAX_CARD>)>,
@@ -274,7 +276,7 @@ impl Service {
                 self.closing.push(line);
             }
             // Media is not the simulator's subject.
-            ClientMessage::RequestGrant => {}
+            ClientMessage::RequestGrant => self.grants_asked += 1,
             ClientMessage::Open(_)
             | ClientMessage::Look { .. }
             | ClientMessage::Knock(_)

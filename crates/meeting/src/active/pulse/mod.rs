@@ -5,6 +5,9 @@
 //! meeting, stands elsewhere. One member's word is never enough for that, so that no single
 //! insider can throw the others out of step.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
