@@ -229,3 +229,30 @@ fn a_name_is_changed_in_the_lobby_only() {
     world.admit_all(ANA);
     assert_eq!(world.people[ANA].names(), ["Ana", "Benjamin"]);
 }
+
+#[test]
+fn a_link_for_one_lets_one_in_and_no_other() {
+    let (mut world, ana) = (World::new(), 0);
+    let (_, link) = world.host("Ana", true);
+    let for_one = Command::RenewLink {
+        single_use: true,
+        valid_s: None,
+    };
+    world.command(ana, for_one);
+    let for_one = world.people[ana].meeting.link().clone();
+    assert_ne!(for_one.expose(), link.expose());
+    let ben = world.join("Ben", &for_one);
+    world.admit_all(ana);
+    world.assert_agreement(&[ana, ben]);
+    // He came in at once, and holds the link that came with him.
+    let welcomed = |event: &&Event| matches!(event, Event::Code);
+    assert_eq!(world.people[ben].events.iter().filter(welcomed).count(), 1);
+    let next = world.people[ana].meeting.link().clone();
+    assert_eq!(world.people[ben].meeting.link().expose(), next.expose());
+    assert_ne!(next.expose(), for_one.expose());
+    let cy = world.join("Cy", &for_one);
+    assert_eq!(world.people[cy].left(), Some(LeftReason::WrongLink));
+    let di = world.join("Di", &next);
+    world.admit_all(ana);
+    world.assert_agreement(&[ana, ben, di]);
+}

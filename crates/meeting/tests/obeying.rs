@@ -85,6 +85,23 @@ fn nobody_removes_himself() {
     nobody_is_warned(&world);
 }
 
+/// Who comes needs the keys before they are used; who goes must not have what follows.
+#[test]
+fn senders_wait_for_who_comes_and_not_for_who_goes() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", false);
+    let ben = world.join("Ben", &link);
+    world.pass(Duration::from_millis(250));
+    let of_ben = world.device(ben);
+    assert_eq!(
+        world.people[ana].moves_at.last(),
+        Some(&(world.now + Duration::from_millis(100)))
+    );
+    world.command(ana, Command::Remove(of_ben));
+    assert_eq!(world.people[ana].names(), ["Ana"]);
+    assert_eq!(world.people[ana].moves_at.last(), Some(&world.now));
+}
+
 #[test]
 fn where_hosts_alone_may_share_guests_still_mute_themselves() {
     let mut world = three();

@@ -28,6 +28,8 @@ pub struct Person {
     pub meeting: Meeting,
     pub events: Vec<Event>,
     pub keys: Vec<MediaEpoch>,
+    /// When the sender moves to each of those keys.
+    pub moves_at: Vec<Instant>,
     line: Option<Line>,
     /// The service keeps from it what it sends.
     is_deaf: bool,
@@ -135,6 +137,7 @@ impl World {
             meeting,
             events: Vec::new(),
             keys: Vec::new(),
+            moves_at: Vec::new(),
             line: None,
             is_deaf: false,
         });
@@ -285,7 +288,13 @@ impl World {
                     }
                 }
                 Output::Event(event) => self.people[who].events.push(event),
-                Output::Keys { keys, .. } => self.people[who].keys.push(*keys),
+                Output::Keys {
+                    keys,
+                    senders_move_at,
+                } => {
+                    self.people[who].keys.push(*keys);
+                    self.people[who].moves_at.push(senders_move_at);
+                }
                 Output::Reconnect => {
                     self.hang_up(who);
                     self.dial(who);
