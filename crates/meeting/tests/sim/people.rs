@@ -66,6 +66,15 @@ pub const NEW_LINK: Command = Command::RenewLink {
     valid_s: None,
 };
 
+/// Ana, the host, and Ben, whom she let in.
+pub fn two() -> (World, usize, usize) {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", true);
+    let ben = world.join("Ben", &link);
+    world.admit_all(ana);
+    (world, ana, ben)
+}
+
 /// Ana, the host, and Ben and Cy, whom she let in; in this order.
 pub fn three() -> World {
     let mut world = World::new();
