@@ -9,7 +9,8 @@ use conclave_meeting::{
 };
 use conclave_wire::{Admission, Blob, CommitBlob, DeviceId, Entry, EntryBody, List, ServerMessage};
 use sim::mallory::{
-    LeafKey, Mallory, Purpose, extensions, fresh, key_package, outer_seal, stale, unchecked,
+    Card, LeafKey, Mallory, Purpose, SignedCard, extensions, fresh, key_package, outer_seal, stale,
+    unchecked, warrant,
 };
 use sim::people::World;
 
@@ -559,6 +560,39 @@ fn a_stranger_with_group_info_does_not_enter_with_the_link_either() {
 }
 
 #[test]
+fn a_participant_has_no_say_at_the_door() {
+    let (mut world, link, mut mallory) = two_and_mallory();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    mallory.reads(&mut world);
+    // Ben, who is to keep the door, holds Ana's warrant. Mallory gives him one of her own, which
+    // no newcomer would believe, and the others a door, a knock key and an end of the link.
+    let there = world.people[BEN].snapshot().members;
+    let his = there.iter().find(|member| member.device == ben).unwrap();
+    let warrant = warrant(
+        &mallory.device_key,
+        &mallory.descriptor,
+        his.device_key.unwrap(),
+    );
+    mallory.publishes(&mut world, &[&[6, 1][..], &warrant].concat());
+    for content in [&[4, 2, 0, 0][..], &[5, 2, 0, 0], &[7, 0, 1]] {
+        mallory.publishes(&mut world, content);
+    }
+    for who in [ANA, BEN] {
+        let mut heard = world.people[who].events.iter();
+        let warned = heard.find(|event| matches!(event, Event::Warning(_)));
+        assert_eq!(warned, None, "{who}: it says nothing");
+    }
+    world.hang_up(ANA);
+    world.pass(std::time::Duration::from_secs(40));
+    let cy = world.join("Cy", &link);
+    let host = world.people[cy].snapshot().host_name.unwrap();
+    assert_eq!(host.as_str(), "Ben");
+    world.admit_all(BEN);
+    world.assert_agreement(&[BEN, cy]);
+}
+
+#[test]
 fn a_participant_cannot_end_the_meeting() {
     let (mut world, link, mut mallory) = two_and_mallory();
     const END: u8 = 3;
@@ -587,6 +621,24 @@ fn who_may_not_share_is_not_seen_to_by_saying_so() {
     mallory.reads(&mut world);
     mallory.publishes(&mut world, &SHARES);
     assert_eq!(seen(&world, mallory.device), [false, false]);
+    goes_on(&mut world, &link, &[mallory.device]);
+}
+
+#[test]
+fn nobody_shows_a_card_for_a_leaf_that_is_not_his() {
+    let (mut world, link, mut mallory) = two_and_mallory();
+    // All is hers and signed as it should be, but the group knows her leaf by another key.
+    let other = LeafKey::generate();
+    let card = Card {
+        leaf_key: other.public(),
+        ..mallory.card()
+    };
+    let signed = SignedCard::sign(card, &mallory.device_key, &other);
+    let mut content = vec![0, 1];
+    content.extend(postcard::to_allocvec(&signed).unwrap());
+    content.extend([0, 0, 0]);
+    mallory.publishes(&mut world, &content);
+    both_were_warned(&world, Warning::FalseCard);
     goes_on(&mut world, &link, &[mallory.device]);
 }
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use conclave_e2ee::{FrameMeta, OpenError, Opener, Sealer, Track};
 use conclave_meeting::{
-    Command, Event, HostParams, LeftReason, MediaState, Meeting, Phase, Role, Secrecy, Warning, Who,
+    Change, Command, Event, HostParams, LeftReason, MediaState, Meeting, Phase, Role, Secrecy,
+    Warning, Who,
 };
 use conclave_wire::{Blob, DeviceId, Entry, EntryBody, ServerMessage};
 use sim::people::{World, entropy, host_params, identity, three, two};
@@ -25,6 +26,47 @@ fn two_people_meet_and_read_the_same_code() {
         .map(|m| (m.is_me, m.role))
         .collect();
     assert_eq!(roles, [(false, Role::Host), (true, Role::Participant)]);
+}
+
+#[test]
+fn everybody_is_told_why_the_code_changed() {
+    let mut world = three();
+    let all = [0, 1, 2];
+    let why = |world: &World, who: usize| world.people[who].snapshot().change;
+    let names = |name: &str| vec![name.parse().unwrap()];
+    let link = world.people[0].meeting.link().clone();
+    let di = world.join("Di", &link);
+    world.admit_all(0);
+    for who in all {
+        assert_eq!(why(&world, who), Change::Joined(names("Di")), "{who}");
+    }
+    world.command(0, Command::SetLocked(true));
+    for who in all {
+        assert_eq!(why(&world, who), Change::Rules, "{who}");
+    }
+    let of_di = world.device(di);
+    world.command(0, Command::Remove(of_di));
+    for who in all {
+        assert_eq!(why(&world, who), Change::Gone(names("Di")), "{who}");
+    }
+    world.pass(Duration::from_secs(6 * 60));
+    for who in all {
+        assert_eq!(why(&world, who), Change::Renewed, "{who}");
+    }
+}
+
+#[test]
+fn what_was_said_while_one_was_away_is_no_sign_of_life() {
+    let mut world = three();
+    world.hang_up(1);
+    world.command(2, Command::SetMedia(MediaState::default()));
+    world.hang_up(2);
+    world.dial(1);
+    world.settle();
+    let of_cy = world.device(2);
+    let members = world.people[1].snapshot().members;
+    let cy = members.iter().find(|member| member.device == of_cy);
+    assert!(!cy.unwrap().online);
 }
 
 #[test]

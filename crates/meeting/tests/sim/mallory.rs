@@ -111,6 +111,33 @@ impl Descriptor {
     }
 }
 
+#[derive(Serialize)]
+struct Terms {
+    version: u8,
+    meeting: MeetingId,
+    group_id: Vec<u8>,
+    generation: u32,
+    key: [u8; 32],
+    by: [u8; 32],
+}
+
+/// A warrant (section 4) for `key`, by whoever signs it.
+pub fn warrant(by: &DeviceKey, descriptor: &Descriptor, key: [u8; 32]) -> Vec<u8> {
+    let terms = Terms {
+        version: descriptor.version,
+        meeting: descriptor.meeting,
+        group_id: descriptor.group_id.clone(),
+        generation: descriptor.generation,
+        key,
+        by: by.public(),
+    };
+    let signed = by.sign(
+        "Conclave door warrant v1",
+        &postcard::to_allocvec(&terms).unwrap(),
+    );
+    postcard::to_allocvec(&(terms, signed.to_vec())).unwrap()
+}
+
 /// A card (section 5).
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Card {
