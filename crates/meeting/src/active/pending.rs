@@ -58,3 +58,76 @@ impl Pending {
         was_never_taken || self.resend_at.map_or(is_elsewhere, |at| at <= now)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::time::Duration;
+
+    use conclave_e2ee::{Group, LinkSecret, Pseudonym};
+    use conclave_wire::{Blob, List, Token};
+
+    use super::*;
+
+    fn message(expected_epoch: u64, bytes: &[u8]) -> Commit {
+        Commit {
+            expected_epoch,
+            commit: Blob::new(bytes.to_vec()).unwrap(),
+            member_hash: Token([0; 32]).hash(),
+            admission: None,
+            removed: List::default(),
+            door: None,
+        }
+    }
+
+    /// A commit on its way, offered to begin the log's epoch 8.
+    pub(in super::super) fn pending(draft: Draft) -> Pending {
+        let link = LinkSecret::generate().unwrap();
+        let mut group = Group::create(Pseudonym([1; 16]), &link, b"").unwrap();
+        let message = message(7, &[7; 3]);
+        Pending {
+            places: VecDeque::from_iter(place_of(&message)),
+            message,
+            bundle: group.rekey().unwrap(),
+            draft,
+            door: None,
+            described: None,
+            resend_at_seq: None,
+            resend_at: None,
+        }
+    }
+
+    #[test]
+    fn it_is_known_in_every_place_that_it_was_offered_for_lately() {
+        let mut pending = pending(Draft::default());
+        assert_eq!(pending.place().unwrap().0, 8);
+        pending.sealed_as(message(9, &[9; 3]));
+        let (epoch, bytes) = pending.place().unwrap();
+        assert_eq!((epoch, bytes.as_slice()), (10, &[9; 3][..]));
+        let epochs = |pending: &Pending| pending.places.iter().map(|(epoch, _)| *epoch).collect();
+        let known: Vec<_> = epochs(&pending);
+        assert_eq!(known, [8, 10]);
+        for epoch in 10..25 {
+            pending.sealed_as(message(epoch, &[1]));
+        }
+        let known: Vec<_> = epochs(&pending);
+        assert_eq!(known, (10..=25).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn it_is_offered_again_where_the_log_has_moved_on_or_never_took_it() {
+        let (mut pending, now) = (pending(Draft::default()), Instant::now());
+        assert!(!pending.is_due(now, 30, 7), "it is on its way");
+        assert!(pending.is_due(now, 30, 8), "its place is taken");
+
+        // The service asked for patience, wherever the log is.
+        pending.resend_at = Some(now);
+        let before = now - Duration::from_millis(1);
+        assert!(!pending.is_due(before, 30, 8));
+        assert!(pending.is_due(now, 30, 7));
+
+        // The log was read as far as it reached, without it.
+        pending.resend_at_seq = Some(30);
+        assert!(!pending.is_due(before, 29, 8));
+        assert!(pending.is_due(before, 30, 7));
+    }
+}

@@ -59,6 +59,15 @@ impl Returning {
         self.way = None;
     }
 
+    /// Whether the own state may be shown again; it counts as shown.
+    fn may_show(&mut self, now: Instant) -> bool {
+        let may = self.shown_at.is_none_or(|at| at + SHOW_EVERY <= now);
+        if may {
+            self.shown_at = Some(now);
+        }
+        may
+    }
+
     /// This device stands where the others do.
     pub(super) fn is_home(&mut self) {
         self.give_up_way();
@@ -97,11 +106,9 @@ impl Active {
     /// A member asks for the state. It sees nothing that it would not see as a member, and whoever
     /// else opens the signal cannot use it: every client refuses a stranger's external commit.
     pub(super) fn show_state(&mut self, context: &mut Context, now: Instant, to: DeviceId) {
-        let recently = |at: Instant| now < at + SHOW_EVERY;
-        if self.returning.shown_at.is_some_and(recently) || !self.may_offer() {
+        if !self.may_offer() || !self.returning.may_show(now) {
             return;
         }
-        self.returning.shown_at = Some(now);
         let Ok(group_info) = self.group.group_info() else {
             return;
         };
@@ -194,5 +201,62 @@ impl Active {
         }
         // A meeting of two hosts has no majority: the one who is behind follows.
         votes.0 * 2 > votes.1 && (votes.1 > 1 || mine < Role::Host || self.is_behind())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use conclave_e2ee::{LinkSecret, Pseudonym};
+    use conclave_wire::{CommitBlob, List, Token};
+
+    use super::*;
+
+    fn under_way() -> Returning {
+        let link = LinkSecret::generate().unwrap();
+        let message = Commit {
+            expected_epoch: 7,
+            commit: CommitBlob::new(vec![1]).unwrap(),
+            member_hash: Token([0; 32]).hash(),
+            admission: None,
+            removed: List::default(),
+            door: None,
+        };
+        Returning {
+            tries: 1,
+            asked: Some(DeviceId([2; 16])),
+            way: Some(Way {
+                group: Group::create(Pseudonym([1; 16]), &link, b"").unwrap(),
+                message,
+            }),
+            shown_at: None,
+        }
+    }
+
+    #[test]
+    fn a_way_back_is_known_by_its_bytes_until_it_is_given_up() {
+        let mut returning = under_way();
+        assert!(returning.is_under_way());
+        assert_eq!(returning.own_epoch(&[1]), Some(8));
+        assert_eq!(returning.own_epoch(&[2]), None);
+        returning.give_up_way();
+        assert!(!returning.is_under_way() && returning.asked.is_none());
+        assert_eq!(returning.own_epoch(&[1]), None);
+        assert_eq!(returning.tries, 1, "that was one");
+    }
+
+    #[test]
+    fn who_is_where_the_others_are_needs_no_way_back() {
+        let mut returning = under_way();
+        returning.is_home();
+        assert!(!returning.is_under_way());
+        assert_eq!(returning.tries, 0);
+    }
+
+    #[test]
+    fn the_state_is_not_shown_again_and_again() {
+        let (mut returning, now) = (Returning::default(), Instant::now());
+        let ms = |ms| now + Duration::from_millis(ms);
+        let shown = [0, 499, 500, 900, 1000].map(|at| returning.may_show(ms(at)));
+        assert_eq!(shown, [true, false, true, false, true]);
     }
 }

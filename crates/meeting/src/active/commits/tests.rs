@@ -1,10 +1,8 @@
-use std::collections::VecDeque;
-
 use conclave_e2ee::{Candidate, DeviceKey, LinkSecret, Pseudonym, VerifiedKeyPackage};
-use conclave_wire::{Blob, Commit, List, MeetingId, Token};
+use conclave_wire::MeetingId;
 
 use super::super::offers::Draft;
-use super::super::pending::place_of;
+use super::super::pending::tests::pending;
 use super::*;
 use crate::card::{Card, SignedCard};
 use crate::policy::Role;
@@ -43,29 +41,6 @@ fn knocker(device: DeviceId) -> Knocker {
         signed: signed.unwrap(),
         card,
         key_package: VerifiedKeyPackage::parse(candidate.key_package()).unwrap(),
-    }
-}
-
-/// A commit on its way, offered for the log's epoch 8.
-fn pending(draft: Draft) -> Pending {
-    let bundle = group().rekey().unwrap();
-    let message = Commit {
-        expected_epoch: 7,
-        commit: Blob::new(vec![7; 3]).unwrap(),
-        member_hash: Token([0; 32]).hash(),
-        admission: None,
-        removed: List::new(Vec::new()).unwrap(),
-        door: None,
-    };
-    Pending {
-        places: VecDeque::from_iter(place_of(&message)),
-        message,
-        bundle,
-        draft,
-        door: None,
-        described: None,
-        resend_at_seq: None,
-        resend_at: None,
     }
 }
 
