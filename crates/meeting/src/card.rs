@@ -29,7 +29,7 @@ pub(crate) struct Card {
 }
 
 /// A card and its signatures; nothing in it is to be believed before [`SignedCard::verify`].
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SignedCard {
     card: Card,
     by_device: Vec<u8>,
@@ -69,6 +69,11 @@ impl SignedCard {
             by_device,
             by_leaf,
         })
+    }
+
+    /// The device that it claims to be of.
+    pub(crate) fn claims(&self) -> DeviceId {
+        self.card.device
     }
 
     /// The card, if its device key and its leaf key signed it and it is of this meeting and group.

@@ -25,6 +25,12 @@ impl People {
         self.cards.entry(card.device).or_insert((signed, card));
     }
 
+    /// Whether this very card was verified and taken before.
+    pub(crate) fn knows(&self, signed: &SignedCard) -> bool {
+        let known = self.cards.get(&signed.claims());
+        known.is_some_and(|(known, _)| known == signed)
+    }
+
     pub(crate) fn name(&self, device: DeviceId) -> Option<&DisplayName> {
         self.cards.get(&device).map(|(_, card)| &card.name)
     }
@@ -100,5 +106,47 @@ impl People {
             .chunks(MAX_CARDS)
             .map(|chunk| Content::Cards(chunk.to_vec()))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use conclave_e2ee::{Candidate, DeviceKey, LinkSecret, Pseudonym};
+    use conclave_wire::MeetingId;
+
+    use super::*;
+
+    const BEN: DeviceId = DeviceId([2; 16]);
+
+    #[test]
+    fn a_card_is_known_by_all_of_it_as_long_as_its_owner_is_here() {
+        let link = LinkSecret::generate().unwrap();
+        let (key, leaf) = (
+            DeviceKey::generate().unwrap(),
+            Candidate::new(Pseudonym(BEN.0), &link).unwrap(),
+        );
+        let card = |name: &str| Card {
+            name: name.parse().unwrap(),
+            device_key: key.public(),
+            meeting: MeetingId([3; 16]),
+            group_id: vec![5; 16],
+            device: BEN,
+            leaf_key: leaf.leaf_key(),
+            key_package_hash: leaf.key_package_hash(),
+        };
+        let sign = |card, by: &DeviceKey| {
+            let signed = SignedCard::sign(card, by, |domain, message| leaf.sign(domain, message));
+            signed.unwrap()
+        };
+        let mut people = People::default();
+        let his = sign(card("Ben"), &key);
+        assert!(!people.knows(&his));
+        people.introduce(his.clone(), card("Ben"), MediaState::default());
+        assert!(people.knows(&his));
+        // The same words by another key, and other words by his.
+        assert!(!people.knows(&sign(card("Ben"), &DeviceKey::generate().unwrap())));
+        assert!(!people.knows(&sign(card("Director"), &key)));
+        people.retain(&HashSet::new());
+        assert!(!people.knows(&his));
     }
 }
