@@ -186,22 +186,26 @@ impl Active {
         }
     }
 
-    /// Whether `stands` holds of a host (for those who are none), or of most of those who give
-    /// signs of life. One member's word is never enough.
+    /// Whether `stands` holds of those who count, by their last heartbeats; see [`carries`].
     pub(super) fn is_carried(&self, context: &Context, stands: impl Fn(&Beat) -> bool) -> bool {
-        let mine = self.role(context.device);
-        let mut votes = (0, 0);
-        for (device, beat) in self.pulse.beats(context.device) {
-            let stands = stands(beat);
-            if stands && mine < Role::Host && self.role(device) == Role::Host {
-                return true;
-            }
-            votes.0 += usize::from(stands);
-            votes.1 += 1;
-        }
-        // A meeting of two hosts has no majority: the one who is behind follows.
-        votes.0 * 2 > votes.1 && (votes.1 > 1 || mine < Role::Host || self.is_behind())
+        let beats = self.pulse.beats(context.device).into_iter();
+        let votes: Vec<_> = beats
+            .map(|(device, beat)| (self.role(device), stands(beat)))
+            .collect();
+        carries(self.role(context.device), &votes, || self.is_behind())
     }
+}
+
+/// Whether a host says so (to those who are none), or most of those who give signs of life, each
+/// with his role and what he says. One member's word is never enough.
+fn carries(mine: Role, votes: &[(Role, bool)], is_behind: impl FnOnce() -> bool) -> bool {
+    let agreeing = votes.iter().filter(|(_, says_so)| *says_so);
+    if mine < Role::Host && agreeing.clone().any(|(role, _)| *role == Role::Host) {
+        return true;
+    }
+    let most = agreeing.count() * 2 > votes.len();
+    // A meeting of two hosts has no majority: the one who is behind follows.
+    most && (votes.len() > 1 || mine < Role::Host || is_behind())
 }
 
 #[cfg(test)]
@@ -210,6 +214,44 @@ mod tests {
     use conclave_wire::{CommitBlob, List, Token};
 
     use super::*;
+
+    const HOST: (Role, bool) = (Role::Host, true);
+    const OTHER_HOST: (Role, bool) = (Role::Host, false);
+    const YES: (Role, bool) = (Role::CoHost, true);
+    const NO: (Role, bool) = (Role::Participant, false);
+
+    #[test]
+    fn who_is_no_host_follows_one() {
+        for mine in [Role::Participant, Role::CoHost] {
+            assert!(carries(mine, &[HOST, NO, NO, NO], || false));
+            assert!(carries(mine, &[HOST, OTHER_HOST, NO], || false));
+            assert!(!carries(mine, &[OTHER_HOST, NO, YES], || true));
+        }
+    }
+
+    #[test]
+    fn a_host_follows_most_and_not_one() {
+        let mine = Role::Host;
+        assert!(!carries(mine, &[HOST, NO, NO], || true));
+        assert!(!carries(mine, &[HOST, NO], || true), "half is not most");
+        assert!(carries(mine, &[HOST, YES, NO], || false));
+        assert!(carries(mine, &[YES, YES], || false));
+    }
+
+    #[test]
+    fn of_two_the_one_who_is_behind_follows_and_who_is_no_host() {
+        assert!(!carries(Role::Host, &[HOST], || false));
+        assert!(carries(Role::Host, &[HOST], || true));
+        assert!(carries(Role::Participant, &[YES], || false));
+    }
+
+    #[test]
+    fn nobody_is_carried_by_silence() {
+        for mine in [Role::Participant, Role::Host] {
+            assert!(!carries(mine, &[], || true));
+            assert!(!carries(mine, &[NO], || true));
+        }
+    }
 
     fn under_way() -> Returning {
         let link = LinkSecret::generate().unwrap();
