@@ -60,6 +60,8 @@ pub struct Group {
     media_taken: Option<u64>,
     /// Slow on purpose, so computed once for each epoch.
     code: OnceLock<SecurityCode>,
+    /// Asked for with every message, and read from the tree once for each epoch.
+    members: OnceLock<Vec<Member>>,
 }
 
 /// A member at the current epoch.
@@ -85,6 +87,7 @@ impl Group {
             resyncing: false,
             media_taken: None,
             code: OnceLock::new(),
+            members: OnceLock::new(),
         }
     }
 
@@ -117,10 +120,11 @@ impl Group {
 
     /// All members, in the order of their leaves.
     pub fn members(&self) -> Vec<Member> {
-        self.mls
-            .members()
-            .filter_map(|member| read_member(&member))
-            .collect()
+        let read = || {
+            let members = self.mls.members();
+            members.filter_map(|member| read_member(&member)).collect()
+        };
+        self.members.get_or_init(read).clone()
     }
 
     /// The meeting's policy, as the host's client encoded it.
@@ -169,6 +173,7 @@ impl Group {
 
     fn epoch_changed(&mut self) {
         self.code = OnceLock::new();
+        self.members = OnceLock::new();
     }
 }
 
