@@ -66,10 +66,15 @@ def measure(programs, folder, people, speaking, seconds):
             listener.hears(f"P{number}", 10)
         listener.write("mute on")
         listener.write("watch off")
+        # Playing everybody's sound leaves the machine no time for an audience that comes in.
+        for talker in talkers:
+            talker.write("mute on")
         with Crowd(programs / "examples" / "crowd", link, people - speaking - 1) as crowd:
             begin = time.monotonic()
             crowd.is_in()
             came_in = time.monotonic() - begin
+            for talker in talkers:
+                talker.write("mute off")
             time.sleep(SETTLE_S)
             parts = [listener.process.pid, talkers[1 % speaking].process.pid, stage.server.pid, crowd.process.pid]
             before, since = [cpu_s(part) for part in parts], time.monotonic()

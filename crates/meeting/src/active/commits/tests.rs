@@ -1,3 +1,5 @@
+//! The queue of wishes and the one commit on its way, without a meeting around them.
+
 use conclave_e2ee::{Candidate, DeviceKey, LinkSecret, Pseudonym, VerifiedKeyPackage};
 use conclave_wire::MeetingId;
 

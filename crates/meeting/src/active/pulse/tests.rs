@@ -1,3 +1,5 @@
+//! Heartbeats and silence by the clock, without a meeting around them.
+
 use super::*;
 
 const ME: DeviceId = DeviceId([1; 16]);
