@@ -7,8 +7,10 @@
 //! says when all are in; the process ends with its standard input.
 
 use std::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use conclave_e2ee::DeviceKey;
@@ -195,9 +197,9 @@ impl Member {
             };
             let input = tokio::select! {
                 message = channel.recv() => match message? {
-                    Some(bytes) => match ServerMessage::decode(&bytes)? {
-                        ServerMessage::Signal { .. } => continue,
-                        message => Input::Message(Box::new(message)),
+                    Some(bytes) => match read(&bytes)? {
+                        Some(input) => input,
+                        None => continue,
                     },
                     None => return Ok(()),
                 },
@@ -214,6 +216,13 @@ impl Member {
             // answer for three seconds is gone.
             let _turn = counts.turn.lock().await;
             block_in_place(|| self.meeting.handle(now(), input));
+            // And all that has come meanwhile: turns are dear on a machine that is busy.
+            while let Poll::Ready(message) = poll_once(channel.recv()) {
+                let Some(bytes) = message? else { return Ok(()) };
+                if let Some(input) = read(&bytes)? {
+                    block_in_place(|| self.meeting.handle(now(), input));
+                }
+            }
         }
     }
 
@@ -264,6 +273,19 @@ impl Seat {
             _tracks: tracks,
         })
     }
+}
+
+/// What the machine is told of a message of the server.
+fn read(bytes: &[u8]) -> Result<Option<Input>, Failure> {
+    Ok(match ServerMessage::decode(bytes)? {
+        ServerMessage::Signal { .. } => None,
+        message => Some(Input::Message(Box::new(message))),
+    })
+}
+
+/// What a future that may be dropped gives at once.
+fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
+    pin!(future).poll(&mut std::task::Context::from_waker(Waker::noop()))
 }
 
 /// Waits until all may knock.
