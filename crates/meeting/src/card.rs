@@ -115,46 +115,57 @@ impl KnockCard {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use conclave_e2ee::{Candidate, LinkSecret, Pseudonym};
 
     use super::*;
 
     const MEETING: MeetingId = MeetingId([3; 16]);
+    const ANA: DeviceId = DeviceId([4; 16]);
 
-    fn candidate() -> Candidate {
-        Candidate::new(Pseudonym([4; 16]), &LinkSecret::generate().unwrap()).unwrap()
+    /// Whoever knocks as this device.
+    pub(crate) fn candidate(device: DeviceId) -> Candidate {
+        Candidate::new(Pseudonym(device.0), &LinkSecret::generate().unwrap()).unwrap()
     }
 
-    fn card_of(candidate: &Candidate, key: &DeviceKey) -> Card {
+    /// The card that `leaf` of `device` shows with a long-term key.
+    pub(crate) fn card_of(device: DeviceId, leaf: &Candidate, key: &DeviceKey) -> Card {
         Card {
             name: "Ana".parse().unwrap(),
             device_key: key.public(),
             meeting: MEETING,
             group_id: vec![5; 16],
-            device: DeviceId([4; 16]),
-            leaf_key: candidate.leaf_key(),
-            key_package_hash: candidate.key_package_hash(),
+            device,
+            leaf_key: leaf.leaf_key(),
+            key_package_hash: leaf.key_package_hash(),
         }
+    }
+
+    pub(crate) fn signed(card: Card, key: &DeviceKey, leaf: &Candidate) -> SignedCard {
+        SignedCard::sign(card, key, |domain, message| leaf.sign(domain, message)).unwrap()
     }
 
     #[test]
     fn a_card_is_believed_when_device_and_leaf_signed_it() {
-        let (key, leaf) = (DeviceKey::generate().unwrap(), candidate());
-        let card = card_of(&leaf, &key);
-        let signed = SignedCard::sign(card.clone(), &key, |d, m| leaf.sign(d, m)).unwrap();
-        assert!(signed.clone().verify(MEETING, &[5; 16]) == Ok(card));
-        let elsewhere = signed.clone().verify(MeetingId([9; 16]), &[5; 16]);
+        let (key, leaf) = (DeviceKey::generate().unwrap(), candidate(ANA));
+        let card = card_of(ANA, &leaf, &key);
+        let shown = signed(card.clone(), &key, &leaf);
+        assert!(shown.clone().verify(MEETING, &[5; 16]) == Ok(card));
+        let elsewhere = shown.clone().verify(MeetingId([9; 16]), &[5; 16]);
         assert!(elsewhere == Err(CardError::Elsewhere));
-        assert!(signed.verify(MEETING, &[9; 16]) == Err(CardError::Elsewhere));
+        assert!(shown.verify(MEETING, &[9; 16]) == Err(CardError::Elsewhere));
     }
 
     #[test]
     fn nobody_claims_a_leaf_that_is_another_ones() {
-        let (key, leaf, own) = (DeviceKey::generate().unwrap(), candidate(), candidate());
-        let claim = card_of(&leaf, &key);
-        let signed = SignedCard::sign(claim, &key, |d, m| own.sign(d, m)).unwrap();
-        assert!(signed.verify(MEETING, &[5; 16]) == Err(CardError::Signature));
+        let (key, leaf, own) = (
+            DeviceKey::generate().unwrap(),
+            candidate(ANA),
+            candidate(ANA),
+        );
+        let claim = card_of(ANA, &leaf, &key);
+        let shown = signed(claim, &key, &own);
+        assert!(shown.verify(MEETING, &[5; 16]) == Err(CardError::Signature));
     }
 
     #[test]
@@ -162,10 +173,10 @@ mod tests {
         let (key, own, leaf) = (
             DeviceKey::generate().unwrap(),
             DeviceKey::generate().unwrap(),
-            candidate(),
+            candidate(ANA),
         );
-        let claim = card_of(&leaf, &key);
-        let signed = SignedCard::sign(claim, &own, |d, m| leaf.sign(d, m)).unwrap();
-        assert!(signed.verify(MEETING, &[5; 16]) == Err(CardError::Signature));
+        let claim = card_of(ANA, &leaf, &key);
+        let shown = signed(claim, &own, &leaf);
+        assert!(shown.verify(MEETING, &[5; 16]) == Err(CardError::Signature));
     }
 }

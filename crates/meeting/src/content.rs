@@ -95,23 +95,14 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use conclave_e2ee::DeviceKey;
-    use conclave_wire::MeetingId;
 
     use super::*;
-    use crate::card::Card;
+    use crate::card::tests::{candidate, card_of, signed};
 
     fn card() -> SignedCard {
-        let key = DeviceKey::generate().unwrap();
-        let card = Card {
-            name: "Ana".parse().unwrap(),
-            device_key: key.public(),
-            meeting: MeetingId([3; 16]),
-            group_id: vec![5; 16],
-            device: DeviceId([4; 16]),
-            leaf_key: [6; 32],
-            key_package_hash: [7; 32],
-        };
-        SignedCard::sign(card, &key, |domain, bytes| Ok(key.sign(domain, bytes))).unwrap()
+        let (ana, key) = (DeviceId([4; 16]), DeviceKey::generate().unwrap());
+        let leaf = candidate(ana);
+        signed(card_of(ana, &leaf, &key), &key, &leaf)
     }
 
     fn cards(count: usize) -> Vec<u8> {

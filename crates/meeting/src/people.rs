@@ -111,41 +111,29 @@ impl People {
 
 #[cfg(test)]
 mod tests {
-    use conclave_e2ee::{Candidate, DeviceKey, LinkSecret, Pseudonym};
-    use conclave_wire::MeetingId;
+    use conclave_e2ee::DeviceKey;
 
     use super::*;
+    use crate::card::tests::{candidate, card_of, signed};
 
     const BEN: DeviceId = DeviceId([2; 16]);
 
     #[test]
     fn a_card_is_known_by_all_of_it_as_long_as_its_owner_is_here() {
-        let link = LinkSecret::generate().unwrap();
-        let (key, leaf) = (
-            DeviceKey::generate().unwrap(),
-            Candidate::new(Pseudonym(BEN.0), &link).unwrap(),
-        );
-        let card = |name: &str| Card {
-            name: name.parse().unwrap(),
-            device_key: key.public(),
-            meeting: MeetingId([3; 16]),
-            group_id: vec![5; 16],
-            device: BEN,
-            leaf_key: leaf.leaf_key(),
-            key_package_hash: leaf.key_package_hash(),
-        };
-        let sign = |card, by: &DeviceKey| {
-            let signed = SignedCard::sign(card, by, |domain, message| leaf.sign(domain, message));
-            signed.unwrap()
+        let (key, leaf) = (DeviceKey::generate().unwrap(), candidate(BEN));
+        let card = card_of(BEN, &leaf, &key);
+        let other_words = Card {
+            name: "Director".parse().unwrap(),
+            ..card.clone()
         };
         let mut people = People::default();
-        let his = sign(card("Ben"), &key);
+        let his = signed(card.clone(), &key, &leaf);
         assert!(!people.knows(&his));
-        people.introduce(his.clone(), card("Ben"), MediaState::default());
+        people.introduce(his.clone(), card.clone(), MediaState::default());
         assert!(people.knows(&his));
         // The same words by another key, and other words by his.
-        assert!(!people.knows(&sign(card("Ben"), &DeviceKey::generate().unwrap())));
-        assert!(!people.knows(&sign(card("Director"), &key)));
+        assert!(!people.knows(&signed(card, &DeviceKey::generate().unwrap(), &leaf)));
+        assert!(!people.knows(&signed(other_words, &key, &leaf)));
         people.retain(&HashSet::new());
         assert!(!people.knows(&his));
     }

@@ -12,7 +12,7 @@ use sim::mallory::{
     Card, LeafKey, Mallory, Purpose, SignedCard, extensions, fresh, key_package, outer_seal, stale,
     unchecked, warrant,
 };
-use sim::people::World;
+use sim::people::{self, World};
 
 const ANA: usize = 0;
 const BEN: usize = 1;
@@ -20,11 +20,9 @@ const GHOST: DeviceId = DeviceId([0x66; 16]);
 
 /// Ana, who hosts, and Ben.
 fn two() -> (World, InviteLink) {
-    let mut world = World::new();
-    let (_, link) = world.host("Ana", true);
-    world.join("Ben", &link);
-    world.admit_all(ANA);
-    world.assert_agreement(&[ANA, BEN]);
+    let (world, ana, ben) = people::two();
+    world.assert_agreement(&[ana, ben]);
+    let link = world.people[ana].meeting.link().clone();
     (world, link)
 }
 
@@ -493,8 +491,7 @@ fn a_participant_governs_nobodys_turn_to_speak() {
     floor.extend_from_slice(&[1, 0, 0]);
     mallory.publishes(&mut world, &floor);
     for who in [ANA, BEN] {
-        let there = world.people[who].snapshot().members;
-        let of = |device| there.iter().find(|member| member.device == device).unwrap();
+        let of = |device| world.seen(who, device);
         assert_eq!(of(ben).hand, Some(1), "{who}");
         assert!(of(ana).place && !of(ana).media.muted, "{who}");
         assert!(!of(mallory.device).place, "{who}");
@@ -510,9 +507,7 @@ fn who_opens_the_microphone_without_a_place_is_heard_by_nobody() {
     // Media: not muted, no camera.
     mallory.publishes(&mut world, &[1, 0, 0]);
     for who in [ANA, BEN] {
-        let there = world.people[who].snapshot().members;
-        let hers = there.iter().find(|member| member.device == mallory.device);
-        assert!(!hers.unwrap().place, "{who}");
+        assert!(!world.seen(who, mallory.device).place, "{who}");
     }
 }
 
@@ -567,21 +562,15 @@ fn a_participant_has_no_say_at_the_door() {
     mallory.reads(&mut world);
     // Ben, who is to keep the door, holds Ana's warrant. Mallory gives him one of her own, which
     // no newcomer would believe, and the others a door, a knock key and an end of the link.
-    let there = world.people[BEN].snapshot().members;
-    let his = there.iter().find(|member| member.device == ben).unwrap();
-    let warrant = warrant(
-        &mallory.device_key,
-        &mallory.descriptor,
-        his.device_key.unwrap(),
-    );
+    let his = world.seen(BEN, ben).device_key.unwrap();
+    let warrant = warrant(&mallory.device_key, &mallory.descriptor, his);
     mallory.publishes(&mut world, &[&[6, 1][..], &warrant].concat());
     for content in [&[4, 2, 0, 0][..], &[5, 2, 0, 0], &[7, 0, 1]] {
         mallory.publishes(&mut world, content);
     }
     for who in [ANA, BEN] {
-        let mut heard = world.people[who].events.iter();
-        let warned = heard.find(|event| matches!(event, Event::Warning(_)));
-        assert_eq!(warned, None, "{who}: it says nothing");
+        let warned = world.people[who].warnings();
+        assert_eq!(warned, [], "{who}: it says nothing");
     }
     world.hang_up(ANA);
     world.pass(std::time::Duration::from_secs(40));

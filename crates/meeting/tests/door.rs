@@ -5,7 +5,7 @@ mod sim;
 use std::time::Duration;
 
 use conclave_meeting::{Command, Event, LeftReason, Phase, Role};
-use sim::people::{World, identity, two};
+use sim::people::{World, identity, three, two};
 
 #[test]
 fn a_lobby_shows_title_and_host_before_anyone_knocks() {
@@ -181,4 +181,40 @@ fn who_went_from_the_door_while_the_host_was_away_is_not_shown_there() {
     let knocks = world.people[ana].snapshot().knocks;
     let devices: Vec<_> = knocks.iter().map(|knock| knock.device).collect();
     assert_eq!(devices, [world.device(di)]);
+}
+
+/// Who keeps the door no more is sealed no knock any more.
+#[test]
+fn the_door_names_those_alone_who_keep_it() {
+    let mut world = three();
+    let ben = world.device(1);
+    let size = |world: &World| world.service.door().unwrap().descriptor.len();
+    let before = size(&world);
+    world.command(0, Command::SetRole(ben, Role::CoHost));
+    let with_ben = size(&world);
+    assert!(with_ben > before + 1000, "{before} {with_ben}");
+    world.command(0, Command::SetRole(ben, Role::Participant));
+    assert!(size(&world) < before + 1000, "{before} {}", size(&world));
+}
+
+/// A door passes on when its keeper was silent for long: not before, and not again and again.
+#[test]
+fn a_door_passes_on_once_after_its_keeper_was_silent_for_long() {
+    let mut world = three();
+    let ben = world.device(1);
+    world.command(0, Command::SetRole(ben, Role::CoHost));
+    world.pass(Duration::from_secs(1));
+    world.hang_up(0);
+    let mut changes = Vec::new();
+    let mut last = world.service.door().unwrap();
+    for second in 0..58 {
+        let door = world.service.door().unwrap();
+        if door != last {
+            changes.push(second);
+            last = door;
+        }
+        world.pass(Duration::from_secs(1));
+    }
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert!((25..=31).contains(&changes[0]), "{changes:?}");
 }

@@ -63,10 +63,7 @@ fn what_was_said_while_one_was_away_is_no_sign_of_life() {
     world.hang_up(2);
     world.dial(1);
     world.settle();
-    let of_cy = world.device(2);
-    let members = world.people[1].snapshot().members;
-    let cy = members.iter().find(|member| member.device == of_cy);
-    assert!(!cy.unwrap().online);
+    assert!(!world.seen(1, world.device(2)).online);
 }
 
 #[test]
@@ -186,6 +183,23 @@ fn who_is_removed_opens_nothing_sent_after() {
     );
 }
 
+/// Who comes needs the keys before they are used; who goes must not have what follows.
+#[test]
+fn senders_wait_for_who_comes_and_not_for_who_goes() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", false);
+    let ben = world.join("Ben", &link);
+    world.pass(Duration::from_millis(250));
+    let of_ben = world.device(ben);
+    assert_eq!(
+        world.people[ana].moves_at.last(),
+        Some(&(world.now + Duration::from_millis(100)))
+    );
+    world.command(ana, Command::Remove(of_ben));
+    assert_eq!(world.people[ana].names(), ["Ana"]);
+    assert_eq!(world.people[ana].moves_at.last(), Some(&world.now));
+}
+
 #[test]
 fn when_the_host_leaves_the_meeting_ends_for_all() {
     let (mut world, ana, ben) = two();
@@ -205,16 +219,7 @@ fn mute_and_camera_are_seen_also_by_those_who_come_later() {
     world.command(ana, Command::SetMedia(quiet));
     let ben = world.join("Ben", &link);
     world.pass(Duration::from_millis(300));
-    let of = |who: usize, device| {
-        world.people[who]
-            .snapshot()
-            .members
-            .into_iter()
-            .find(|m| m.device == device)
-            .unwrap()
-            .media
-    };
-    assert_eq!(of(ben, world.device(ana)), quiet);
+    assert_eq!(world.seen(ben, world.device(ana)).media, quiet);
 }
 
 #[test]
@@ -225,9 +230,7 @@ fn only_who_may_share_is_seen_to_share() {
         ..MediaState::default()
     };
     let shares = |world: &World, seen_by: usize, who: usize| {
-        let members = world.people[seen_by].snapshot().members.into_iter();
-        let mut found = members.filter(|member| member.device == world.device(who));
-        found.next().unwrap().media.screen
+        world.seen(seen_by, world.device(who)).media.screen
     };
     world.command(ben, Command::SetMedia(sharing));
     assert!(shares(&world, ana, ben) && shares(&world, ben, ben));
@@ -447,11 +450,7 @@ fn around_an_honest_service_nobody_is_warned() {
     world.command(ben, Command::Remove(of_cy));
     world.pass(Duration::from_secs(60));
     world.assert_agreement(&[ana, ben]);
-    for person in &world.people {
-        let mut warnings = person.events.iter();
-        let warned = warnings.find(|event| matches!(event, Event::Warning(_)));
-        assert!(warned.is_none(), "{warned:?}");
-    }
+    world.assert_nobody_is_warned();
 }
 
 #[test]

@@ -4,8 +4,8 @@ mod sim;
 
 use std::time::Duration;
 
-use conclave_meeting::{Command, Event, LeftReason, MediaState, Phase, Role, Warning, Who};
-use sim::people::{World, three};
+use conclave_meeting::{Command, LeftReason, MediaState, Phase, Role, Warning, Who};
+use sim::people::three;
 
 const ANA: usize = 0;
 const BEN: usize = 1;
@@ -17,22 +17,6 @@ const SHARING: MediaState = MediaState {
     screen: true,
 };
 
-fn warnings(world: &World, who: usize) -> Vec<Warning> {
-    let events = world.people[who].events.iter();
-    let warnings = events.filter_map(|event| match event {
-        Event::Warning(warning) => Some(warning.clone()),
-        _ => None,
-    });
-    warnings.collect()
-}
-
-#[track_caller]
-fn nobody_is_warned(world: &World) {
-    for who in 0..world.people.len() {
-        assert_eq!(warnings(world, who), [], "{who}");
-    }
-}
-
 #[test]
 fn only_a_host_ends_the_meeting_for_all() {
     let mut world = three();
@@ -40,10 +24,10 @@ fn only_a_host_ends_the_meeting_for_all() {
     world.command(ANA, Command::SetRole(ben, Role::CoHost));
     for who in [BEN, CY] {
         world.command(who, Command::End);
-        assert_eq!(warnings(&world, who), [Warning::NotAllowed]);
+        assert_eq!(world.people[who].warnings(), [Warning::NotAllowed]);
     }
     world.assert_agreement(&[ANA, BEN, CY]);
-    assert_eq!(warnings(&world, ANA), [], "nothing of it went out");
+    assert_eq!(world.people[ANA].warnings(), [], "nothing of it went out");
 
     world.command(ANA, Command::End);
     assert_eq!(world.people[ANA].left(), Some(LeftReason::ByChoice));
@@ -59,7 +43,7 @@ fn a_guest_leaves_without_troubling_anybody() {
     assert_eq!(world.people[BEN].left(), Some(LeftReason::ByChoice));
     world.pass(Duration::from_secs(20));
     world.assert_agreement(&[ANA, CY]);
-    nobody_is_warned(&world);
+    world.assert_nobody_is_warned();
 }
 
 #[test]
@@ -70,7 +54,7 @@ fn a_host_beside_another_leaves_at_once() {
     world.command(ANA, Command::Leave);
     assert_eq!(world.people[ANA].left(), Some(LeftReason::ByChoice));
     world.assert_agreement(&[BEN, CY]);
-    nobody_is_warned(&world);
+    world.assert_nobody_is_warned();
 }
 
 #[test]
@@ -82,24 +66,7 @@ fn nobody_removes_himself() {
         world.pass(Duration::from_secs(2));
     }
     world.assert_agreement(&[ANA, BEN, CY]);
-    nobody_is_warned(&world);
-}
-
-/// Who comes needs the keys before they are used; who goes must not have what follows.
-#[test]
-fn senders_wait_for_who_comes_and_not_for_who_goes() {
-    let mut world = World::new();
-    let (ana, link) = world.host("Ana", false);
-    let ben = world.join("Ben", &link);
-    world.pass(Duration::from_millis(250));
-    let of_ben = world.device(ben);
-    assert_eq!(
-        world.people[ana].moves_at.last(),
-        Some(&(world.now + Duration::from_millis(100)))
-    );
-    world.command(ana, Command::Remove(of_ben));
-    assert_eq!(world.people[ana].names(), ["Ana"]);
-    assert_eq!(world.people[ana].moves_at.last(), Some(&world.now));
+    world.assert_nobody_is_warned();
 }
 
 #[test]
@@ -112,11 +79,8 @@ fn where_hosts_alone_may_share_guests_still_mute_themselves() {
     };
     world.command(BEN, Command::SetMedia(muted));
     world.command(ANA, Command::SetMedia(SHARING));
-    nobody_is_warned(&world);
-    let ben = world.device(BEN);
-    let members = world.people[CY].snapshot().members;
-    let seen = members.into_iter().find(|member| member.device == ben);
-    assert_eq!(seen.unwrap().media, muted);
+    world.assert_nobody_is_warned();
+    assert_eq!(world.seen(CY, world.device(BEN)).media, muted);
 }
 
 #[test]

@@ -41,10 +41,7 @@ fn mute(world: &mut World, who: usize, muted: bool) {
 
 /// How `who` sees `whom`.
 fn seen(world: &World, who: usize, whom: usize) -> MemberView {
-    let device = world.device(whom);
-    let members = world.people[who].snapshot().members;
-    let found = members.into_iter().find(|member| member.device == device);
-    found.unwrap()
+    world.seen(who, world.device(whom))
 }
 
 /// Who is heard, as all see it.
@@ -147,8 +144,7 @@ fn with_room_nobody_needs_a_host() {
     assert!(!world.people[DORA].meeting.media().muted);
     let dora = world.device(DORA);
     for who in [BEN, CY, DORA] {
-        let there = world.people[who].snapshot().members;
-        let hers = there.iter().find(|member| member.device == dora).unwrap();
+        let hers = world.seen(who, dora);
         assert!(hers.place && !hers.media.muted, "{who}");
     }
 }

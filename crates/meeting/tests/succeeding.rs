@@ -29,9 +29,7 @@ fn ana_is_cut_off(role: Role) -> World {
 #[track_caller]
 fn ben_is_host(world: &World) {
     world.assert_agreement(&[BEN, CY]);
-    let members = world.people[CY].snapshot().members;
-    let ben = members.iter().find(|m| m.device == world.device(BEN));
-    assert_eq!(ben.unwrap().role, Role::Host);
+    assert_eq!(world.seen(CY, world.device(BEN)).role, Role::Host);
     let refused = |event: &Event| matches!(event, Event::Warning(Warning::Refused { .. }));
     assert!(!world.people[CY].events.iter().any(refused));
 }

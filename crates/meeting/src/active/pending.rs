@@ -68,7 +68,8 @@ pub(super) mod tests {
 
     use super::*;
 
-    fn message(expected_epoch: u64, bytes: &[u8]) -> Commit {
+    /// A commit of these bytes, as it is offered to end the log's `expected_epoch`.
+    pub(in super::super) fn message(expected_epoch: u64, bytes: &[u8]) -> Commit {
         Commit {
             expected_epoch,
             commit: Blob::new(bytes.to_vec()).unwrap(),

@@ -211,8 +211,8 @@ fn carries(mine: Role, votes: &[(Role, bool)], is_behind: impl FnOnce() -> bool)
 #[cfg(test)]
 mod tests {
     use conclave_e2ee::{LinkSecret, Pseudonym};
-    use conclave_wire::{CommitBlob, List, Token};
 
+    use super::super::pending::tests::message;
     use super::*;
 
     const HOST: (Role, bool) = (Role::Host, true);
@@ -255,20 +255,12 @@ mod tests {
 
     fn under_way() -> Returning {
         let link = LinkSecret::generate().unwrap();
-        let message = Commit {
-            expected_epoch: 7,
-            commit: CommitBlob::new(vec![1]).unwrap(),
-            member_hash: Token([0; 32]).hash(),
-            admission: None,
-            removed: List::default(),
-            door: None,
-        };
         Returning {
             tries: 1,
             asked: Some(DeviceId([2; 16])),
             way: Some(Way {
                 group: Group::create(Pseudonym([1; 16]), &link, b"").unwrap(),
-                message,
+                message: message(7, &[1]),
             }),
             shown_at: None,
         }

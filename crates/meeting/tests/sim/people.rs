@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use conclave_e2ee::{DeviceKey, MediaEpoch};
 use conclave_meeting::{
-    Command, Event, HostParams, Identity, Input, InviteLink, LeftReason, Meeting, Output, Phase,
-    Snapshot,
+    Command, Event, HostParams, Identity, Input, InviteLink, LeftReason, Meeting, MemberView,
+    Output, Phase, Snapshot, Warning,
 };
 use conclave_wire::{ClientMessage, DeviceId, EntryBody, ServerMessage};
 
@@ -50,6 +50,15 @@ impl Person {
             .collect();
         names.sort();
         names
+    }
+
+    /// What it was warned of.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let warnings = self.events.iter().filter_map(|event| match event {
+            Event::Warning(warning) => Some(warning.clone()),
+            _ => None,
+        });
+        warnings.collect()
     }
 
     pub fn left(&self) -> Option<LeftReason> {
@@ -172,6 +181,13 @@ impl World {
 
     pub fn device(&self, who: usize) -> DeviceId {
         self.people[who].snapshot().device
+    }
+
+    /// How somebody sees a member.
+    pub fn seen(&self, by: usize, device: DeviceId) -> MemberView {
+        let members = self.people[by].snapshot().members;
+        let found = members.into_iter().find(|member| member.device == device);
+        found.unwrap()
     }
 
     pub fn hang_up(&mut self, who: usize) {
@@ -315,6 +331,14 @@ impl World {
                 }
                 Output::Grant { .. } => {}
             }
+        }
+    }
+
+    /// In the whole meeting, so far.
+    #[track_caller]
+    pub fn assert_nobody_is_warned(&self) {
+        for (who, person) in self.people.iter().enumerate() {
+            assert_eq!(person.warnings(), [], "{who}");
         }
     }
 

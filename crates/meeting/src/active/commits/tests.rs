@@ -1,12 +1,11 @@
 //! The queue of wishes and the one commit on its way, without a meeting around them.
 
-use conclave_e2ee::{Candidate, DeviceKey, LinkSecret, Pseudonym, VerifiedKeyPackage};
-use conclave_wire::MeetingId;
+use conclave_e2ee::{DeviceKey, LinkSecret, Pseudonym, VerifiedKeyPackage};
 
 use super::super::offers::Draft;
 use super::super::pending::tests::pending;
 use super::*;
-use crate::card::{Card, SignedCard};
+use crate::card::tests::{candidate, card_of, signed};
 use crate::policy::Role;
 
 const ANA: DeviceId = DeviceId([1; 16]);
@@ -24,25 +23,12 @@ fn group() -> Group {
 }
 
 fn knocker(device: DeviceId) -> Knocker {
-    let link = LinkSecret::generate().unwrap();
-    let candidate = Candidate::new(Pseudonym(device.0), &link).unwrap();
-    let key = DeviceKey::generate().unwrap();
-    let card = Card {
-        name: "Ben".parse().unwrap(),
-        device_key: key.public(),
-        meeting: MeetingId([5; 16]),
-        group_id: vec![6; 16],
-        device,
-        leaf_key: candidate.leaf_key(),
-        key_package_hash: candidate.key_package_hash(),
-    };
-    let signed = SignedCard::sign(card.clone(), &key, |domain, message| {
-        candidate.sign(domain, message)
-    });
+    let (leaf, key) = (candidate(device), DeviceKey::generate().unwrap());
+    let card = card_of(device, &leaf, &key);
     Knocker {
-        signed: signed.unwrap(),
+        signed: signed(card.clone(), &key, &leaf),
         card,
-        key_package: VerifiedKeyPackage::parse(candidate.key_package()).unwrap(),
+        key_package: VerifiedKeyPackage::parse(leaf.key_package()).unwrap(),
     }
 }
 
