@@ -582,6 +582,24 @@ fn a_participant_has_no_say_at_the_door() {
 }
 
 #[test]
+fn a_co_host_cannot_say_that_a_link_without_an_end_ends() {
+    let (mut world, link, mut mallory) = two_and_mallory();
+    let role = Command::SetRole(mallory.device, Role::CoHost);
+    world.command(ANA, role);
+    mallory.reads(&mut world);
+    // The link in force and one that is not, in one second.
+    for content in [[7, 0, 1], [7, 1, 1]] {
+        mallory.publishes(&mut world, &content);
+    }
+    for who in [ANA, BEN] {
+        assert_eq!(world.people[who].snapshot().link_ends_at, None, "{who}");
+    }
+    world.pass(std::time::Duration::from_secs(60));
+    let now = &world.people[ANA].meeting.link().secret;
+    assert_eq!(now.expose(), link.secret.expose(), "the same link");
+}
+
+#[test]
 fn a_participant_cannot_end_the_meeting() {
     let (mut world, link, mut mallory) = two_and_mallory();
     const END: u8 = 3;

@@ -218,3 +218,61 @@ fn a_door_passes_on_once_after_its_keeper_was_silent_for_long() {
     assert_eq!(changes.len(), 1, "{changes:?}");
     assert!((25..=31).contains(&changes[0]), "{changes:?}");
 }
+
+/// The one whose turn it was has gone himself before his time came: the next takes over all the
+/// same, and nobody before him.
+#[test]
+fn a_door_passes_over_an_heir_who_went_before_his_time() {
+    let mut world = three();
+    for who in [1, 2] {
+        let device = world.device(who);
+        world.command(0, Command::SetRole(device, Role::CoHost));
+    }
+    world.pass(Duration::from_secs(1));
+    let door = |world: &World| world.service.door().unwrap();
+    let first = door(&world);
+    world.hang_up(0);
+    world.pass(Duration::from_secs(20));
+    world.hang_up(1);
+    world.pass(Duration::from_secs(13));
+    assert_eq!(door(&world), first, "Ben is not silent yet");
+    world.pass(Duration::from_secs(5));
+    assert_ne!(door(&world), first, "Cy keeps the door");
+}
+
+/// Who left may come back, though the one who let him go is not the one who keeps the door.
+#[test]
+fn who_left_is_not_taken_for_sent_away_by_those_who_heard_him() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", false);
+    let (ben, cy) = (world.join("Ben", &link), identity("Cy"));
+    let first = world.join_as(cy.clone(), &link);
+    world.pass(Duration::from_secs(1));
+    world.command(first, Command::Leave);
+    world.pass(Duration::from_secs(1));
+    let device = world.device(ben);
+    world.command(ana, Command::SetRole(device, Role::CoHost));
+    world.pass(Duration::from_secs(1));
+    world.hang_up(ana);
+    let again = world.join_as(cy, &link);
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.people[again].snapshot().phase, Phase::Active);
+}
+
+/// A warrant is for one: who has his does not take the next one's for it.
+#[test]
+fn the_first_of_two_co_hosts_speaks_for_the_link() {
+    let mut world = three();
+    for who in [1, 2] {
+        let device = world.device(who);
+        world.command(0, Command::SetRole(device, Role::CoHost));
+        world.pass(Duration::from_secs(1));
+    }
+    let link = world.people[0].meeting.link().clone();
+    world.hang_up(0);
+    world.pass(Duration::from_secs(40));
+    let di = world.join("Di", &link);
+    let snapshot = world.people[di].snapshot();
+    assert_eq!(snapshot.phase, Phase::Joining);
+    assert_eq!(snapshot.host_name.unwrap().as_str(), "Ben");
+}

@@ -179,10 +179,8 @@ impl Active {
     /// When the door is to pass to this device, because its keeper is silent.
     pub(super) fn door_passes_at(&self, context: &Context) -> Option<Instant> {
         let keeper = self.described.descriptor.host_device;
-        let is_ours =
-            self.desk.is_some() && keeper != context.device && self.describer()? == context.device;
         let since = self.pulse.silent_since(keeper)?;
-        let is_due = is_ours && self.keeper.passed_from != Some(keeper);
+        let is_due = self.describer()? == context.device && self.keeper.passed_from != Some(keeper);
         is_due.then(|| since.checked_add(SUCCESSION)).flatten()
     }
 
