@@ -143,3 +143,80 @@ impl Active {
         self.go(context, now, flow)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use conclave_e2ee::{DeviceKey, LinkSecret, Pseudonym};
+    use conclave_wire::{DeviceId, MeetingId};
+
+    use super::*;
+    use crate::card::tests::{candidate, card_of, signed};
+    use crate::content::MediaState;
+    use crate::context::Identity;
+    use crate::descriptor::Descriptor;
+    use crate::link::InviteLink;
+
+    const FOUNDER: DeviceId = DeviceId([1; 16]);
+    const STRANGER: DeviceId = DeviceId([2; 16]);
+    const DORA: DeviceId = DeviceId([4; 16]);
+
+    /// Whether Dora enters a group that its founder made under a policy whose host is `rules`, after
+    /// a door that `keeps` has signed.
+    fn enters(rules: DeviceId, keeps: DeviceId) -> bool {
+        let secret = LinkSecret::generate().unwrap();
+        let key = Arc::new(DeviceKey::generate().unwrap());
+        let policy = Policy::founded_by(rules.0).encode().unwrap();
+        let group = Group::create(Pseudonym(FOUNDER.0), &secret, &policy).unwrap();
+        let link = InviteLink {
+            host: "meet.example.org".into(),
+            port: 443,
+            meeting: MeetingId([3; 16]),
+            secret,
+            host_key: [0; 16],
+            certificate: None,
+        };
+        let descriptor = Descriptor {
+            version: conclave_wire::VERSION,
+            meeting: link.meeting,
+            group_id: group.group_id(),
+            generation: 0,
+            title: "Merger".parse().unwrap(),
+            host_name: "Ana".parse().unwrap(),
+            host_device: keeps,
+            host_key: [0; 32],
+            warrants: Vec::new(),
+            knock_keys: Vec::new(),
+            waiting_room: true,
+            locked: false,
+        };
+        let described = Described {
+            descriptor,
+            sealed: Vec::new(),
+        };
+        let leaf = candidate(DORA);
+        let card = card_of(DORA, &leaf, &key);
+        let shown = signed(card.clone(), &key, &leaf);
+        let name = "Dora".parse().unwrap();
+        let identity = Identity { name, key };
+        let entropy = Box::new(|bytes: &mut [u8]| bytes.fill(7));
+        let mut context = Context::new(identity, link, MediaState::default(), entropy);
+        let place = Place {
+            epoch: 0,
+            next_seq: 0,
+        };
+        let now = Instant::now();
+        Active::joined(&mut context, now, group, described, (shown, card), place).is_some()
+    }
+
+    /// Whoever welcomes must have the door's keeper in the group, and in his role: a group of his
+    /// own making, under the meeting's name, is not the meeting.
+    #[test]
+    fn a_newcomer_enters_no_group_but_that_of_who_keeps_the_door() {
+        assert!(enters(FOUNDER, FOUNDER));
+        assert!(!enters(FOUNDER, STRANGER), "he is not in it");
+        assert!(!enters(STRANGER, FOUNDER), "he keeps no door in it");
+        assert!(!enters(STRANGER, STRANGER));
+    }
+}
