@@ -197,6 +197,17 @@ fn the_door_names_those_alone_who_keep_it() {
     assert!(size(&world) < before + 1000, "{before} {}", size(&world));
 }
 
+#[test]
+fn who_keeps_the_door_no_more_hears_of_no_knock() {
+    let (mut world, _, ben) = two();
+    let device = world.device(ben);
+    for (role, hears) in [(Role::CoHost, true), (Role::Participant, false)] {
+        world.command(0, Command::SetRole(device, role));
+        world.pass(Duration::from_secs(1));
+        assert_eq!(world.service.wants_knocks(device), hears, "{role:?}");
+    }
+}
+
 /// A door passes on when its keeper was silent for long: not before, and not again and again.
 #[test]
 fn a_door_passes_on_once_after_its_keeper_was_silent_for_long() {
@@ -257,6 +268,27 @@ fn who_left_is_not_taken_for_sent_away_by_those_who_heard_him() {
     let again = world.join_as(cy, &link);
     world.pass(Duration::from_secs(2));
     assert_eq!(world.people[again].snapshot().phase, Phase::Active);
+}
+
+/// Nor is who came back in the place that he had: one commit adds and removes him.
+#[test]
+fn who_came_back_is_not_taken_for_sent_away_by_those_who_saw_it() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", false);
+    let (ben, cy) = (world.join("Ben", &link), identity("Cy"));
+    world.join_as(cy.clone(), &link);
+    world.pass(Duration::from_secs(1));
+    let second = world.join_as(cy.clone(), &link);
+    world.pass(Duration::from_secs(1));
+    world.assert_agreement(&[ana, ben, second]);
+    world.command(second, Command::Leave);
+    let device = world.device(ben);
+    world.command(ana, Command::SetRole(device, Role::CoHost));
+    world.pass(Duration::from_secs(1));
+    world.hang_up(ana);
+    let third = world.join_as(cy, &link);
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.people[third].snapshot().phase, Phase::Active);
 }
 
 /// A warrant is for one: who has his does not take the next one's for it.

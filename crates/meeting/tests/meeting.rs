@@ -189,15 +189,18 @@ fn senders_wait_for_who_comes_and_not_for_who_goes() {
     let mut world = World::new();
     let (ana, link) = world.host("Ana", false);
     let ben = world.join("Ben", &link);
+    let cy = world.join("Cy", &link);
     world.pass(Duration::from_millis(250));
-    let of_ben = world.device(ben);
-    assert_eq!(
-        world.people[ana].moves_at.last(),
-        Some(&(world.now + Duration::from_millis(100)))
-    );
-    world.command(ana, Command::Remove(of_ben));
-    assert_eq!(world.people[ana].names(), ["Ana"]);
-    assert_eq!(world.people[ana].moves_at.last(), Some(&world.now));
+    let di = world.join("Di", &link);
+    world.pass(Duration::from_millis(250));
+    let of_di = world.device(di);
+    // Who commits, and who hears of it.
+    let senders = [ana, ben, cy];
+    let move_at = |world: &World| senders.map(|who| *world.people[who].moves_at.last().unwrap());
+    assert_eq!(move_at(&world), [world.now + Duration::from_millis(100); 3]);
+    world.command(ana, Command::Remove(of_di));
+    assert_eq!(world.people[ben].names(), ["Ana", "Ben", "Cy"]);
+    assert_eq!(move_at(&world), [world.now; 3]);
 }
 
 #[test]

@@ -107,7 +107,6 @@ impl Active {
             RuleWish::Locked(_) | RuleWish::WaitingRoom(_) | RuleWish::RenewLink { .. } => {
                 Role::CoHost
             }
-            RuleWish::Succeed => Role::Participant,
             _ => Role::Host,
         };
         if self.role(context.device) < needed {
@@ -233,5 +232,44 @@ impl Active {
         if self.succeeds_at(context).is_some_and(|at| at <= now) {
             self.commits.want_rule(RuleWish::Succeed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ME: DeviceId = DeviceId([1; 16]);
+    const RENEWAL: RuleWish = RuleWish::RenewLink {
+        single_use: false,
+        valid_s: None,
+    };
+
+    /// A commit that raised the generation by two would be refused by everybody.
+    #[test]
+    fn one_commit_renews_the_link_once() {
+        let policy = Policy::founded_by(ME.0);
+        let before = policy.link.generation;
+        let once = apply(&[RENEWAL, RuleWish::Locked(true), RENEWAL], &policy, ME).unwrap();
+        assert_eq!(once.link.generation, before + 1);
+        assert!(once.locked, "what stands between is done");
+        let again = apply(&[RENEWAL], &once, ME).unwrap();
+        assert_eq!(again.link.generation, before + 2);
+    }
+
+    #[test]
+    fn what_changes_nothing_is_no_change() {
+        let policy = Policy::founded_by(ME.0);
+        let there_and_back = [RuleWish::Locked(true), RuleWish::Locked(policy.locked)];
+        assert_eq!(apply(&there_and_back, &policy, ME), None);
+    }
+
+    #[test]
+    fn a_succession_goes_alone() {
+        let (lock, succeed) = (RuleWish::Locked(true), RuleWish::Succeed);
+        assert_eq!(batch(&[lock, RENEWAL]), [lock, RENEWAL]);
+        assert_eq!(batch(&[lock, succeed, RENEWAL]), [lock]);
+        assert_eq!(batch(&[succeed, lock]), [succeed]);
+        assert_eq!(batch(&[]), []);
     }
 }

@@ -153,6 +153,12 @@ impl Service {
         self.meeting.as_ref().map(|table| table.door.clone())
     }
 
+    /// Whether a member asked to be told who knocks.
+    pub fn wants_knocks(&self, device: DeviceId) -> bool {
+        let seat = self.meeting.as_ref().map(|table| &table.members[&device]);
+        seat.is_some_and(|seat| seat.wants_knocks)
+    }
+
     pub fn last_welcome(&self) -> Option<ServerMessage> {
         self.last_welcome.clone()
     }
