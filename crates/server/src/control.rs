@@ -17,7 +17,9 @@ use tokio_tungstenite::tungstenite;
 
 use crate::activity::Activity;
 use crate::delivery::{DeliveryService, Log, Next, Session};
-use crate::limits::{CONTROL_SILENCE, MAX_FRAME, PING_EVERY, SEND_TIMEOUT};
+use crate::limits::{
+    CONTROL_SILENCE, MAX_FRAME, PING_EVERY, READ_BUFFER, SEND_TIMEOUT, WRITE_BATCH,
+};
 
 /// Frames up to this size are read, so that one over the bound can still be answered; anything
 /// longer ends the connection while its header is read.
@@ -61,6 +63,7 @@ async fn upgrade<L: Log>(
     upgrade
         .max_message_size(MAX_READ)
         .max_frame_size(MAX_READ)
+        .read_buffer_size(READ_BUFFER)
         .on_upgrade(move |socket| serve(socket, control, activity))
 }
 
@@ -97,7 +100,7 @@ async fn pump<L: Log>(
         tokio::select! {
             message = incoming.next(), if session.wants_input() => take(session, message?).await?,
             next = session.next() => match next {
-                Next::Frame(frame) => send(out, Message::Binary(frame)).await?,
+                Next::Frame(frame) => send_ready(session, out, frame).await?,
                 Next::Close => return Some(NORMAL),
             },
             _ = ping.tick() => {
@@ -148,6 +151,30 @@ fn over_size(error: axum::Error) -> Option<ErrorCode> {
     let inner = error.into_inner();
     matches!(inner.downcast_ref(), Some(tungstenite::Error::Capacity(_)))
         .then_some(ErrorCode::TooLarge)
+}
+
+/// Sends a frame and those that are ready behind it: in a large meeting something always is, and a
+/// write for each would be most of what the connection costs.
+async fn send_ready<L: Log>(
+    session: &mut Session<L>,
+    out: &mut SplitSink<WebSocket, Message>,
+    first: Bytes,
+) -> Option<()> {
+    timeout(SEND_TIMEOUT, out.feed(Message::Binary(first)))
+        .await
+        .ok()?
+        .ok()?;
+    for _ in 1..WRITE_BATCH {
+        // A close that comes here comes again.
+        let Some(Next::Frame(frame)) = session.next().now_or_never() else {
+            break;
+        };
+        timeout(SEND_TIMEOUT, out.feed(Message::Binary(frame)))
+            .await
+            .ok()?
+            .ok()?;
+    }
+    timeout(SEND_TIMEOUT, out.flush()).await.ok()?.ok()
 }
 
 async fn send(out: &mut SplitSink<WebSocket, Message>, message: Message) -> Option<()> {

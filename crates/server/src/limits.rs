@@ -102,6 +102,13 @@ pub const READY_FRAMES: usize = 64;
 /// Frames of the control channel are cut off here, before they are buffered.
 pub const MAX_FRAME: usize = conclave_wire::MAX_MESSAGE;
 
+/// Bytes that a WebSocket reads at a time. Room for them is cleared whenever the socket is looked at,
+/// which is for every message in either direction.
+pub const READ_BUFFER: usize = 4096;
+
+/// Frames that leave a control connection in one write, when so many are ready.
+pub const WRITE_BATCH: usize = 32;
+
 /// How often the service looks for meetings and grants whose time is over.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(10);
 

@@ -12,6 +12,10 @@ use crate::{ConnectError, Endpoint};
 /// Time for each of a host's addresses to accept the connection.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Bytes that a WebSocket reads at a time. Room for them is cleared whenever the socket is looked at,
+/// which is for every message in either direction.
+pub(crate) const READ_BUFFER: usize = 16 * 1024;
+
 /// How a socket is set up.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Socket {

@@ -14,7 +14,7 @@ use moq_relay::auth::{Auth, Lease};
 use moq_relay::cluster::Cluster;
 use moq_relay::{Relay, shutdown, supervise};
 
-use conclave_server::limits::{HANDSHAKE, PING_EVERY, RELAY_IDLE};
+use conclave_server::limits::{HANDSHAKE, PING_EVERY, READ_BUFFER, RELAY_IDLE};
 
 use super::adapter::adapt;
 
@@ -54,7 +54,9 @@ async fn upgrade(
         .request(moq_auth::Transport::WebSocket, uri.path());
     request.query = uri.query().map(str::to_owned);
     let lease = parts.auth.admit(request).await.map_err(StatusCode::from)?;
-    Ok(upgrade.on_upgrade(move |socket| serve(socket, parts, lease)))
+    Ok(upgrade
+        .read_buffer_size(READ_BUFFER)
+        .on_upgrade(move |socket| serve(socket, parts, lease)))
 }
 
 async fn serve(socket: WebSocket, parts: Parts, lease: Lease) {

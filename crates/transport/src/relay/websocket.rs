@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{Connector, client_async_tls_with_config};
 
 use super::dial::{self, Connected, Target};
@@ -28,7 +29,8 @@ pub(super) async fn connect(
     let (tls, verdicts) = trust::client_config(target.trust)?;
     let stream = tcp::reach(target.endpoint, target.proxies, tcp::Socket::default()).await?;
     let tls = Connector::Rustls(Arc::new(tls));
-    let upgraded = client_async_tls_with_config(request, stream, None, Some(tls)).await;
+    let config = WebSocketConfig::default().read_buffer_size(tcp::READ_BUFFER);
+    let upgraded = client_async_tls_with_config(request, stream, Some(config), Some(tls)).await;
     let (socket, response) =
         upgraded.map_err(|error| verdicts.error().unwrap_or_else(|| upgrade_error(&error)))?;
     // That it is one of those offered the upgrade has seen to.
