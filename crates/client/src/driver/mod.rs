@@ -82,6 +82,8 @@ pub(crate) struct Driver {
     broken_at: Option<Instant>,
     release_at: Option<Instant>,
     refreshes: u32,
+    /// Whether the view may be another than the one that was drawn.
+    is_stale: bool,
     leaving: Leaving,
     over: Option<(String, bool)>,
 }
@@ -152,6 +154,7 @@ impl Driver {
             broken_at: None,
             release_at: None,
             refreshes: 0,
+            is_stale: true,
             leaving: Leaving::default(),
             over: None,
         };
@@ -207,6 +210,7 @@ impl Driver {
         let mut refresh = interval(REFRESH);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Skip);
         while self.over.is_none() {
+            self.is_stale = true;
             let deadline = self.meeting.as_ref().and_then(Meeting::deadline);
             tokio::select! {
                 command = self.commands.recv() => match command {
@@ -216,16 +220,26 @@ impl Driver {
                 event = link_event(&mut self.control) => self.link_event(event).await,
                 Some(event) = self.media_events.recv() => self.media_event(event),
                 seen = scanned(&mut self.scan) => self.scanned(seen).await,
-                () = until(deadline) => self.input(Input::Tick),
+                () = until(deadline) => self.quietly(Input::Tick),
                 Ok(()) = self.own_share.changed() => self.share_changed(),
                 () = until(self.release_at) => self.release_microphone(),
                 () = until(self.leaving.at()) => self.leave_now(),
                 _ = refresh.tick() => self.refresh(),
             }
             self.carry_out().await;
-            self.draw();
+            if self.is_stale {
+                self.draw();
+            }
         }
         self.end().await;
+    }
+
+    /// Takes what shows only if an event says so. In a large meeting that are signs of life, ten a
+    /// second: to draw all members after each would be most of what the client does. What they
+    /// change without an event the next refresh shows.
+    fn quietly(&mut self, input: Input) {
+        self.is_stale = false;
+        self.input(input);
     }
 
     fn input(&mut self, input: Input) {
@@ -249,7 +263,7 @@ impl Driver {
                 self.media.doubt_relay();
                 self.input(Input::LinkDown);
             }
-            Some(LinkEvent::Message(message)) => self.input(Input::Message(message)),
+            Some(LinkEvent::Message(message)) => self.quietly(Input::Message(message)),
             Some(LinkEvent::Failed(error)) => {
                 let place = self.control.as_ref().map(|control| control.place(&error));
                 let place = place.unwrap_or_default();

@@ -17,6 +17,8 @@ const MAX_WARNINGS: usize = 5;
 
 impl Driver {
     pub(super) async fn tell(&mut self, event: Event) {
+        let is_of_media = matches!(event, Event::SoundSent { .. } | Event::LossReported { .. });
+        self.is_stale |= !is_of_media;
         match event {
             Event::Described { .. } => {}
             Event::Waiting => {

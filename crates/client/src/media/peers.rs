@@ -1,5 +1,6 @@
 //! Who is in the meeting, as media sees it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use conclave_e2ee::Leaf;
@@ -35,10 +36,18 @@ impl Peer {
 pub(super) struct Peers {
     pub(super) me: DeviceId,
     pub(super) others: Vec<Peer>,
+    /// Where each of the others stands among them.
+    places: HashMap<DeviceId, usize>,
 }
 
 impl Peers {
+    pub(super) fn new(me: DeviceId, others: Vec<Peer>) -> Self {
+        let places = others.iter().enumerate();
+        let places = places.map(|(place, peer)| (peer.device, place)).collect();
+        Self { me, others, places }
+    }
+
     pub(super) fn find(&self, device: DeviceId) -> Option<&Peer> {
-        self.others.iter().find(|peer| peer.device == device)
+        self.others.get(*self.places.get(&device)?)
     }
 }

@@ -144,10 +144,7 @@ impl MediaPlane {
             recorder: recorder.clone(),
             events,
         };
-        let nobody = Peers {
-            me: DeviceId([0; 16]),
-            others: Vec::new(),
-        };
+        let nobody = Peers::new(DeviceId([0; 16]), Vec::new());
         let plane = Self {
             engine: Arc::new(engine),
             losses: Losses::default(),
@@ -223,8 +220,9 @@ impl MediaPlane {
         let own = members.iter().find(|member| member.device == me);
         self.discretion
             .set_place(own.is_none_or(|member| member.place));
+        let peers = Peers::new(me, others);
         for old in &before.others {
-            let now = others.iter().find(|new| new.device == old.device);
+            let now = peers.find(old.device);
             // Who came back at another leaf keeps the tile; keys and replay windows are a leaf's.
             if now.is_none_or(|now| now.leaf != old.leaf) {
                 self.keyring.forget(old.leaf);
@@ -239,10 +237,10 @@ impl MediaPlane {
                 }
             }
         }
-        for peer in &others {
+        for peer in &peers.others {
             self.record(peer);
         }
-        self.peers.send_replace(Arc::new(Peers { me, others }));
+        self.peers.send_replace(Arc::new(peers));
     }
 
     fn peer(&mut self, before: &Peers, member: &MemberView) -> Peer {

@@ -155,7 +155,7 @@ impl Session {
         readers: &mut HashMap<DeviceId, Readers>,
     ) {
         readers.retain(|device, readers| {
-            let peer = peers.others.iter().find(|peer| peer.device == *device);
+            let peer = peers.find(*device);
             peer.is_some_and(|peer| peer.leaf == readers.leaf)
                 && routes
                     .get(device)
