@@ -38,8 +38,9 @@ const TRACKS: [(&str, Delivery, u8); 6] = [
 ];
 /// Between one who comes to the door and the next.
 const BETWEEN: Duration = Duration::from_millis(20);
-/// How often a right to connect to the relay is asked for.
-const ASK_EVERY: Duration = Duration::from_secs(2);
+/// How often a right to connect to the relay is asked for, since an answer may be lost. It may also
+/// be late on a busy machine, and of too many questions the service forgets the oldest.
+const ASK_EVERY: Duration = Duration::from_secs(10);
 /// How often it is told how far the audience is.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// Before a connection that broke is made again.
@@ -165,12 +166,15 @@ impl Member {
         self.meeting.handle(now(), Input::LinkUp);
         let counts = self.counts.clone();
         let mut knock = counts.knock.subscribe();
-        // An answer may be lost, as a client's may: asked again until there is a seat.
         let mut ask = interval(ASK_EVERY);
         loop {
+            let mut is_over = false;
             while let Some(output) = self.meeting.poll() {
                 match output {
-                    Output::Send(message) => channel.send(message.encode()?).await?,
+                    Output::Send(_) if is_over => {}
+                    Output::Send(message) => {
+                        is_over = channel.send(message.encode()?).await.is_err();
+                    }
                     Output::Event(Event::Described { .. }) if !self.is_at_the_door => {
                         self.is_at_the_door = true;
                         counts.at_the_door.fetch_add(1, Relaxed);
@@ -180,13 +184,18 @@ impl Member {
                         self.is_in = true;
                     }
                     Output::Event(Event::Left(reason)) => return Err(reason.to_string().into()),
-                    Output::Grant { path, token, .. } => {
+                    // Of several answers to several questions one is enough.
+                    Output::Grant { path, token, .. } if !self.has_seat() => {
                         // Beside this loop: a channel that nobody reads is given up.
                         self.seat = Some(tokio::spawn(self.seat(path, token)));
                     }
-                    Output::Reconnect | Output::Close => return Ok(()),
-                    Output::Event(_) | Output::Keys { .. } => {}
+                    // After all that there is to do: what was for this connection is not for the next.
+                    Output::Reconnect | Output::Close => is_over = true,
+                    Output::Event(_) | Output::Keys { .. } | Output::Grant { .. } => {}
                 }
+            }
+            if is_over {
+                return Ok(());
             }
             let deadline = self.meeting.deadline().map(Instant::from_std);
             let wake = async {
@@ -207,7 +216,7 @@ impl Member {
                     self.has_knocked = true;
                     Input::Command(Command::Join)
                 }
-                _ = ask.tick(), if self.is_in && self.seat.is_none() => {
+                _ = ask.tick(), if self.is_in && !self.has_seat() => {
                     Input::Command(Command::RequestGrant)
                 }
                 () = wake => Input::Tick,
@@ -226,6 +235,11 @@ impl Member {
         }
     }
 
+    /// Whether it has a seat, or is about to take one.
+    fn has_seat(&self) -> bool {
+        self.seat.as_ref().is_some_and(|seat| !seat.is_finished())
+    }
+
     /// Takes a seat and keeps it until the session ends.
     fn seat(&self, path: String, token: String) -> impl Future<Output = ()> + Send + 'static {
         let (endpoint, trust) = (self.endpoint.clone(), self.trust);
@@ -236,6 +250,7 @@ impl Member {
                 Ok(seat) => {
                     counts.seated.fetch_add(1, Relaxed);
                     let reason = seat.relay.closed().await;
+                    counts.seated.fetch_sub(1, Relaxed);
                     eprintln!("crowd: {reason}");
                 }
                 Err(error) => eprintln!("crowd: {error}"),
