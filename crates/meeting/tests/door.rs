@@ -44,6 +44,24 @@ fn those_who_knock_together_come_in_by_one_commit() {
 }
 
 #[test]
+fn who_is_let_in_while_another_one_enters_follows_him() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", true);
+    let (ben, cy) = (world.join("Ben", &link), world.join("Cy", &link));
+    world.deaf(ana);
+    let of = |world: &World, who| Command::Admit(world.device(who));
+    world.command(ana, of(&world, ben));
+    world.pass(Duration::from_secs(1));
+    world.command(ana, of(&world, cy));
+    world.hears_again(ana);
+    world.hang_up(ana);
+    world.dial(ana);
+    world.settle();
+    world.pass(Duration::from_secs(1));
+    world.assert_agreement(&[ana, ben, cy]);
+}
+
+#[test]
 fn who_was_let_in_is_asked_for_no_more() {
     let (mut world, ana, _) = two();
     let link = world.people[ana].meeting.link().clone();

@@ -47,6 +47,18 @@ fn a_guest_leaves_without_troubling_anybody() {
 }
 
 #[test]
+fn a_guest_leaves_at_once_though_the_host_is_silent() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetSuccessor(ben, true));
+    world.hang_up(ANA);
+    world.pass(Duration::from_secs(20));
+    world.command(CY, Command::Leave);
+    assert_eq!(world.people[CY].left(), Some(LeftReason::ByChoice));
+    world.assert_nobody_is_warned();
+}
+
+#[test]
 fn a_host_beside_another_leaves_at_once() {
     let mut world = three();
     let ben = world.device(BEN);

@@ -48,6 +48,39 @@ fn who_was_named_is_a_host_once_the_host_is_silent() {
 }
 
 #[test]
+fn the_second_who_was_named_lets_the_first_go_before() {
+    let mut world = three();
+    for who in [BEN, CY] {
+        let device = world.device(who);
+        world.command(ANA, Command::SetSuccessor(device, true));
+    }
+    world.hang_up(ANA);
+    world.hang_up(BEN);
+    let role = |world: &World| world.seen(CY, world.device(CY)).role;
+    world.pass(Duration::from_secs(40));
+    assert_eq!(role(&world), Role::Participant, "Ben's time");
+    world.pass(Duration::from_secs(10));
+    assert_eq!(role(&world), Role::Host);
+}
+
+#[test]
+fn a_link_whose_time_is_over_is_renewed_by_who_keeps_the_door() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    let for_a_while = Command::RenewLink {
+        single_use: false,
+        valid_s: Some(30),
+    };
+    world.command(ANA, for_a_while);
+    world.pass(Duration::from_secs(40));
+    let link = world.people[BEN].meeting.link().clone();
+    let di = world.join("Di", &link);
+    let host = world.people[di].snapshot().host_name.unwrap();
+    assert_eq!(host.as_str(), "Ana");
+}
+
+#[test]
 fn a_successor_who_wants_more_at_the_same_time_gets_both() {
     let mut world = ana_is_cut_off(Role::CoHost);
     world.pass(Duration::from_secs(40));

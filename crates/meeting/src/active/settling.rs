@@ -110,14 +110,8 @@ impl Active {
     /// Who renewed his path last begins the round; everybody else has his turn after him.
     pub(super) fn path_renewed(&mut self, now: Instant, by: Leaf) {
         let members = self.group.members();
-        let own = self.group.own_leaf();
         let place = |leaf| members.iter().position(|member| member.leaf == leaf);
-        let count = members.len().max(1);
-        let turn = match (place(own), place(by)) {
-            // One behind `by` is first; `by` itself is last.
-            (Some(own), Some(by)) => (own + count - by + count - 1) % count,
-            (own, _) => own.unwrap_or(0),
-        };
+        let turn = turn(place(self.group.own_leaf()), place(by), members.len());
         self.commits
             .path_renewed(now, u32::try_from(turn).unwrap_or(u32::MAX));
     }
@@ -155,5 +149,29 @@ impl Active {
         } else {
             self.commits.say_again(now);
         }
+    }
+}
+
+/// How many of so many members renew their paths before the one at place `own`, when the one at
+/// `by` has just done it: who stands behind `by` is first, and `by` last.
+fn turn(own: Option<usize>, by: Option<usize>, members: usize) -> usize {
+    match (own, by) {
+        (Some(own), Some(by)) => (own + 2 * members - by - 1) % members,
+        (own, _) => own.unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::turn;
+
+    #[test]
+    fn the_round_begins_behind_who_renewed_last() {
+        let turns = |by| [0, 1, 2, 3].map(|own| turn(Some(own), by, 4));
+        assert_eq!(turns(Some(0)), [3, 0, 1, 2]);
+        assert_eq!(turns(Some(2)), [1, 2, 3, 0]);
+        assert_eq!(turns(Some(3)), [0, 1, 2, 3]);
+        assert_eq!(turns(None), [0, 1, 2, 3], "who renewed it has gone");
+        assert_eq!(turn(Some(0), Some(0), 1), 0, "alone");
     }
 }
