@@ -4,7 +4,7 @@ mod sim;
 
 use std::time::Duration;
 
-use conclave_meeting::{Event, LeftReason, Phase, Warning};
+use conclave_meeting::{Command, Event, LeftReason, Phase, Warning};
 use conclave_wire::{DeviceId, ErrorCode, ServerMessage};
 use sim::people::{World, three};
 
@@ -29,6 +29,76 @@ fn of_strangers_and_of_oneself_it_may_say_what_it_likes() {
     world.slip(ANA, told(ben));
     assert!(!world.seen(ANA, ben).online);
     assert_eq!(world.people[ANA].events, [Event::Roster]);
+}
+
+#[test]
+fn who_is_heard_is_there_whatever_it_says_of_him() {
+    let mut world = three();
+    let device = world.device(BEN);
+    world.slip(
+        ANA,
+        ServerMessage::Presence {
+            device,
+            online: false,
+        },
+    );
+    world.people[ANA].events.clear();
+    world.pass(Duration::from_secs(6));
+    assert!(world.seen(ANA, device).online);
+    assert!(world.people[ANA].events.contains(&Event::Roster));
+    // Said once: he was there already when he was heard again.
+    world.people[ANA].events.clear();
+    world.pass(Duration::from_secs(6));
+    assert!(!world.people[ANA].events.contains(&Event::Roster));
+}
+
+#[test]
+fn what_somebody_said_is_no_sign_of_life_when_it_says_it_again() {
+    let mut world = three();
+    world.pass(Duration::from_secs(6));
+    let ben = world.device(BEN);
+    let said = world.service.last_signal(ben).expect("a heartbeat");
+    world.hang_up(BEN);
+    for _ in 0..20 {
+        world.slip(ANA, said.clone());
+        world.pass(Duration::from_secs(1));
+    }
+    let seen = world.seen(ANA, ben);
+    assert!(seen.silent && !seen.online);
+}
+
+#[test]
+fn who_cannot_be_admitted_since_it_is_too_much_for_it_is_refused() {
+    let mut world = World::new();
+    let (ana, link) = world.host("Ana", true);
+    let ben = world.join("Ben", &link);
+    world.service.refuses_commits = Some(ErrorCode::TooLarge);
+    world.admit_all(ana);
+    assert_eq!(world.people[ben].left(), Some(LeftReason::Refused));
+    let warnings = world.people[ana].warnings();
+    let told = [Warning::BadKnock, Warning::Server(ErrorCode::TooLarge)];
+    assert_eq!(warnings, told);
+    // It stands in nobody's way.
+    world.service.refuses_commits = None;
+    let cy = world.join("Cy", &link);
+    world.admit_all(ana);
+    world.pass(Duration::from_secs(3));
+    world.assert_agreement(&[ana, cy]);
+}
+
+#[test]
+fn what_it_does_not_take_is_offered_again() {
+    for code in [ErrorCode::TooLarge, ErrorCode::Full, ErrorCode::TooFast] {
+        let mut world = three();
+        world.service.refuses_commits = Some(code);
+        world.command(ANA, Command::SetLocked(true));
+        let locked = |world: &World| world.people[BEN].snapshot().policy.unwrap().locked;
+        assert!(!locked(&world));
+        world.service.refuses_commits = None;
+        world.pass(Duration::from_secs(10));
+        assert!(locked(&world), "{code:?}");
+        world.assert_agreement(&[ANA, BEN, CY]);
+    }
 }
 
 #[test]

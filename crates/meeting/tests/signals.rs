@@ -72,6 +72,21 @@ fn a_missing_key_is_asked_for_from_its_sender_alone() {
     assert_eq!([ana, ben, cy].map(asked), [0, pictures.len(), 0]);
 }
 
+/// The fault is not on this side where nobody is ahead of it: then the log says nothing new.
+#[test]
+fn who_misses_a_key_of_his_own_epoch_stays_on_his_connection() {
+    let (mut world, [ana, ben, _]) = (three(), [0, 1, 2]);
+    world.pass(Duration::from_secs(6));
+    let (device, of_ben) = (world.device(ana), world.device(ben));
+    world.people[ana].events.clear();
+    world.people[ben].events.clear();
+    world.command(ana, Command::KeyMissing(of_ben));
+    world.pass(Duration::from_secs(1));
+    let left = |event: &Event| matches!(event, Event::Roster);
+    assert!(!world.people[ben].events.iter().any(left), "Ana was away");
+    assert!(world.seen(ben, device).online);
+}
+
 #[test]
 fn nobody_loses_more_than_all() {
     let (mut world, [ana, ben, _]) = (three(), [0, 1, 2]);

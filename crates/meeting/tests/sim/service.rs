@@ -44,11 +44,14 @@ pub struct Service {
     pub was_forged: bool,
     /// It lets nothing through that one member says to another.
     pub swallow_direct: bool,
+    /// What it answers to every commit, which it takes none of then.
+    pub refuses_commits: Option<ErrorCode>,
     /// How often a member asked for a grant; none is given, for there is no relay here.
     pub grants_asked: u32,
     /// What a lying service would keep to say it again.
     last_welcome: Option<ServerMessage>,
     last_knock: Option<(DeviceId, Blob<MAX_CARD>)>,
+    last_signals: BTreeMap<DeviceId, Blob<MAX_DIRECT>>,
 }
 
 #[derive(Clone)]
@@ -153,6 +156,12 @@ impl Service {
         self.meeting.as_ref().map(|table| table.door.clone())
     }
 
+    /// What a member said last to all, as it was passed on.
+    pub fn last_signal(&self, from: DeviceId) -> Option<ServerMessage> {
+        let message = self.last_signals.get(&from)?.clone();
+        Some(ServerMessage::Signal { from, message })
+    }
+
     /// Whether a member asked to be told who knocks.
     pub fn wants_knocks(&self, device: DeviceId) -> bool {
         let seat = self.meeting.as_ref().map(|table| &table.members[&device]);
@@ -241,6 +250,7 @@ impl Service {
                 let Ok(message) = Blob::<MAX_DIRECT>::new(message.into_vec()) else {
                     return;
                 };
+                self.last_signals.insert(from, message.clone());
                 self.tell_others(from, ServerMessage::Signal { from, message });
             }
             ClientMessage::Direct { to, message } => {
@@ -429,6 +439,9 @@ impl Service {
     }
 
     fn commit(&mut self, line: Line, from: DeviceId, commit: Commit) {
+        if let Some(code) = self.refuses_commits {
+            return self.say(line, error(code));
+        }
         let Some(table) = &mut self.meeting else {
             return;
         };
