@@ -72,6 +72,24 @@ fn a_missing_key_is_asked_for_from_its_sender_alone() {
     assert_eq!([ana, ben, cy].map(asked), [0, pictures.len(), 0]);
 }
 
+/// Whose key is missing says at once where he is, to who is where he is and to who is behind.
+#[test]
+fn who_is_asked_for_his_key_says_where_he_stands() {
+    let (mut world, [ana, ben, _]) = (three(), [0, 1, 2]);
+    world.pass(Duration::from_secs(6));
+    let of_ana = world.device(ana);
+    for is_behind in [false, true] {
+        if is_behind {
+            world.deaf(ben);
+            world.command(ana, Command::SetLocked(true));
+            world.hears_again(ben);
+        }
+        let before = world.service.last_signal(of_ana);
+        world.command(ben, Command::KeyMissing(of_ana));
+        assert_ne!(world.service.last_signal(of_ana), before, "{is_behind}");
+    }
+}
+
 /// The fault is not on this side where nobody is ahead of it: then the log says nothing new.
 #[test]
 fn who_misses_a_key_of_his_own_epoch_stays_on_his_connection() {

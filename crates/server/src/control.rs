@@ -160,25 +160,24 @@ async fn send_ready<L: Log>(
     out: &mut SplitSink<WebSocket, Message>,
     first: Bytes,
 ) -> Option<()> {
-    timeout(SEND_TIMEOUT, out.feed(Message::Binary(first)))
-        .await
-        .ok()?
-        .ok()?;
+    in_time(out.feed(Message::Binary(first))).await?;
     for _ in 1..WRITE_BATCH {
         // A close that comes here comes again.
         let Some(Next::Frame(frame)) = session.next().now_or_never() else {
             break;
         };
-        timeout(SEND_TIMEOUT, out.feed(Message::Binary(frame)))
-            .await
-            .ok()?
-            .ok()?;
+        in_time(out.feed(Message::Binary(frame))).await?;
     }
-    timeout(SEND_TIMEOUT, out.flush()).await.ok()?.ok()
+    in_time(out.flush()).await
 }
 
 async fn send(out: &mut SplitSink<WebSocket, Message>, message: Message) -> Option<()> {
-    timeout(SEND_TIMEOUT, out.send(message)).await.ok()?.ok()
+    in_time(out.send(message)).await
+}
+
+/// None when the connection is dead, or takes nothing any more.
+async fn in_time(sending: impl Future<Output = Result<(), axum::Error>>) -> Option<()> {
+    timeout(SEND_TIMEOUT, sending).await.ok()?.ok()
 }
 
 /// Closes in order. What the other side still sends is read and dropped: a socket closed with
