@@ -9,8 +9,8 @@ use conclave_meeting::{
 };
 use conclave_wire::{Admission, Blob, CommitBlob, DeviceId, Entry, EntryBody, List, ServerMessage};
 use sim::mallory::{
-    Card, LeafKey, Mallory, Purpose, SignedCard, extensions, fresh, key_package, outer_seal, stale,
-    unchecked, warrant,
+    Card, Descriptor, LeafKey, Mallory, Purpose, SignedCard, extensions, fresh, key_package,
+    outer_seal, stale, unchecked, warrant,
 };
 use sim::people::{self, World};
 
@@ -579,6 +579,45 @@ fn a_participant_has_no_say_at_the_door() {
     assert_eq!(host.as_str(), "Ben");
     world.admit_all(BEN);
     world.assert_agreement(&[BEN, cy]);
+}
+
+/// Ana's warrant lets her speak at the door, for herself and for this meeting.
+#[test]
+fn a_co_host_speaks_at_the_door_for_nobody_else() {
+    let (mut world, link, mut mallory) = two_and_mallory();
+    let role = Command::SetRole(mallory.device, Role::CoHost);
+    world.command(ANA, role);
+    mallory.reads(&mut world);
+    let own = Descriptor {
+        host_name: "Mallory".into(),
+        host_device: mallory.device,
+        host_key: mallory.device_key.public(),
+        warrants: mallory.warrants.clone(),
+        ..mallory.descriptor.clone()
+    };
+    let bens = Descriptor {
+        host_device: world.device(BEN),
+        ..own.clone()
+    };
+    let of_another_group = Descriptor {
+        group_id: vec![9; 16],
+        ..own.clone()
+    };
+    for (descriptor, is_heard) in [(bens, false), (of_another_group, false), (own, true)] {
+        (0..2).for_each(|who| world.people[who].events.clear());
+        let sealed = descriptor.seal(&mallory.device_key, &link);
+        let content = (4u8, sealed);
+        mallory.publishes(&mut world, &postcard::to_allocvec(&content).unwrap());
+        for who in [ANA, BEN] {
+            let is_warned = world.people[who].warnings() == [Warning::Unreadable];
+            assert_eq!(is_warned, !is_heard, "{who}");
+        }
+        // Told once on a connection.
+        (0..2).for_each(|who| world.hang_up(who));
+        (0..2).for_each(|who| world.dial(who));
+        world.settle();
+    }
+    goes_on(&mut world, &link, &[mallory.device]);
 }
 
 #[test]

@@ -221,7 +221,8 @@ fn hands_work_in_a_small_meeting_too() {
 
 #[test]
 fn asked_to_mute_one_is_asked_in_a_small_meeting_and_ended_in_a_large_one() {
-    let mut world = meeting(3);
+    // There is a place for each of them.
+    let mut world = crowded(3, 3);
     world.command(ANA, Command::AskToMute(world.device(BEN)));
     assert!(was_told(&world, BEN, Speaking::AskedToMute));
     assert_eq!(heard(&world), [ANA, BEN, CY]);

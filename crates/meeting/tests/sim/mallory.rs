@@ -31,6 +31,8 @@ use super::service::Line;
 
 const SUITE: Ciphersuite = Ciphersuite::MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519;
 const POLICY: u16 = 0xF101;
+/// A message to all that carries warrants (section 6).
+const WARRANTS: u8 = 6;
 const KEY_PACKAGE_LIFETIME_S: u64 = 15 * 60;
 
 /// What a sealed blob is for (docs/protocol.md, section 3).
@@ -76,8 +78,7 @@ pub struct Descriptor {
     pub host_name: String,
     pub host_device: DeviceId,
     pub host_key: [u8; 32],
-    /// Warrants; none here ever.
-    pub warrants: Vec<()>,
+    pub warrants: Vec<Warrant>,
     pub knock_keys: Vec<Vec<u8>>,
     pub waiting_room: bool,
     pub locked: bool,
@@ -111,8 +112,11 @@ impl Descriptor {
     }
 }
 
-#[derive(Serialize)]
-struct Terms {
+/// What a warrant says, and its signature.
+pub type Warrant = (Terms, Vec<u8>);
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Terms {
     version: u8,
     meeting: MeetingId,
     group_id: Vec<u8>,
@@ -302,6 +306,8 @@ pub struct Mallory {
     pub provider: OpenMlsRustCrypto,
     pub descriptor: Descriptor,
     pub group: Option<MlsGroup>,
+    /// With which she may speak at the door.
+    pub warrants: Vec<Warrant>,
     token: Token,
     line: Line,
     key_package: KeyPackage,
@@ -340,6 +346,7 @@ impl Mallory {
             provider,
             descriptor: Descriptor::open(descriptor.as_slice(), link),
             group: None,
+            warrants: Vec::new(),
             token,
             line,
             key_package,
@@ -443,8 +450,9 @@ impl Mallory {
     }
 
     fn follows(&mut self, body: EntryBody) {
-        let EntryBody::Commit { epoch, commit } = body else {
-            return;
+        let (epoch, commit) = match body {
+            EntryBody::Commit { epoch, commit } => (epoch, commit),
+            EntryBody::Application { message } => return self.hears(message.as_slice()),
         };
         let opened = outer_open(&self.link, Purpose::Commit, epoch, commit.as_slice());
         let Some(bytes) = opened else {
@@ -458,6 +466,25 @@ impl Mallory {
         };
         if let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() {
             group.merge_staged_commit(&self.provider, *staged).unwrap();
+        }
+    }
+
+    /// Keeps the warrants that she is given.
+    fn hears(&mut self, sealed: &[u8]) {
+        let Some(bytes) = outer_open(&self.link, Purpose::Application, 0, sealed) else {
+            return;
+        };
+        let group = self.group.as_mut().unwrap();
+        let message = MlsMessageIn::tls_deserialize_exact(&bytes).unwrap();
+        let message = message.try_into_protocol_message().unwrap();
+        // Her own, and those from before she came, she cannot open.
+        let Ok(processed) = group.process_message(&self.provider, message) else {
+            return;
+        };
+        if let ProcessedMessageContent::ApplicationMessage(message) = processed.into_content()
+            && let [WARRANTS, chain @ ..] = message.into_bytes().as_slice()
+        {
+            self.warrants = postcard::from_bytes(chain).unwrap();
         }
     }
 
