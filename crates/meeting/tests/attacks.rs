@@ -486,10 +486,7 @@ fn a_participant_governs_nobodys_turn_to_speak() {
     mallory.publishes(&mut world, &speaking(ben, 0));
     mallory.publishes(&mut world, &speaking(ben, 1));
     mallory.publishes(&mut world, &speaking(ana, 2));
-    let mut floor = vec![10, 1];
-    floor.extend_from_slice(&mallory.device.0);
-    floor.extend_from_slice(&[1, 0, 0]);
-    mallory.publishes(&mut world, &floor);
+    mallory.publishes(&mut world, &her_floor(&mallory));
     for who in [ANA, BEN] {
         let of = |device| world.seen(who, device);
         assert_eq!(of(ben).hand, Some(1), "{who}");
@@ -497,6 +494,26 @@ fn a_participant_governs_nobodys_turn_to_speak() {
         assert!(!of(mallory.device).place, "{who}");
     }
     assert!(!world.people[BEN].snapshot().floor.called);
+}
+
+/// Floor: she speaks, and nobody else.
+fn her_floor(mallory: &Mallory) -> Vec<u8> {
+    [&[10, 1][..], &mallory.device.0, &[1, 0, 0]].concat()
+}
+
+#[test]
+fn a_participant_tells_no_newcomer_who_speaks() {
+    let (mut world, link, mut mallory) = two_and_mallory();
+    world.command(ANA, Command::SetOpenMicrophones(1));
+    let cy = world.join("Cy", &link);
+    // Ana, whose word it is, does not hear yet that he is in.
+    world.deaf(ANA);
+    world.command(ANA, Command::Admit(world.device(cy)));
+    world.pass(std::time::Duration::from_secs(1));
+    assert_eq!(world.people[cy].snapshot().phase, Phase::Active);
+    mallory.reads(&mut world);
+    mallory.publishes(&mut world, &her_floor(&mallory));
+    assert!(!world.seen(cy, mallory.device).place);
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod sim;
 use std::time::Duration;
 
 use conclave_meeting::{Command, Event, LeftReason, Phase, Role};
-use sim::people::{World, identity, three, two};
+use sim::people::{NEW_LINK, World, identity, three, two};
 
 #[test]
 fn a_lobby_shows_title_and_host_before_anyone_knocks() {
@@ -224,6 +224,16 @@ fn who_keeps_the_door_no_more_hears_of_no_knock() {
         world.pass(Duration::from_secs(1));
         assert_eq!(world.service.wants_knocks(device), hears, "{role:?}");
     }
+}
+
+#[test]
+fn a_link_that_is_renewed_once_is_renewed_once() {
+    let mut world = three();
+    let generation = |world: &World| world.people[1].snapshot().policy.unwrap().link.generation;
+    let before = generation(&world);
+    world.command(0, NEW_LINK);
+    world.pass(Duration::from_secs(10));
+    assert_eq!(generation(&world), before + 1);
 }
 
 /// A door passes on when its keeper was silent for long: not before, and not again and again.

@@ -136,6 +136,26 @@ fn the_audience_does_not_open_a_microphone_until_there_is_room() {
 }
 
 #[test]
+fn the_audience_turns_its_cameras_on_and_off() {
+    let mut world = crowded(4, 2);
+    let mut turn = |muted, camera| {
+        let media = MediaState {
+            muted,
+            camera,
+            ..MediaState::default()
+        };
+        world.people[CY].events.clear();
+        world.command(CY, Command::SetMedia(media));
+        let shown = seen(&world, ANA, CY).media;
+        assert!(shown.muted);
+        assert_eq!(shown.camera, camera);
+        was_told(&world, CY, Speaking::Full)
+    };
+    assert!(!turn(true, false), "nothing but the camera was asked for");
+    assert!(turn(false, true), "the one is done and the other is not");
+}
+
+#[test]
 fn with_room_nobody_needs_a_host() {
     let mut world = crowded(4, 2);
     mute(&mut world, BEN, true);
@@ -224,8 +244,13 @@ fn asked_to_mute_one_is_asked_in_a_small_meeting_and_ended_in_a_large_one() {
     // There is a place for each of them.
     let mut world = crowded(3, 3);
     world.command(ANA, Command::AskToMute(world.device(BEN)));
-    assert!(was_told(&world, BEN, Speaking::AskedToMute));
+    let told = [ANA, BEN, CY].map(|who| was_told(&world, who, Speaking::AskedToMute));
+    assert_eq!(told, [false, true, false]);
     assert_eq!(heard(&world), [ANA, BEN, CY]);
+    mute(&mut world, CY, true);
+    world.command(ANA, Command::AskToMute(world.device(CY)));
+    assert!(!was_told(&world, CY, Speaking::AskedToMute), "he is muted");
+    mute(&mut world, CY, false);
     world.command(ANA, Command::SetOpenMicrophones(2));
     world.command(ANA, Command::AskToMute(world.device(BEN)));
     assert!(was_told(&world, BEN, Speaking::Ended));
@@ -291,6 +316,18 @@ fn who_comes_into_a_large_meeting_is_muted_and_sees_what_the_others_see() {
     assert!(world.people[dora].meeting.media().muted);
     assert_eq!(heard(&world), [ANA, BEN]);
     assert_eq!(hands(&world), [CY]);
+}
+
+#[test]
+fn a_hand_that_was_lowered_stays_down_after_a_broken_link() {
+    let mut world = meeting(3);
+    world.command(BEN, Command::RaiseHand(true));
+    world.command(ANA, Command::LowerHand(world.device(BEN)));
+    world.hang_up(BEN);
+    world.dial(BEN);
+    world.settle();
+    world.pass(Duration::from_secs(1));
+    assert_eq!(hands(&world), [0; 0]);
 }
 
 #[test]
