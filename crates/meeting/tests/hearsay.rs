@@ -119,6 +119,51 @@ fn who_is_called_removed_asks_to_be_let_in_again() {
 }
 
 #[test]
+fn who_is_told_that_it_knows_him_no_more_comes_back() {
+    for code in [ErrorCode::NotAMember, ErrorCode::TooFarBehind] {
+        let mut world = three();
+        world.slip(BEN, ServerMessage::Error { code });
+        assert!(world.people[BEN].events.contains(&Event::Recovering));
+        world.pass(Duration::from_secs(30));
+        world.assert_agreement(&[ANA, BEN, CY]);
+    }
+}
+
+#[test]
+fn who_was_away_for_longer_than_it_remembers_comes_back() {
+    let mut world = three();
+    world.hang_up(BEN);
+    world.dial(BEN);
+    let code = ErrorCode::TooFarBehind;
+    world.slip(BEN, ServerMessage::Error { code });
+    assert!(world.people[BEN].events.contains(&Event::Recovering));
+    world.pass(Duration::from_secs(30));
+    world.assert_agreement(&[ANA, BEN, CY]);
+}
+
+#[test]
+fn all_who_come_back_at_once_to_one_that_forgot_go_on_where_they_were() {
+    let mut world = three();
+    world.pass(Duration::from_secs(1));
+    let epoch = world.people[ANA].snapshot().epoch;
+    (0..3).for_each(|who| world.hang_up(who));
+    world.service.restart();
+    for who in 0..3 {
+        world.people[who].events.clear();
+        world.dial(who);
+    }
+    world.settle();
+    world.pass(Duration::from_secs(2));
+    world.assert_agreement(&[ANA, BEN, CY]);
+    assert_eq!(world.people[ANA].snapshot().epoch, epoch);
+    for person in &world.people {
+        let news = [Event::Recovering, Event::Admitted];
+        assert!(!person.events.iter().any(|event| news.contains(event)));
+        assert!(person.snapshot().members.iter().all(|member| member.online));
+    }
+}
+
+#[test]
 fn a_service_that_is_full_ends_it_for_whom_it_does_not_know_yet() {
     let full = ServerMessage::Error {
         code: ErrorCode::Full,
