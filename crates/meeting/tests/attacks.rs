@@ -34,6 +34,14 @@ fn two_and_mallory() -> (World, InviteLink, Mallory) {
     (world, link, mallory)
 }
 
+/// The same, and she helps Ana to host.
+fn two_and_a_co_host() -> (World, InviteLink, Mallory) {
+    let (mut world, link, mut mallory) = two_and_mallory();
+    world.command(ANA, Command::SetRole(mallory.device, Role::CoHost));
+    mallory.reads(&mut world);
+    (world, link, mallory)
+}
+
 /// Nobody was thrown out, a newcomer is let in, and all three agree about who is there.
 #[track_caller]
 fn goes_on(world: &mut World, link: &InviteLink, strangers: &[DeviceId]) {
@@ -601,10 +609,7 @@ fn a_participant_has_no_say_at_the_door() {
 /// Ana's warrant lets her speak at the door, for herself and for this meeting.
 #[test]
 fn a_co_host_speaks_at_the_door_for_nobody_else() {
-    let (mut world, link, mut mallory) = two_and_mallory();
-    let role = Command::SetRole(mallory.device, Role::CoHost);
-    world.command(ANA, role);
-    mallory.reads(&mut world);
+    let (mut world, link, mut mallory) = two_and_a_co_host();
     let own = Descriptor {
         host_name: "Mallory".into(),
         host_device: mallory.device,
@@ -639,10 +644,7 @@ fn a_co_host_speaks_at_the_door_for_nobody_else() {
 
 #[test]
 fn a_co_host_cannot_say_that_a_link_without_an_end_ends() {
-    let (mut world, link, mut mallory) = two_and_mallory();
-    let role = Command::SetRole(mallory.device, Role::CoHost);
-    world.command(ANA, role);
-    mallory.reads(&mut world);
+    let (mut world, link, mut mallory) = two_and_a_co_host();
     // The link in force and one that is not, in one second.
     for content in [[7, 0, 1], [7, 1, 1]] {
         mallory.publishes(&mut world, &content);

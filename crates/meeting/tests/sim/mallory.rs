@@ -449,42 +449,36 @@ impl Mallory {
         self.group = Some(staged.into_group(&self.provider).unwrap());
     }
 
+    /// Merges what the others commit, and keeps the warrants that she is given.
     fn follows(&mut self, body: EntryBody) {
-        let (epoch, commit) = match body {
-            EntryBody::Commit { epoch, commit } => (epoch, commit),
-            EntryBody::Application { message } => return self.hears(message.as_slice()),
+        let opened = match &body {
+            EntryBody::Commit { epoch, commit } => {
+                outer_open(&self.link, Purpose::Commit, *epoch, commit.as_slice())
+            }
+            EntryBody::Application { message } => {
+                outer_open(&self.link, Purpose::Application, 0, message.as_slice())
+            }
         };
-        let opened = outer_open(&self.link, Purpose::Commit, epoch, commit.as_slice());
         let Some(bytes) = opened else {
             return;
         };
         let group = self.group.as_mut().unwrap();
         let message = MlsMessageIn::tls_deserialize_exact(&bytes).unwrap();
         let message = message.try_into_protocol_message().unwrap();
+        // Her own, and what is from before she came, she cannot open.
         let Ok(processed) = group.process_message(&self.provider, message) else {
             return;
         };
-        if let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() {
-            group.merge_staged_commit(&self.provider, *staged).unwrap();
-        }
-    }
-
-    /// Keeps the warrants that she is given.
-    fn hears(&mut self, sealed: &[u8]) {
-        let Some(bytes) = outer_open(&self.link, Purpose::Application, 0, sealed) else {
-            return;
-        };
-        let group = self.group.as_mut().unwrap();
-        let message = MlsMessageIn::tls_deserialize_exact(&bytes).unwrap();
-        let message = message.try_into_protocol_message().unwrap();
-        // Her own, and those from before she came, she cannot open.
-        let Ok(processed) = group.process_message(&self.provider, message) else {
-            return;
-        };
-        if let ProcessedMessageContent::ApplicationMessage(message) = processed.into_content()
-            && let [WARRANTS, chain @ ..] = message.into_bytes().as_slice()
-        {
-            self.warrants = postcard::from_bytes(chain).unwrap();
+        match processed.into_content() {
+            ProcessedMessageContent::StagedCommitMessage(staged) => {
+                group.merge_staged_commit(&self.provider, *staged).unwrap();
+            }
+            ProcessedMessageContent::ApplicationMessage(message) => {
+                if let [WARRANTS, chain @ ..] = message.into_bytes().as_slice() {
+                    self.warrants = postcard::from_bytes(chain).unwrap();
+                }
+            }
+            _ => {}
         }
     }
 
