@@ -329,16 +329,6 @@ pub(crate) fn role(role: Role) -> ViewRole {
     }
 }
 
-/// Thirty digits as six groups of five, to be read aloud.
-pub(crate) fn grouped(digits: &str) -> String {
-    let plain: Vec<char> = digits.chars().filter(char::is_ascii_digit).collect();
-    plain
-        .chunks(5)
-        .map(String::from_iter)
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
 /// Why the code changed, as a sentence.
 pub(crate) fn reason(change: &Change) -> String {
     match change {
@@ -440,14 +430,6 @@ pub(crate) fn farewell(reason: LeftReason, host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_code_is_read_in_groups() {
-        assert_eq!(
-            grouped("123456789012345678901234567890"),
-            "12345 67890 12345 67890 12345 67890"
-        );
-    }
 
     #[test]
     fn names_are_listed_as_people_do() {

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::pbkdf2;
+use zeroize::Zeroizing;
 
 const SALT: &[u8] = b"Conclave security code v1";
 /// Groups of five digits.
@@ -16,44 +18,63 @@ const ITERATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4095);
 
 /// Thirty digits that are equal for all members of one epoch, and for no one
 /// else: a fork of the group shows as different codes.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecurityCode {
-    digits: String,
+///
+/// The digits are derived when they are first read, once for all clones: they
+/// cost milliseconds, and most epochs of a storm are over before anybody looks.
+#[derive(Clone)]
+pub struct SecurityCode(Arc<Derived>);
+
+struct Derived {
+    authenticator: Zeroizing<Vec<u8>>,
+    digits: OnceLock<String>,
 }
 
 impl SecurityCode {
-    /// Derives the code from an epoch authenticator (RFC 9420 §8.7).
-    pub(crate) fn from_authenticator(authenticator: &[u8]) -> Self {
-        let mut bytes = [0; GROUPS * BYTES_PER_GROUP];
-        pbkdf2::derive(
-            pbkdf2::PBKDF2_HMAC_SHA512,
-            ITERATIONS,
-            SALT,
-            authenticator,
-            &mut bytes,
-        );
-        let digits = bytes
-            .chunks_exact(BYTES_PER_GROUP)
-            .map(|chunk| {
-                let number = chunk
-                    .iter()
-                    .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
-                format!("{:05}", number % 100_000)
-            })
-            .collect();
-        Self { digits }
+    /// The code of an epoch authenticator (RFC 9420 §8.7).
+    pub fn from_authenticator(authenticator: &[u8]) -> Self {
+        Self(Arc::new(Derived {
+            authenticator: Zeroizing::new(authenticator.to_vec()),
+            digits: OnceLock::new(),
+        }))
     }
 
     /// The thirty digits without spaces.
-    pub fn digits(&self) -> String {
-        self.digits.clone()
+    pub fn digits(&self) -> &str {
+        self.0.digits.get_or_init(|| derive(&self.0.authenticator))
     }
 }
+
+fn derive(authenticator: &[u8]) -> String {
+    let mut bytes = [0; GROUPS * BYTES_PER_GROUP];
+    pbkdf2::derive(
+        pbkdf2::PBKDF2_HMAC_SHA512,
+        ITERATIONS,
+        SALT,
+        authenticator,
+        &mut bytes,
+    );
+    let group = |chunk: &[u8]| {
+        let number = chunk
+            .iter()
+            .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        format!("{:05}", number % 100_000)
+    };
+    bytes.chunks_exact(BYTES_PER_GROUP).map(group).collect()
+}
+
+impl PartialEq for SecurityCode {
+    /// Compares what the digits are derived from, which is stricter than they are.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.authenticator == other.0.authenticator
+    }
+}
+
+impl Eq for SecurityCode {}
 
 impl fmt::Display for SecurityCode {
     /// Groups of five, as they are read aloud.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, digit) in self.digits.chars().enumerate() {
+        for (position, digit) in self.digits().chars().enumerate() {
             if position > 0 && position % 5 == 0 {
                 f.write_str(" ")?;
             }

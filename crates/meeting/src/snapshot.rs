@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use conclave_e2ee::Leaf;
+use conclave_e2ee::{Leaf, SecurityCode};
 use conclave_wire::DeviceId;
 
 use crate::content::MediaState;
@@ -102,8 +102,8 @@ pub struct Snapshot {
     pub host_name: Option<DisplayName>,
     /// MLS epoch; 0 before the group is known.
     pub epoch: u64,
-    /// Thirty digits, once in the group.
-    pub code: Option<String>,
+    /// What to compare with the others, once in the group.
+    pub code: Option<SecurityCode>,
     /// Why the code is what it is.
     pub change: Change,
     /// The rules in force, once in the group.

@@ -4,7 +4,7 @@
 mod sim;
 
 use conclave_e2ee::{
-    Candidate, Group, Leaf, LinkSecret, MediaEpoch, Pseudonym, VerifiedKeyPackage,
+    Candidate, Group, Leaf, LinkSecret, MediaEpoch, Pseudonym, SecurityCode, VerifiedKeyPackage,
 };
 use conclave_meeting::{Change, MediaState, MemberView, Phase, Role, Snapshot};
 use conclave_wire::DeviceId;
@@ -49,7 +49,7 @@ fn sees(me: DeviceId, code: &str, devices: &[DeviceId]) -> Snapshot {
         title: None,
         host_name: None,
         epoch: 1,
-        code: Some(code.into()),
+        code: Some(SecurityCode::from_authenticator(code.as_bytes())),
         change: Change::Begun,
         policy: None,
         link_ends_at: None,

@@ -17,7 +17,10 @@ fn two_people_meet_and_read_the_same_code() {
     let (world, ana, ben) = two();
     world.assert_agreement(&[ana, ben]);
     assert_eq!(world.people[ben].names(), ["Ana", "Ben"]);
-    assert_eq!(world.people[ana].snapshot().code.unwrap().len(), 30);
+    assert_eq!(
+        world.people[ana].snapshot().code.unwrap().digits().len(),
+        30
+    );
     assert!(world.people[ben].events.contains(&Event::Admitted));
     let roles: Vec<_> = world.people[ben]
         .snapshot()

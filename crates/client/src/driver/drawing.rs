@@ -39,7 +39,7 @@ impl Driver {
             is_host: self.is_founder(),
             own_server: self.sidecar.is_some(),
             epoch: snapshot.epoch,
-            code: snapshot.code.as_deref().map(view::grouped),
+            code: snapshot.code.as_ref().map(ToString::to_string),
             code_reason: snapshot
                 .code
                 .as_ref()

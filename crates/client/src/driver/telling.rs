@@ -239,7 +239,7 @@ impl Driver {
     async fn code(&mut self) {
         let snapshot = self.snapshot();
         if let Some(code) = &snapshot.code {
-            let digits = view::grouped(code);
+            let digits = code.to_string();
             let reason = view::reason(&snapshot.change);
             self.send(ClientEvent::Code {
                 epoch: snapshot.epoch,

@@ -14,8 +14,8 @@ const TRANSCRIPT_DOMAIN: &[u8] = b"Conclave transcript v1";
 impl Group {
     /// The code to read aloud; equal for all members of this epoch.
     pub fn security_code(&self) -> SecurityCode {
-        let derive = || SecurityCode::from_authenticator(self.mls.epoch_authenticator().as_slice());
-        self.code.get_or_init(derive).clone()
+        let code = || SecurityCode::from_authenticator(self.mls.epoch_authenticator().as_slice());
+        self.code.get_or_init(code).clone()
     }
 
     /// A hash of the epoch authenticator (RFC 9420 §8.7), to compare with other

@@ -407,7 +407,7 @@ impl Active {
             title: Some(self.described.descriptor.title.clone()),
             host_name: Some(self.described.descriptor.host_name.clone()),
             epoch: self.group.epoch(),
-            code: Some(self.group.security_code().digits()),
+            code: Some(self.group.security_code()),
             change: self.change.clone(),
             policy: Some(self.policy.clone()),
             link_ends_at: self.keeper.link_ends_at,

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use conclave_e2ee::{FrameMeta, Leaf, MediaEpoch, Opener, OpeningEpoch, Sealer, Track};
+use conclave_e2ee::{
+    FrameMeta, Leaf, MediaEpoch, Opener, OpeningEpoch, Sealer, SecurityCode, Track,
+};
 use conclave_meeting::Snapshot;
 use conclave_wire::DeviceId;
 
@@ -25,7 +27,7 @@ struct Held {
     epoch: u64,
     device: DeviceId,
     roster: Vec<(Leaf, DeviceId)>,
-    code: String,
+    code: Option<SecurityCode>,
     keys: OpeningEpoch,
 }
 
@@ -113,7 +115,7 @@ impl Auditor {
             epoch,
             device: snapshot.device,
             roster,
-            code: snapshot.code.clone().unwrap_or_default(),
+            code: snapshot.code.clone(),
             keys: opening,
         };
         self.everybody_tries(who, leaf, &held, &frame, said.as_bytes())?;
