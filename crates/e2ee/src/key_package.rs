@@ -184,3 +184,23 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     hash
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn a_knocker_may_wait_a_quarter_of_an_hour() {
+        let now_s = || {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            now.unwrap().as_secs()
+        };
+        let earliest = now_s();
+        let candidate = Candidate::new(Pseudonym([1; 16]), &LinkSecret::generate().unwrap());
+        let package = VerifiedKeyPackage::parse(candidate.unwrap().key_package()).unwrap();
+        let dead_at = package.key_package.life_time().not_after();
+        assert!((earliest + 900..=now_s() + 900).contains(&dead_at));
+    }
+}

@@ -80,3 +80,47 @@ pub(crate) fn join_config() -> MlsGroupJoinConfig {
         .use_ratchet_tree_extension(false)
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a policy is read from when it comes with these others.
+    fn read_beside(others: Vec<Extension>) -> Option<Vec<u8>> {
+        let policy = Extension::Unknown(POLICY_EXTENSION, UnknownExtension(b"rules".to_vec()));
+        let all = others.into_iter().chain([policy]).collect();
+        policy_in(&Extensions::from_vec(all).unwrap()).map(<[u8]>::to_vec)
+    }
+
+    fn required(extensions: &[ExtensionType]) -> Extension {
+        let credentials = [CredentialType::Basic];
+        Extension::RequiredCapabilities(RequiredCapabilitiesExtension::new(
+            extensions,
+            &[],
+            &credentials,
+        ))
+    }
+
+    #[test]
+    fn a_policy_counts_beside_what_we_require_and_nothing_else() {
+        let ours = required(&[ExtensionType::Unknown(POLICY_EXTENSION)]);
+        let lax = required(&[]);
+        let foreign = Extension::Unknown(POLICY_EXTENSION + 1, UnknownExtension(Vec::new()));
+        assert_eq!(
+            read_beside(vec![ours.clone()]).as_deref(),
+            Some(&b"rules"[..])
+        );
+        assert_eq!(read_beside(vec![]), None);
+        assert_eq!(read_beside(vec![lax]), None, "it requires less");
+        assert_eq!(
+            read_beside(vec![foreign.clone()]),
+            None,
+            "it requires nothing"
+        );
+        assert_eq!(
+            read_beside(vec![ours, foreign]),
+            None,
+            "it brings something more"
+        );
+    }
+}

@@ -239,22 +239,34 @@ fn messages_name_their_sender_and_are_read_once() {
 
 #[test]
 fn a_message_of_the_epoch_before_is_still_read() {
-    let link = link();
-    let mut members = meeting(&link, 1);
-    let late = members[1].protect(b"late").unwrap();
-    commit(&mut members, 0, |host| host.rekey().unwrap());
-    assert!(matches!(
-        members[0].process(&late),
-        Ok(Processed::Application { .. })
-    ));
-    let too_late = members[1].protect(b"too late").unwrap();
-    for _ in 0..3 {
+    // By who made the group as by who was let in.
+    for (reader, writer) in [(0, 1), (1, 0)] {
+        let mut members = meeting(&link(), 1);
+        let late = members[writer].protect(b"late").unwrap();
         commit(&mut members, 0, |host| host.rekey().unwrap());
+        assert!(matches!(
+            members[reader].process(&late),
+            Ok(Processed::Application { .. })
+        ));
+        let too_late = members[writer].protect(b"too late").unwrap();
+        for _ in 0..3 {
+            commit(&mut members, 0, |host| host.rekey().unwrap());
+        }
+        assert_eq!(
+            members[reader].process(&too_late).unwrap_err(),
+            ProcessError::OldEpoch
+        );
     }
-    assert_eq!(
-        members[0].process(&too_late).unwrap_err(),
-        ProcessError::OldEpoch
-    );
+}
+
+#[test]
+fn what_is_short_is_padded_to_one_length() {
+    // By who made the group as by who was let in.
+    for member in &mut meeting(&link(), 1) {
+        let [one, many] = [1, 100].map(|length| member.protect(&vec![7; length]).unwrap().len());
+        assert_eq!(one, many);
+        assert!(one > 256, "{one}");
+    }
 }
 
 #[test]

@@ -401,6 +401,11 @@ fn a_sealer_has_no_way_to_send_without_a_key_or_to_go_back() {
         talk.sealer.seal(&meta, b"words", &mut out),
         Err(SealError::TrackNameTooLong)
     );
+    let meta = FrameMeta {
+        track: &name[1..],
+        ..AUDIO
+    };
+    talk.sealer.seal(&meta, b"words", &mut out).unwrap();
 }
 
 #[test]

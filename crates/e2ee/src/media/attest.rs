@@ -27,13 +27,6 @@ pub struct AttestKey {
     pub(super) context: [u8; 32],
 }
 
-impl AttestKey {
-    /// Number of its epoch.
-    pub fn epoch(&self) -> u64 {
-        self.epoch
-    }
-}
-
 impl fmt::Debug for AttestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AttestKey(epoch {}, redacted)", self.epoch)
