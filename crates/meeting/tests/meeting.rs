@@ -366,6 +366,28 @@ fn a_commit_that_the_service_lost_is_offered_again() {
 }
 
 #[test]
+fn who_keeps_the_door_shows_it_again_to_a_service_that_lost_it() {
+    let mut world = three();
+    let (ana, ben, cy) = (0, 1, 2);
+    let device = world.device(ben);
+    world.command(ana, Command::SetRole(device, Role::CoHost));
+    world.hang_up(cy);
+    world.command(ana, Command::Leave);
+    world.pass(Duration::from_secs(1));
+    world.hang_up(ben);
+    world.service.restart();
+    // Cy restores the meeting with the door that he knows: Ana's, who has gone.
+    for who in [cy, ben] {
+        world.dial(who);
+        world.settle();
+    }
+    let link = world.people[ben].meeting.link().clone();
+    let dora = world.join("Dora", &link);
+    world.admit_all(ben);
+    world.assert_agreement(&[ben, cy, dora]);
+}
+
+#[test]
 fn what_is_not_of_the_meeting_is_refused_without_harm() {
     let (mut world, ana, ben) = two();
     // A forged application message at the place of the next one.

@@ -351,6 +351,33 @@ fn a_raised_hand_outlives_a_broken_link_and_goes_with_its_owner() {
 }
 
 #[test]
+fn what_some_alone_read_in_a_log_that_is_lost_is_forgotten_by_all() {
+    let mut world = crowded(4, 2);
+    // Ana does not hear that Cy speaks and mutes again, and raises a hand.
+    world.hang_up(ANA);
+    mute(&mut world, BEN, true);
+    mute(&mut world, CY, false);
+    mute(&mut world, CY, true);
+    world.command(CY, Command::RaiseHand(true));
+    assert!(seen(&world, DORA, CY).place);
+    for who in [BEN, CY, DORA] {
+        world.hang_up(who);
+    }
+    world.service.restart();
+    for who in [DORA, CY, ANA, BEN] {
+        world.dial(who);
+        world.settle();
+    }
+    world.pass(Duration::from_secs(1));
+    let places = |who: usize| [ANA, BEN, CY, DORA].map(|whom| seen(&world, who, whom).place);
+    for who in [BEN, CY, DORA] {
+        assert_eq!(places(who), places(ANA), "{who}");
+    }
+    assert_eq!(heard(&world), [ANA]);
+    assert_eq!(hands(&world), [0; 0]);
+}
+
+#[test]
 fn who_mutes_keeps_the_place_until_somebody_needs_it() {
     let mut world = crowded(4, 2);
     world.command(ANA, Command::SetSecrecy(Secrecy::High));

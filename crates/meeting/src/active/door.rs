@@ -27,6 +27,8 @@ pub(super) struct Doorkeeper {
     warrants: Vec<Warrant>,
     /// The silent keeper of the door from whom this device has taken it over.
     passed_from: Option<DeviceId>,
+    /// The service may show another door than the one we know of.
+    pub(super) owes_door: bool,
     /// When the link that is in force ends.
     pub(super) link_ends_at: Option<Instant>,
 }
@@ -218,7 +220,8 @@ impl Active {
         let Some((described, door)) = self.door_under(context, &self.policy, &secret) else {
             return;
         };
-        if described.descriptor != self.described.descriptor {
+        let is_owed = std::mem::take(&mut self.keeper.owes_door);
+        if is_owed || described.descriptor != self.described.descriptor {
             context.send(ClientMessage::Describe(door));
             self.set_described(context, described);
         }

@@ -20,6 +20,9 @@ use crate::snapshot::FloorView;
 #[derive(Default)]
 pub(super) struct Podium {
     pub(super) floor: Floor,
+    /// What was said in this log alone, if it is another than the one before, until somebody tells
+    /// the floor in it. The end of a lost log was read by some and not by others.
+    here: Option<Floor>,
     /// Something happened after which places may be others.
     changed: bool,
     /// The floor is to be told to those who came, once the log is read.
@@ -36,6 +39,24 @@ impl Podium {
 
     pub(super) fn owe(&mut self) {
         self.owed = true;
+    }
+
+    /// The service lost its memory, and with it the log that the floor followed from.
+    pub(super) fn log_begins(&mut self) {
+        self.here = Some(Floor::default());
+    }
+
+    fn hear(&mut self, change: impl Fn(&mut Floor)) {
+        change(&mut self.floor);
+        self.here.iter_mut().for_each(change);
+    }
+
+    /// Takes the floor as it is told: what it lacks counts only if all have heard it.
+    fn adopt(&mut self, told: Floor) {
+        if let Some(here) = self.here.take() {
+            self.floor = here;
+        }
+        self.floor.adopt(told);
     }
 }
 
@@ -164,19 +185,19 @@ impl Active {
                 if device != context.device {
                     self.people.set_media(device, media);
                 }
-                self.podium.floor.media(device, media.muted);
+                self.podium.hear(|floor| floor.media(device, media.muted));
             }
             Content::Hand(up) => {
                 if device == context.device && self.podium.hand_wish == Some(up) {
                     self.podium.hand_wish = None;
                 }
-                self.podium.floor.hand(device, up);
+                self.podium.hear(|floor| floor.hand(device, up));
             }
             Content::Speaking { device, say } if self.may_say(role, device, say) => {
                 self.obey_host(context, device, say);
             }
             Content::Floor(told) if role >= Role::CoHost => {
-                self.podium.floor.adopt(told);
+                self.podium.adopt(told);
                 let present = self.devices().collect();
                 self.podium.floor.retain(&present);
             }
@@ -192,10 +213,10 @@ impl Active {
         }
         let is_me = device == context.device;
         match say {
-            Say::LetSpeak => self.podium.floor.let_speak(device),
-            Say::LowerHand => self.podium.floor.lower(device),
+            Say::LetSpeak => self.podium.hear(|floor| floor.let_speak(device)),
+            Say::LowerHand => self.podium.hear(|floor| floor.lower(device)),
             Say::Mute if self.has_audience() => {
-                self.podium.floor.end(device);
+                self.podium.hear(|floor| floor.end(device));
                 let media = MediaState {
                     muted: true,
                     ..self.people.media(device)
@@ -245,7 +266,8 @@ impl Active {
             return;
         }
         self.podium.owed = false;
-        if !self.podium.floor.is_empty() {
+        // Of a lost log the others may know what this device does not: then nothing is a word too.
+        if !self.podium.floor.is_empty() || self.podium.here.is_some() {
             self.publish(context, &Content::Floor(self.podium.floor.clone()));
         }
     }

@@ -161,6 +161,9 @@ impl Active {
         if !known || opened {
             // A new log: its numbers are its own.
             self.next_seq = first_seq;
+            if self.group.members().len() > 1 {
+                self.log_begins();
+            }
         }
         let is_ahead = !known && !opened && self.shown == Proof::Coming;
         match is_ahead.then(|| self.own_commit_was_taken(context, now)) {
@@ -193,6 +196,13 @@ impl Active {
         }
         context.event(Event::Roster);
         Flow::Stay
+    }
+
+    /// The service lost its memory. Whoever restored the meeting may not have read the end of the
+    /// log that is lost, nor seen what was at the door.
+    fn log_begins(&mut self) {
+        self.podium.log_begins();
+        self.keeper.owes_door = true;
     }
 
     /// Whatever the entries said, the log has the epoch that the service counts.
