@@ -338,6 +338,9 @@ fn a_service_that_lost_everything_is_restored_by_whoever_comes_first() {
             code,
             "nobody came or went: the code stays"
         );
+        // How long the host wanted it to live is his to know.
+        let lifetime_s = if first_is_host { 3_600 } else { 12 * 3_600 };
+        assert_eq!(world.service.lifetime_s(), Some(lifetime_s));
         let link = world.people[ana].meeting.link().clone();
         let cy = world.join("Cy", &link);
         world.admit_all(ana);

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use conclave_e2ee::{DeviceKey, MediaEpoch};
 use conclave_meeting::{
-    Command, Event, HostParams, Identity, Input, InviteLink, LeftReason, MediaState, Meeting,
-    Output, Phase, Role, Snapshot,
+    Change, Command, Event, HostParams, Identity, Input, InviteLink, LeftReason, MediaState,
+    Meeting, Output, Phase, Role, Snapshot,
 };
 use conclave_wire::{ClientMessage, DeviceId, ServerMessage};
 
@@ -690,11 +690,17 @@ impl Play {
             .iter()
             .filter_map(|device| self.auditor.owner(*device))
             .collect();
+        let enters = snapshot.change == Change::Begun;
         for (owner, actor) in self.actors.iter_mut().enumerate() {
-            if let Some(removal) = &mut actor.removed
-                && !owners.contains(&owner)
-            {
+            let Some(removal) = &mut actor.removed else {
+                continue;
+            };
+            if !owners.contains(&owner) {
                 removal.seen_by.insert(who);
+            } else if enters && removal.seen_by.remove(&who) && removal.seen_by.is_empty() {
+                // The group in which it was seen is lost to all who were there: the service had
+                // parted them from the others, who never heard of it.
+                actor.removed = None;
             }
         }
         for device in &present {

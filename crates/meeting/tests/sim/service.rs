@@ -66,6 +66,7 @@ struct Table {
     log: Vec<Entry>,
     members: BTreeMap<DeviceId, Seat>,
     knocks: BTreeMap<DeviceId, (Line, Knock)>,
+    lifetime_s: u32,
 }
 
 #[derive(Clone)]
@@ -154,6 +155,11 @@ impl Service {
     /// What is shown at the door.
     pub fn door(&self) -> Option<Door> {
         self.meeting.as_ref().map(|table| table.door.clone())
+    }
+
+    /// How long the meeting is to live.
+    pub fn lifetime_s(&self) -> Option<u32> {
+        self.meeting.as_ref().map(|table| table.lifetime_s)
     }
 
     /// What a member said last to all, as it was passed on.
@@ -323,6 +329,7 @@ impl Service {
             log: Vec::new(),
             members: BTreeMap::from([(open.device, seat)]),
             knocks: BTreeMap::new(),
+            lifetime_s: open.lifetime_s,
         });
         let attached = ServerMessage::Attached {
             epoch: open.epoch,
