@@ -359,6 +359,25 @@ fn who_is_alone_with_a_link_of_his_own_asks_for_the_other() {
 }
 
 #[test]
+fn a_log_in_which_others_went_on_is_not_given_ones_own_way() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    // Two steps of his, and one of theirs in the same place.
+    let his = [Command::SetLocked(true), Command::SetLocked(false)];
+    seen_by_himself_alone(&mut world, BEN, &his, &[ANA, CY]);
+    world.command(ANA, Command::SetStrict(true));
+    let epoch = world.service.epoch();
+    back(&mut world, BEN);
+    assert_eq!(world.service.epoch(), epoch);
+    // As soon as they have come as far as he, it shows that he stands elsewhere.
+    world.command(ANA, Command::SetLocked(true));
+    world.pass(Duration::from_secs(30));
+    came_back_by_itself(&world, BEN, ben);
+    assert!(world.people[BEN].snapshot().policy.unwrap().strict);
+}
+
+#[test]
 fn who_cannot_follow_to_the_new_link_is_told_so() {
     let mut world = three();
     let cy = world.device(CY);

@@ -115,6 +115,14 @@ impl Active {
         Some((Proof::Previous(before), token))
     }
 
+    /// The epoch before the present one that the service knew us by: the nearest that it knows.
+    fn proven_epoch(&self) -> Option<u64> {
+        match self.shown {
+            Proof::Previous(before) => self.steps.token(before).map(|(epoch, _)| epoch),
+            Proof::Present | Proof::Coming => None,
+        }
+    }
+
     pub(super) fn not_attached(&mut self, context: &mut Context, code: ErrorCode) -> Flow {
         match (self.standing, code) {
             // It restarted: whoever comes first restores the meeting at his epoch …
@@ -179,10 +187,13 @@ impl Active {
         self.note_read();
         self.pulse.begin(now);
         self.commits.attached(next_seq);
-        // The log stands behind us: what it lost is offered again.
+        // The log stands behind us: what it lost is offered again. Where others have gone on from
+        // what we had in common, our way leads nowhere, and would part the log for good.
         if epoch < self.begun_at {
-            for commit in self.steps.since(epoch) {
-                context.send(ClientMessage::Commit(commit));
+            if self.proven_epoch() == Some(epoch) {
+                for commit in self.steps.since(epoch) {
+                    context.send(ClientMessage::Commit(commit));
+                }
             }
             self.pulse.look_again(now);
         }

@@ -191,6 +191,11 @@ impl Service {
 
     pub fn hang_up(&mut self, line: Line) {
         self.outbox.retain(|(to, _)| *to != line);
+        self.step_out(line);
+    }
+
+    /// Who was on a connection is there no more.
+    fn step_out(&mut self, line: Line) {
         let Some(table) = &mut self.meeting else {
             return;
         };
@@ -354,6 +359,8 @@ impl Service {
         if let Some(code) = refusal {
             return self.say(line, error(code));
         }
+        // Who was lied to may knock again where he knocked. A connection is one device's.
+        self.step_out(line);
         let message = ServerMessage::Knock {
             device: knock.device,
             card: knock.card.clone(),
