@@ -118,14 +118,19 @@ fn who_is_called_removed_asks_to_be_let_in_again() {
     world.assert_agreement(&[ANA, BEN, CY]);
 }
 
+/// Ben is told so by the service, and asks to be let in again.
+#[track_caller]
+fn ben_comes_back_after(world: &mut World, code: ErrorCode) {
+    world.slip(BEN, ServerMessage::Error { code });
+    assert!(world.people[BEN].events.contains(&Event::Recovering));
+    world.pass(Duration::from_secs(30));
+    world.assert_agreement(&[ANA, BEN, CY]);
+}
+
 #[test]
 fn who_is_told_that_it_knows_him_no_more_comes_back() {
     for code in [ErrorCode::NotAMember, ErrorCode::TooFarBehind] {
-        let mut world = three();
-        world.slip(BEN, ServerMessage::Error { code });
-        assert!(world.people[BEN].events.contains(&Event::Recovering));
-        world.pass(Duration::from_secs(30));
-        world.assert_agreement(&[ANA, BEN, CY]);
+        ben_comes_back_after(&mut three(), code);
     }
 }
 
@@ -134,11 +139,7 @@ fn who_was_away_for_longer_than_it_remembers_comes_back() {
     let mut world = three();
     world.hang_up(BEN);
     world.dial(BEN);
-    let code = ErrorCode::TooFarBehind;
-    world.slip(BEN, ServerMessage::Error { code });
-    assert!(world.people[BEN].events.contains(&Event::Recovering));
-    world.pass(Duration::from_secs(30));
-    world.assert_agreement(&[ANA, BEN, CY]);
+    ben_comes_back_after(&mut world, ErrorCode::TooFarBehind);
 }
 
 #[test]
