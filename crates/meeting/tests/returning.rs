@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use conclave_meeting::{Command, Event, LeftReason, Phase, Role, Warning};
 use conclave_wire::{CommitBlob, DeviceId, Entry, EntryBody, ErrorCode, ServerMessage};
-use sim::people::{NEW_LINK, World, three};
+use sim::mallory::Mallory;
+use sim::people::{NEW_LINK, World, three, two};
 
 const ANA: usize = 0;
 const BEN: usize = 1;
@@ -370,11 +371,102 @@ fn a_log_in_which_others_went_on_is_not_given_ones_own_way() {
     let epoch = world.service.epoch();
     back(&mut world, BEN);
     assert_eq!(world.service.epoch(), epoch);
-    // As soon as they have come as far as he, it shows that he stands elsewhere.
-    world.command(ANA, Command::SetLocked(true));
-    world.pass(Duration::from_secs(30));
+    // He is ahead of them: waiting for them would be in vain, and to what is behind leads no way
+    // but a knock.
+    world.pass(Duration::from_secs(15));
+    assert_ne!(world.device(BEN), ben);
+    world.assert_agreement(&ALL);
+    assert!(world.people[BEN].snapshot().policy.unwrap().strict);
+    assert_eq!(world.people[ANA].names(), ["Ana", "Ben", "Cy"]);
+}
+
+#[test]
+fn who_is_off_the_log_but_not_ahead_comes_back_by_himself() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    // The log that is lost counts a commit that all refused, so that its numbers are ahead.
+    let link = world.people[ANA].meeting.link().clone();
+    let mut mallory = Mallory::enters(&mut world, ANA, &link);
+    mallory.offers(&mut world, &[0xaa; 2000], &[]);
+    seen_by_himself_alone(&mut world, BEN, &[Command::SetLocked(true)], &[ANA, CY]);
+    world.command(ANA, Command::SetStrict(true));
+    let [ana, his] = [ANA, BEN].map(|who| world.people[who].snapshot().epoch);
+    assert_eq!(ana, his);
+    back(&mut world, BEN);
+    world.pass(Duration::from_secs(15));
     came_back_by_itself(&world, BEN, ben);
     assert!(world.people[BEN].snapshot().policy.unwrap().strict);
+}
+
+#[test]
+fn the_only_host_is_followed_where_the_log_did_not_follow_her() {
+    let mut world = three();
+    let device = world.device(ANA);
+    let hers = [Command::SetLocked(true), Command::SetLocked(false)];
+    seen_by_himself_alone(&mut world, ANA, &hers, &[BEN, CY]);
+    // One of them renews his key.
+    let epoch = world.service.epoch();
+    world.pass(Duration::from_secs(360));
+    assert_eq!(world.service.epoch(), epoch + 1);
+    back(&mut world, ANA);
+    world.pass(Duration::from_secs(20));
+    assert!(!world.people[ANA].events.contains(&Event::Recovering));
+    assert_eq!(world.device(ANA), device);
+    world.assert_agreement(&ALL);
+    world.command(ANA, Command::SetStrict(true));
+    world.assert_agreement(&ALL);
+}
+
+#[test]
+fn of_two_hosts_he_who_is_behind_follows_although_the_log_is_where_he_is() {
+    let (mut world, ana, ben) = two();
+    let device = world.device(ben);
+    world.command(ana, Command::SetRole(device, Role::Host));
+    let his = [Command::SetLocked(true), Command::SetLocked(false)];
+    seen_by_himself_alone(&mut world, ben, &his, &[ana]);
+    world.command(ana, Command::SetStrict(true));
+    back(&mut world, ben);
+    world.pass(Duration::from_secs(15));
+    assert_eq!(world.device(ben), device);
+    for who in [ana, ben] {
+        let person = &world.people[who];
+        assert!(!person.events.contains(&Event::Recovering), "it knocked");
+        assert!(!person.snapshot().policy.unwrap().strict);
+    }
+    world.assert_agreement(&[ana, ben]);
+}
+
+#[test]
+fn who_is_ahead_on_the_way_of_all_waits_for_them() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    let epoch = world.service.epoch();
+    for other in [ANA, CY] {
+        world.deaf(other);
+    }
+    world.command(BEN, Command::SetLocked(true));
+    let ahead = world.people[BEN].snapshot().epoch;
+    // The service claims again and again that it never took the commit.
+    for _ in 0..4 {
+        let seq = world.service.log_len();
+        let short = ServerMessage::Attached {
+            epoch,
+            known: true,
+            first_seq: seq,
+            next_seq: seq,
+        };
+        world.slip(BEN, short);
+        world.pass(Duration::from_secs(5));
+        assert_eq!(world.people[BEN].snapshot().epoch, ahead);
+    }
+    for other in [ANA, CY] {
+        world.hears_again(other);
+        world.hang_up(other);
+        back(&mut world, other);
+    }
+    came_back_by_itself(&world, BEN, ben);
 }
 
 #[test]

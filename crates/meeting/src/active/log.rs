@@ -57,13 +57,16 @@ impl Active {
         // The others' commits open at their own place in the log only. Ours is known by its bytes:
         // what the service says of its place counts for nothing.
         let own = self.commits.own_epoch(sealed);
-        let epoch = own
-            .or_else(|| self.returning.own_epoch(sealed))
-            .unwrap_or(epoch);
+        let way_back = self.returning.own_epoch(sealed);
+        let epoch = own.or(way_back).unwrap_or(epoch);
         // An old commit in a new place does not count back.
         if epoch > self.begun_at || before.checked_add(1) == Some(epoch) {
             self.log_epoch = epoch;
         }
+        if way_back.is_some() {
+            return self.came_back(context, now, before);
+        }
+        self.returning.give_up_way();
         if epoch <= self.begun_at {
             // Merged before the link broke, or before the service lost its log.
             return Flow::Stay;
@@ -71,10 +74,6 @@ impl Active {
         if own.is_some() {
             return self.own_commit_won(context, now, sealed);
         }
-        if self.returning.own_epoch(sealed).is_some() {
-            return self.came_back(context, now, before);
-        }
-        self.returning.give_up_way();
         let message = match context.seal.open(Purpose::Commit, epoch, sealed) {
             Ok(message) => message,
             Err(_) => {

@@ -320,7 +320,8 @@ impl Active {
         for device in self.pulse.retain(&present, now) {
             self.came_in(context, now, device);
         }
-        self.pulse.moves();
+        let place = (self.group.epoch(), self.group.authenticator_hash());
+        self.pulse.moves(place);
         self.repeats.retain(&present);
         self.removed.retain(&present);
         self.change = change;

@@ -10,7 +10,7 @@ use super::Active;
 use super::commits::{MAX_BATCH, RETRY, Wish};
 use super::pending::{Pending, place_of};
 use super::rules::{RuleWish, apply, batch};
-use super::standing::{Standing, wire_token};
+use super::standing::wire_token;
 use crate::context::Context;
 use crate::event::Warning;
 use crate::lobby::Described;
@@ -75,13 +75,10 @@ impl Active {
         self.commits.pending = Some(pending);
     }
 
-    /// Whether the log is read as far as the service said that it reaches, and no way back into the
-    /// group is under way.
+    /// Whether the log is read as far as the service said that it reaches, has come as far as this
+    /// device, and no way back into the group is under way.
     pub(super) fn may_offer(&self) -> bool {
-        self.standing == Standing::Attached
-            && !self.returning.is_under_way()
-            && self.log_epoch >= self.begun_at
-            && self.next_seq >= self.read_until.0
+        self.has_read_all() && !self.returning.is_under_way() && self.log_epoch >= self.begun_at
     }
 
     fn leaves(&self, devices: &[DeviceId]) -> Vec<Leaf> {

@@ -131,7 +131,7 @@ impl Active {
     ) {
         let is_asked = self.returning.asked == Some(from) && !self.returning.is_under_way();
         // A log that one of us has read further is asked about again.
-        if !is_asked || !self.may_offer() || log_epoch != self.log_epoch {
+        if !is_asked || !self.has_read_all() || log_epoch != self.log_epoch {
             return;
         }
         let Ok((epoch, transcript)) = self.group.place_of(group_info) else {
@@ -173,6 +173,7 @@ impl Active {
         };
         self.commits.lost(&mut self.group);
         self.steps.forget();
+        self.pulse.leaves_way();
         self.group = group;
         self.returning.is_home();
         let step = (log_epoch, message.commit.as_slice());

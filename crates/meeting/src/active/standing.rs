@@ -195,7 +195,7 @@ impl Active {
                     context.send(ClientMessage::Commit(commit));
                 }
             }
-            self.pulse.look_again(now);
+            self.look_again(context, now);
         }
         self.publish(context, &Content::Media(context.media));
         self.say_hand_again(context);
@@ -214,6 +214,31 @@ impl Active {
     fn log_begins(&mut self) {
         self.podium.log_begins();
         self.keeper.owes_door = true;
+    }
+
+    /// Whether the log is read as far as the service said that it reaches.
+    pub(super) fn has_read_all(&self) -> bool {
+        self.standing == Standing::Attached && self.next_seq >= self.read_until.0
+    }
+
+    /// Whether the log has not come to where this device stands.
+    pub(super) fn is_off_log(&self) -> bool {
+        let epoch = match self.has_read_all() {
+            true => self.log_epoch,
+            false => self.read_until.1,
+        };
+        self.standing == Standing::Attached && epoch < self.begun_at
+    }
+
+    /// The service counts fewer epochs than this device. Nothing can be offered until it catches
+    /// up, so that it is asked again in a while, in case it erred or lied; unless the others have
+    /// gone where the log ends by another way.
+    fn look_again(&mut self, context: &Context, now: Instant) {
+        self.take_up_log(context);
+        match self.stand_elsewhere(context) {
+            true => self.pulse.goes_astray(now),
+            false => self.pulse.look_again(now),
+        }
     }
 
     /// Whatever the entries said, the log has the epoch that the service counts.

@@ -9,7 +9,7 @@ use conclave_wire::{Commit, CommitBlob, List};
 use super::standing::wire_token;
 
 /// The last epochs that a log which lost them is given again.
-const MAX_STEPS: usize = 4;
+pub(super) const MAX_STEPS: usize = 4;
 /// Refused commits in a row that such a log is given a substitute for.
 const MAX_FILLED: u64 = 64;
 
@@ -73,7 +73,9 @@ impl Steps {
     /// stood that all refused, are filled with the same bytes, which nobody can open there.
     pub(super) fn since(&self, mut epoch: u64) -> Vec<Commit> {
         let mut commits = Vec::new();
-        if self.0.front().is_none_or(|step| epoch < step.token_epoch) {
+        // Who took up a log where others had gone on leads no other one on by what came before.
+        let is_one_way = self.0.iter().is_sorted_by_key(|step| step.from_epoch);
+        if !is_one_way || self.0.front().is_none_or(|step| epoch < step.token_epoch) {
             return commits;
         }
         for step in &self.0 {
@@ -143,6 +145,11 @@ mod tests {
         assert_eq!(epochs, expected);
         steps.forget();
         assert_eq!(told(&steps, 4), []);
+    }
+
+    #[test]
+    fn a_way_that_went_on_in_another_log_is_not_offered() {
+        assert_eq!(told(&steps(&[0, 1, 2, 1]), 1), []);
     }
 
     #[test]

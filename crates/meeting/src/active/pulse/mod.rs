@@ -5,18 +5,19 @@
 //! meeting, stands elsewhere. One member's word is never enough for that, so that no single
 //! insider can throw the others out of step.
 
+mod apart;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use conclave_wire::DeviceId;
 
+use super::steps::MAX_STEPS;
 use super::{Active, Flow};
 use crate::context::Context;
 use crate::event::{Event, LeftReason, Output, Warning};
-use crate::policy::Role;
 pub(super) use crate::signal::Beat;
 use crate::signal::Signal;
 
@@ -55,6 +56,8 @@ pub(super) struct Pulse {
     beat_at: Option<Instant>,
     /// Since when those who count stand elsewhere.
     astray_since: Option<Instant>,
+    /// The last epochs of the group that this device has been in, each with its authenticator.
+    been: VecDeque<(u64, [u8; 32])>,
     forked: bool,
     /// When a signal last came that was sealed under a link that this device never held.
     other_link_at: Option<Instant>,
@@ -117,8 +120,23 @@ impl Pulse {
     }
 
     /// This device stands somewhere else now.
-    pub(super) fn moves(&mut self) {
+    pub(super) fn moves(&mut self, to: (u64, [u8; 32])) {
         self.in_vain_since = None;
+        self.been.push_back(to);
+        // As far as a log that lost its end can be brought on again.
+        if self.been.len() > MAX_STEPS + 1 {
+            self.been.pop_front();
+        }
+    }
+
+    /// The way that led here was not the others'.
+    pub(super) fn leaves_way(&mut self) {
+        self.been.clear();
+    }
+
+    /// Whether the sender of a heartbeat only has to come on to where this device stands.
+    fn has_passed(&self, beat: &Beat) -> bool {
+        self.been.contains(&(beat.epoch, beat.authenticator))
     }
 
     /// Since when the meeting goes on without this device.
@@ -176,6 +194,11 @@ impl Pulse {
             .collect()
     }
 
+    /// Those who count stand elsewhere, as far as is known.
+    pub(super) fn goes_astray(&mut self, now: Instant) {
+        self.astray_since.get_or_insert(now);
+    }
+
     /// When something is to be done next.
     pub(super) fn deadline(&self, me: DeviceId) -> Option<Instant> {
         let beat_at = self.beat_at?;
@@ -210,8 +233,7 @@ impl Pulse {
         }
     }
 
-    /// The service counts fewer epochs than this device: nothing can be offered until it catches
-    /// up, so that it is asked again in a while, in case it erred or lied.
+    /// The log is to be read anew in a while.
     pub(super) fn look_again(&mut self, now: Instant) {
         self.wants_reread_at.get_or_insert(now + REREAD);
     }
@@ -295,48 +317,6 @@ impl Active {
         context.event(Event::Roster);
     }
 
-    /// Those who count have stood elsewhere for too long.
-    fn is_astray(&mut self, context: &mut Context, now: Instant) -> Flow {
-        if !self.stand_elsewhere(context) {
-            self.pulse.astray_since = None;
-            self.returning.is_home();
-            return Flow::Stay;
-        }
-        self.pulse.astray_since = Some(now);
-        if self.asks_for_state(context) {
-            return Flow::Stay;
-        }
-        match self.could_be_let_in(context) {
-            true => Flow::Recover,
-            false => Flow::Stay,
-        }
-    }
-
-    /// Whether somebody else could let this device in again, now or once he has succeeded it.
-    pub(super) fn could_be_let_in(&self, context: &Context) -> bool {
-        self.group.members().iter().any(|member| {
-            let device = DeviceId(member.pseudonym.0);
-            let keeps_door = self.policy.role(member.pseudonym) >= Role::CoHost
-                || self.policy.successors.contains(&device.0);
-            device != context.device && keeps_door && !self.pulse.is_silent(device)
-        })
-    }
-
-    /// Whether those who count are in another state at our epoch or beyond it.
-    fn stand_elsewhere(&self, context: &Context) -> bool {
-        let own = self.own_beat();
-        self.is_carried(context, |beat| beat.stands_apart_from(&own))
-    }
-
-    pub(super) fn is_behind(&self) -> bool {
-        let epoch = self.group.epoch();
-        self.pulse
-            .signs
-            .values()
-            .filter_map(|sign| sign.beat.as_ref())
-            .any(|beat| beat.epoch > epoch)
-    }
-
     pub(super) fn hear_beat(
         &mut self,
         context: &mut Context,
@@ -357,11 +337,11 @@ impl Active {
         if forked && !std::mem::replace(&mut self.pulse.forked, true) {
             context.warn(Warning::Forked(self.people.names(&[from])));
         }
+        self.take_up_log(context);
         match self.stand_elsewhere(context) {
-            true => drop(self.pulse.astray_since.get_or_insert(now)),
+            true => self.pulse.goes_astray(now),
             false => {
-                self.pulse.astray_since = None;
-                self.returning.is_home();
+                self.is_home(now);
                 self.pulse.forked = forked;
             }
         }
