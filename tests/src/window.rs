@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::display::Display;
@@ -23,10 +24,22 @@ pub struct Window {
     session: Session,
     driver: String,
     arguments: Vec<String>,
-    _driver: Process,
+    _driver: Driver,
     sound: Sound,
     display: Display,
     folder: TempDir,
+}
+
+/// tauri-driver, which ends WebKit's own driver with itself if it is asked to end.
+struct Driver(Process);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if self.0.is_running() {
+            self.0.signal(Signal::TERM);
+            self.0.try_wait(PATIENCE);
+        }
+    }
 }
 
 impl Window {
@@ -68,7 +81,7 @@ impl Window {
         ] {
             command.env(home, folder.path().join(home));
         }
-        let driver = Process::start("tauri-driver", command);
+        let driver = Driver(Process::start("tauri-driver", command));
         wait_for_port(port);
         // WebKit's own driver, to which every word is passed on, is up after that.
         wait_for_port(native_port);

@@ -158,8 +158,7 @@ fn with_ben_behind() -> (World, InviteLink, usize, Vec<Entry>) {
 fn ben_catches_up(mut world: World, link: &InviteLink, cy: usize) {
     world.hears_again(BEN);
     world.hang_up(BEN);
-    world.dial(BEN);
-    world.settle();
+    world.back(BEN);
     world.assert_agreement(&[ANA, BEN, cy]);
     let dora = world.join("Dora", link);
     world.admit_all(ANA);
@@ -212,8 +211,7 @@ fn messages_that_are_cut_short_are_ignored() {
     assert_eq!(world.people[BEN].snapshot().phase, Phase::Active);
     world.hears_again(BEN);
     world.hang_up(BEN);
-    world.dial(BEN);
-    world.settle();
+    world.back(BEN);
     // Cy's card was among them; it comes again with the next newcomer's.
     let dora = world.join("Dora", &link);
     world.admit_all(ANA);
@@ -744,7 +742,6 @@ fn what_a_member_said_before_is_not_heard_twice() {
     let warned = Event::Warning(Warning::Unreadable);
     assert!(world.people[BEN].events.contains(&warned));
     world.hang_up(BEN);
-    world.dial(BEN);
-    world.settle();
+    world.back(BEN);
     goes_on(&mut world, &link, &[]);
 }

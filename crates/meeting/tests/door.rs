@@ -55,8 +55,7 @@ fn who_is_let_in_while_another_one_enters_follows_him() {
     world.command(ana, of(&world, cy));
     world.hears_again(ana);
     world.hang_up(ana);
-    world.dial(ana);
-    world.settle();
+    world.back(ana);
     world.pass(Duration::from_secs(1));
     world.assert_agreement(&[ana, ben, cy]);
 }
@@ -70,8 +69,7 @@ fn who_was_let_in_is_asked_for_no_more() {
     world.command(ana, Command::Admit(knock));
     // Before the batch goes out the line breaks, and the service tells of the knock anew.
     world.hang_up(ana);
-    world.dial(ana);
-    world.settle();
+    world.back(ana);
     assert!(world.people[ana].snapshot().knocks.is_empty());
     world.pass(Duration::from_secs(1));
     assert_eq!(world.people[cy].snapshot().phase, Phase::Active);
@@ -175,12 +173,10 @@ fn a_guest_at_the_door_outlives_a_restart() {
     let cy = world.join("Cy", &link);
     (0..3).for_each(|who| world.hang_up(who));
     world.service.restart();
-    world.dial(cy);
-    world.settle();
+    world.back(cy);
     world.pass(Duration::from_secs(2));
     world.dial(ana);
-    world.dial(ben);
-    world.settle();
+    world.back(ben);
     world.pass(Duration::from_secs(1));
     world.admit_all(ana);
     world.assert_agreement(&[ana, ben, cy]);
@@ -194,8 +190,7 @@ fn who_went_from_the_door_while_the_host_was_away_is_not_shown_there() {
     let di = world.join("Di", &link);
     world.hang_up(ana);
     world.hang_up(cy);
-    world.dial(ana);
-    world.settle();
+    world.back(ana);
     let knocks = world.people[ana].snapshot().knocks;
     let devices: Vec<_> = knocks.iter().map(|knock| knock.device).collect();
     assert_eq!(devices, [world.device(di)]);

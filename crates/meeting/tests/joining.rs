@@ -49,8 +49,7 @@ fn who_loses_the_connection_at_the_door_knocks_again_as_another_device() {
     world.hang_up(BEN);
     world.settle();
     assert!(world.people[ANA].snapshot().knocks.is_empty());
-    world.dial(BEN);
-    world.settle();
+    world.back(BEN);
     let knocks = world.people[ANA].snapshot().knocks;
     assert_eq!(knocks.len(), 1);
     assert_ne!(knocks[0].device, before, "its Welcome may have been lost");
@@ -89,8 +88,7 @@ fn a_meeting_that_the_service_lost_is_waited_for_and_then_no_more() {
         assert!(looks_again(&world));
         world.hang_up(who);
         assert!(!looks_again(&world), "there is no connection");
-        world.dial(who);
-        world.settle();
+        world.back(who);
     }
     world.pass(Duration::from_secs(2));
     let unknown = Some(LeftReason::NoSuchMeeting);
@@ -110,8 +108,7 @@ fn a_lost_meeting_that_is_found_again_may_be_lost_again_for_as_long() {
             world.pass(Duration::from_secs(1));
         }
         assert_eq!(world.people[BEN].left(), None);
-        world.dial(BEN);
-        world.settle();
+        world.back(BEN);
     }
 }
 
@@ -177,8 +174,7 @@ fn who_is_let_in_by_what_cannot_be_opened_tries_again_and_not_for_ever() {
         if left.is_none() {
             assert_ne!(world.device(BEN), device);
             world.hang_up(BEN);
-            world.dial(BEN);
-            world.settle();
+            world.back(BEN);
         }
     }
 }
@@ -224,8 +220,7 @@ fn a_name_is_changed_in_the_lobby_only() {
         .meeting
         .set_name("Somebody".parse().unwrap());
     world.hang_up(ben);
-    world.dial(ben);
-    world.settle();
+    world.back(ben);
     world.admit_all(ANA);
     assert_eq!(world.people[ANA].names(), ["Ana", "Benjamin"]);
 }

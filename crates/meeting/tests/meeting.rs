@@ -64,8 +64,7 @@ fn what_was_said_while_one_was_away_is_no_sign_of_life() {
     world.hang_up(1);
     world.command(2, Command::SetMedia(MediaState::default()));
     world.hang_up(2);
-    world.dial(1);
-    world.settle();
+    world.back(1);
     assert!(!world.seen(1, world.device(2)).online);
 }
 
@@ -274,8 +273,7 @@ fn a_broken_link_loses_nothing() {
     let link = world.people[ana].meeting.link().clone();
     let cy = world.join("Cy", &link);
     world.admit_all(ana);
-    world.dial(ben);
-    world.settle();
+    world.back(ben);
     world.assert_agreement(&[ana, ben, cy]);
     assert_eq!(world.people[ben].names(), ["Ana", "Ben", "Cy"]);
 }
@@ -328,10 +326,8 @@ fn a_service_that_lost_everything_is_restored_by_whoever_comes_first() {
         world.hang_up(ana);
         world.hang_up(ben);
         world.service.restart();
-        world.dial(first);
-        world.settle();
-        world.dial(second);
-        world.settle();
+        world.back(first);
+        world.back(second);
         world.assert_agreement(&[ana, ben]);
         assert_eq!(
             world.people[ana].snapshot().code,
@@ -359,12 +355,9 @@ fn a_commit_that_the_service_lost_is_offered_again() {
     world.hang_up(ana);
     world.hang_up(cy);
     world.service.restart();
-    world.dial(ben);
-    world.settle();
-    world.dial(ana);
-    world.settle();
-    world.dial(cy);
-    world.settle();
+    world.back(ben);
+    world.back(ana);
+    world.back(cy);
     world.assert_agreement(&[ana, ben, cy]);
 }
 
@@ -381,8 +374,7 @@ fn who_keeps_the_door_shows_it_again_to_a_service_that_lost_it() {
     world.service.restart();
     // Cy restores the meeting with the door that he knows: Ana's, who has gone.
     for who in [cy, ben] {
-        world.dial(who);
-        world.settle();
+        world.back(who);
     }
     let link = world.people[ben].meeting.link().clone();
     let dora = world.join("Dora", &link);
@@ -473,8 +465,7 @@ fn around_an_honest_service_nobody_is_warned() {
     world.command(ben, Command::SetLocked(true));
     world.hang_up(cy);
     world.pass(Duration::from_secs(3));
-    world.dial(cy);
-    world.settle();
+    world.back(cy);
     // Keys are renewed meanwhile.
     world.pass(Duration::from_secs(12 * 60));
     world.assert_agreement(&[ana, ben, cy]);

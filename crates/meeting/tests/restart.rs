@@ -106,8 +106,7 @@ impl Story {
         let who: Vec<_> = self.runs.iter().map(|run| run.who).collect();
         who.iter().for_each(|who| self.world.hang_up(*who));
         for who in who {
-            self.world.dial(who);
-            self.world.settle();
+            self.world.back(who);
         }
     }
 

@@ -170,8 +170,7 @@ fn a_commit_that_was_taken_although_the_service_denied_it_counts() {
     let epoch = u64::MAX;
     world.slip(ANA, ServerMessage::CommitConflict { epoch });
     world.hang_up(ANA);
-    world.dial(ANA);
-    world.settle();
+    world.back(ANA);
     world.assert_agreement(&ALL);
     assert!(world.people[ANA].snapshot().policy.unwrap().locked);
     let refused = |event: &Event| matches!(event, Event::Warning(Warning::Refused { .. }));
@@ -198,13 +197,8 @@ fn seen_by_himself_alone(world: &mut World, who: usize, changes: &[Command], oth
     world.service.restart();
     for other in others {
         world.hears_again(*other);
-        back(world, *other);
+        world.back(*other);
     }
-}
-
-fn back(world: &mut World, who: usize) {
-    world.dial(who);
-    world.settle();
 }
 
 #[test]
@@ -238,8 +232,7 @@ fn a_commit_that_the_service_refused_and_took_parts_nobody() {
         unheard_by_herself(&mut world, NEW_LINK);
         world.slip(ANA, ServerMessage::Error { code });
         world.hang_up(ANA);
-        world.dial(ANA);
-        world.settle();
+        world.back(ANA);
         came_back_by_itself(&world, ANA, world.device(ANA));
         assert_eq!(link_of(&world, ANA), link_of(&world, BEN));
     }
@@ -253,7 +246,7 @@ fn the_only_host_finds_those_who_took_a_commit_before_the_service_lost_its_memor
         ALL.iter().for_each(|who| world.hang_up(*who));
         world.service.restart();
         // Ben restores the meeting where Ana does not know that it is.
-        [BEN, CY, ANA].iter().for_each(|who| back(&mut world, *who));
+        [BEN, CY, ANA].iter().for_each(|who| world.back(*who));
         came_back_by_itself(&world, ANA, world.device(ANA));
         assert_eq!(link_of(&world, ANA), link_of(&world, BEN));
         world.command(ANA, Command::SetStrict(true));
@@ -269,7 +262,7 @@ fn the_only_host_brings_a_service_on_that_lost_his_last_changes() {
             .map(|change| Command::SetLocked(change % 2 == 0))
             .collect();
         seen_by_himself_alone(&mut world, ANA, &made, &[BEN, CY]);
-        back(&mut world, ANA);
+        world.back(ANA);
         came_back_by_itself(&world, ANA, world.device(ANA));
         assert_eq!(world.people[CY].snapshot().epoch, 1 + changes);
     }
@@ -349,7 +342,7 @@ fn who_is_alone_with_a_link_of_his_own_asks_for_the_other() {
     let others = [ANA, CY];
     seen_by_himself_alone(&mut world, BEN, &[NEW_LINK], &others);
     world.command(ANA, NEW_LINK);
-    back(&mut world, BEN);
+    world.back(BEN);
     world.pass(Duration::from_secs(30));
     assert_eq!(world.people[BEN].left(), None, "they may still be heard");
     world.pass(Duration::from_secs(60));
@@ -369,7 +362,7 @@ fn a_log_in_which_others_went_on_is_not_given_ones_own_way() {
     seen_by_himself_alone(&mut world, BEN, &his, &[ANA, CY]);
     world.command(ANA, Command::SetStrict(true));
     let epoch = world.service.epoch();
-    back(&mut world, BEN);
+    world.back(BEN);
     assert_eq!(world.service.epoch(), epoch);
     // He is ahead of them: waiting for them would be in vain, and to what is behind leads no way
     // but a knock.
@@ -393,7 +386,7 @@ fn who_is_off_the_log_but_not_ahead_comes_back_by_himself() {
     world.command(ANA, Command::SetStrict(true));
     let [ana, his] = [ANA, BEN].map(|who| world.people[who].snapshot().epoch);
     assert_eq!(ana, his);
-    back(&mut world, BEN);
+    world.back(BEN);
     world.pass(Duration::from_secs(15));
     came_back_by_itself(&world, BEN, ben);
     assert!(world.people[BEN].snapshot().policy.unwrap().strict);
@@ -409,7 +402,7 @@ fn the_only_host_is_followed_where_the_log_did_not_follow_her() {
     let epoch = world.service.epoch();
     world.pass(Duration::from_secs(360));
     assert_eq!(world.service.epoch(), epoch + 1);
-    back(&mut world, ANA);
+    world.back(ANA);
     world.pass(Duration::from_secs(20));
     assert!(!world.people[ANA].events.contains(&Event::Recovering));
     assert_eq!(world.device(ANA), device);
@@ -426,7 +419,7 @@ fn of_two_hosts_he_who_is_behind_follows_although_the_log_is_where_he_is() {
     let his = [Command::SetLocked(true), Command::SetLocked(false)];
     seen_by_himself_alone(&mut world, ben, &his, &[ana]);
     world.command(ana, Command::SetStrict(true));
-    back(&mut world, ben);
+    world.back(ben);
     world.pass(Duration::from_secs(15));
     assert_eq!(world.device(ben), device);
     for who in [ana, ben] {
@@ -464,7 +457,7 @@ fn who_is_ahead_on_the_way_of_all_waits_for_them() {
     for other in [ANA, CY] {
         world.hears_again(other);
         world.hang_up(other);
-        back(&mut world, other);
+        world.back(other);
     }
     came_back_by_itself(&world, BEN, ben);
 }
@@ -477,7 +470,7 @@ fn who_cannot_follow_to_the_new_link_is_told_so() {
     let others = [ANA, BEN];
     seen_by_himself_alone(&mut world, CY, &[Command::SetLocked(true)], &others);
     world.command(ANA, NEW_LINK);
-    back(&mut world, CY);
+    world.back(CY);
     // Ana repeats it for Cy, who stands where it leads nowhere.
     world.command(ANA, Command::SetStrict(true));
     world.pass(Duration::from_secs(30));
@@ -498,7 +491,7 @@ fn two_who_cannot_follow_do_not_keep_each_other() {
     // Di hears of it with Cy.
     seen_by_himself_alone(&mut world, CY, &[Command::SetLocked(true)], &here);
     world.command(ANA, NEW_LINK);
-    there.iter().for_each(|who| back(&mut world, *who));
+    there.iter().for_each(|who| world.back(*who));
     world.command(ANA, Command::SetStrict(true));
     world.pass(Duration::from_secs(90));
     for who in there {

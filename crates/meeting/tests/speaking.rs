@@ -181,8 +181,7 @@ fn of_two_who_open_at_once_the_log_says_who_was_first() {
         !world.people[DORA].meeting.media().muted,
         "as far as she knows"
     );
-    world.dial(DORA);
-    world.settle();
+    world.back(DORA);
     assert_eq!(heard(&world), [ANA, CY]);
     assert!(was_told(&world, DORA, Speaking::Lost));
 }
@@ -324,8 +323,7 @@ fn a_hand_that_was_lowered_stays_down_after_a_broken_link() {
     world.command(BEN, Command::RaiseHand(true));
     world.command(ANA, Command::LowerHand(world.device(BEN)));
     world.hang_up(BEN);
-    world.dial(BEN);
-    world.settle();
+    world.back(BEN);
     world.pass(Duration::from_secs(1));
     assert_eq!(hands(&world), [0; 0]);
 }
@@ -335,14 +333,12 @@ fn a_raised_hand_outlives_a_broken_link_and_goes_with_its_owner() {
     let mut world = meeting(3);
     world.hang_up(BEN);
     world.command(BEN, Command::RaiseHand(true));
-    world.dial(BEN);
-    world.settle();
+    world.back(BEN);
     assert_eq!(hands(&world), [BEN]);
     world.hang_up(CY);
     world.command(BEN, Command::RaiseHand(false));
     world.command(BEN, Command::RaiseHand(true));
-    world.dial(CY);
-    world.settle();
+    world.back(CY);
     assert_eq!(hands(&world), [BEN]);
     world.command(BEN, Command::Leave);
     world.pass(Duration::from_secs(1));
@@ -365,8 +361,7 @@ fn what_some_alone_read_in_a_log_that_is_lost_is_forgotten_by_all() {
     }
     world.service.restart();
     for who in [DORA, CY, ANA, BEN] {
-        world.dial(who);
-        world.settle();
+        world.back(who);
     }
     world.pass(Duration::from_secs(1));
     let places = |who: usize| [ANA, BEN, CY, DORA].map(|whom| seen(&world, who, whom).place);

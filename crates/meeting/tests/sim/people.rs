@@ -198,6 +198,13 @@ impl World {
         self.drain(who);
     }
 
+    /// A new connection, and what comes of it.
+    pub fn back(&mut self, who: usize) {
+        self.dial(who);
+        self.settle();
+    }
+
+    /// A new connection, over which nothing has gone yet.
     pub fn dial(&mut self, who: usize) {
         self.lines += 1;
         self.people[who].line = Some(self.lines);
