@@ -80,6 +80,49 @@ fn a_frame_over_the_bound_is_refused_before_it_is_read() {
     );
 }
 
+/// A commit that lets somebody in with a tree of this size.
+fn commit(tree: usize, removed: usize) -> ClientMessage {
+    let device = DeviceId([4; 16]);
+    let admission = Admission {
+        devices: List::new(vec![device]).expect("one"),
+        welcome: Blob::new(vec![2; MAX_WELCOME]).expect("at the bound"),
+        tree: Blob::new(vec![3; tree]).expect("within the bound"),
+    };
+    ClientMessage::Commit(Commit {
+        expected_epoch: 1,
+        commit: Blob::new(vec![1; MAX_COMMIT]).expect("at the bound"),
+        member_hash: TokenHash([5; 32]),
+        admission: Some(admission),
+        removed: List::new(vec![device; removed]).expect("within the bound"),
+        door: None,
+    })
+}
+
+#[test]
+fn a_message_may_be_as_long_as_the_bound_and_no_longer() {
+    let some = 2 * 1024 * 1024 - 1024;
+    let around = commit(some, 0).encode().expect("encodes").len() - some;
+    let largest = commit(MAX_MESSAGE - around, 0);
+    let bytes = largest.encode().expect("encodes");
+    assert_eq!(bytes.len(), MAX_MESSAGE);
+    assert_eq!(ClientMessage::decode(&bytes), Ok(largest));
+    for over in [1, 2] {
+        assert_eq!(
+            commit(MAX_MESSAGE - around + over, 0).encode(),
+            Err(EncodeError::TooLarge(MAX_MESSAGE + over))
+        );
+    }
+}
+
+#[test]
+fn a_list_may_be_as_long_as_its_bound_and_no_longer() {
+    let full = commit(0, MAX_BATCH);
+    let bytes = full.encode().expect("encodes");
+    assert_eq!(ClientMessage::decode(&bytes), Ok(full));
+    let over = List::<u8, 2>::new(vec![0; 3]);
+    assert_eq!(over, Err(TooLong { len: 3, max: 2 }));
+}
+
 #[test]
 fn tokens_do_not_show_themselves() {
     let token = Token([0xab; 32]);
