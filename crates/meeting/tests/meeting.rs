@@ -383,6 +383,25 @@ fn who_keeps_the_door_shows_it_again_to_a_service_that_lost_it() {
 }
 
 #[test]
+fn what_the_door_shows_is_not_lost_with_the_connection() {
+    let mut world = three();
+    let (ana, ben, cy) = (0, 1, 2);
+    let device = world.device(ben);
+    world.command(ana, Command::SetRole(device, Role::CoHost));
+    let anas = world.service.door().unwrap();
+    world.command(ana, Command::Leave);
+    world.pass(Duration::from_secs(1));
+    // What Ben then said of the door never came to the service.
+    world.service.forge_door(|door| *door = anas);
+    world.hang_up(ben);
+    world.back(ben);
+    let link = world.people[ben].meeting.link().clone();
+    let dora = world.join("Dora", &link);
+    world.admit_all(ben);
+    world.assert_agreement(&[ben, cy, dora]);
+}
+
+#[test]
 fn what_is_not_of_the_meeting_is_refused_without_harm() {
     let (mut world, ana, ben) = two();
     // A forged application message at the place of the next one.

@@ -186,6 +186,25 @@ fn unheard_by_herself(world: &mut World, command: Command) -> u64 {
     seq
 }
 
+/// Shows Ana something else where her change stands in the log, so that she offers it again; whether
+/// she hears of that.
+fn hidden_from_herself(world: &mut World, change: Command, hears_the_second: bool) {
+    let seq = unheard_by_herself(world, change);
+    let entry = Entry {
+        seq,
+        from: DeviceId([0x66; 16]),
+        body: EntryBody::Commit {
+            epoch: world.service.epoch(),
+            commit: CommitBlob::new(vec![0xaa; 2000]).unwrap(),
+        },
+    };
+    if !hears_the_second {
+        world.deaf(ANA);
+    }
+    world.slip(ANA, ServerMessage::Entry(entry));
+    world.hears_again(ANA);
+}
+
 /// Lets `who` alone see what he changes before the service loses its memory: the others restore the
 /// meeting without it, and he is cut off.
 fn seen_by_himself_alone(world: &mut World, who: usize, changes: &[Command], others: &[usize]) {
@@ -205,17 +224,7 @@ fn seen_by_himself_alone(world: &mut World, who: usize, changes: &[Command], oth
 fn a_commit_that_was_hidden_from_its_maker_parts_nobody() {
     let mut world = three();
     // All others have taken it; a second renewal of the link would be another link.
-    let seq = unheard_by_herself(&mut world, NEW_LINK);
-    let commit = CommitBlob::new(vec![0xaa; 2000]).unwrap();
-    let entry = Entry {
-        seq,
-        from: DeviceId([0x66; 16]),
-        body: EntryBody::Commit {
-            epoch: world.service.epoch(),
-            commit,
-        },
-    };
-    world.slip(ANA, ServerMessage::Entry(entry));
+    hidden_from_herself(&mut world, NEW_LINK, true);
     came_back_by_itself(&world, ANA, world.device(ANA));
     assert_eq!(link_of(&world, ANA), link_of(&world, BEN));
     // What stands twice in the log counts once.
@@ -223,6 +232,45 @@ fn a_commit_that_was_hidden_from_its_maker_parts_nobody() {
         world.people[CY].snapshot().policy.unwrap().link.generation,
         1
     );
+}
+
+#[test]
+fn the_only_host_who_counts_otherwise_goes_on_where_the_others_restored_the_meeting() {
+    for hears_the_second in [true, false] {
+        let mut world = three();
+        // All others have taken her change in the first place where she offered it.
+        hidden_from_herself(&mut world, NEW_LINK, hears_the_second);
+        ALL.iter().for_each(|who| world.hang_up(*who));
+        world.service.restart();
+        [BEN, CY, ANA].iter().for_each(|who| world.back(*who));
+        came_back_by_itself(&world, ANA, world.device(ANA));
+        world.command(ANA, Command::SetStrict(true));
+        world.assert_agreement(&ALL);
+        assert!(world.people[CY].snapshot().policy.unwrap().strict);
+    }
+}
+
+#[test]
+fn who_lags_far_behind_and_restores_the_meeting_throws_nobody_out() {
+    let mut world = three();
+    let device = world.device(ANA);
+    world.deaf(CY);
+    for change in 0..10 {
+        world.command(ANA, Command::SetLocked(change % 2 == 1));
+    }
+    ALL.iter().for_each(|who| world.hang_up(*who));
+    world.hears_again(CY);
+    world.service.restart();
+    [CY, ANA, BEN].iter().for_each(|who| world.back(*who));
+    // Nothing brings the log on: Cy has to come to the others.
+    world.pass(Duration::from_secs(30));
+    came_back_by_itself(&world, ANA, device);
+    let lost = Event::Recovering;
+    assert!(world.people.iter().all(|one| !one.events.contains(&lost)));
+    world.command(ANA, Command::SetStrict(true));
+    world.assert_agreement(&ALL);
+    let policy = world.people[CY].snapshot().policy.unwrap();
+    assert!(policy.locked && policy.strict);
 }
 
 #[test]

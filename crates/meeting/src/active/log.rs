@@ -133,6 +133,7 @@ impl Active {
         if self.group.merge(staged).is_err() {
             return Flow::Recover;
         }
+        self.has_taken_up = false;
         self.commits.note_added(added);
         let flow = self.new_epoch(context, now, change, removal, Some(step));
         if let Some(leaf) = path_by {

@@ -81,8 +81,14 @@ pub(crate) struct Active {
     standing: Standing,
     /// Whether the host has been told that the meeting is open.
     is_open: bool,
-    /// What was shown to the service last, to attach.
+    /// How often in a row the service has said that the log stands behind us.
+    looks: u32,
+    /// The log's end was taken up in another epoch of the group than the others', perhaps: nobody
+    /// has come along yet.
+    has_taken_up: bool,
+    /// What was shown to the service last, to attach, and how much in a row.
     shown: Proof,
+    proofs_shown: usize,
     /// The next log entry that is ours to read.
     next_seq: u64,
     /// Up to where the log reached when we attached: nothing is offered before it is read.
@@ -92,6 +98,8 @@ pub(crate) struct Active {
     log_epoch: u64,
     /// The log's epoch in which the group's present epoch began; `token` proves membership there.
     begun_at: u64,
+    /// Other epochs of the log in which others may have begun it; see [`Proof::Otherwise`].
+    begun_otherwise: Vec<u64>,
     people: People,
     podium: Podium,
     /// Every device that was ever in the group as we saw it: none of them knocks again.
@@ -309,6 +317,7 @@ impl Active {
             let token = (self.begun_at, before);
             self.steps.keep(epoch, token, sealed, &self.token);
             self.begun_at = self.log_epoch;
+            self.begun_otherwise.clear();
             let ended = self.group.epoch().saturating_sub(1);
             self.repeats.keep(ended, self.begun_at, sealed);
         }

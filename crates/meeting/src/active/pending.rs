@@ -36,11 +36,6 @@ pub(super) fn place_of(message: &Commit) -> Option<(u64, CommitBlob)> {
 }
 
 impl Pending {
-    /// The log's epoch that it begins if it is taken where it is offered now, with its bytes there.
-    pub(super) fn place(&self) -> Option<(u64, CommitBlob)> {
-        place_of(&self.message)
-    }
-
     /// Offered in another place of the log from now on.
     pub(super) fn sealed_as(&mut self, message: Commit) {
         self.places.extend(place_of(&message));
@@ -100,10 +95,9 @@ pub(super) mod tests {
     #[test]
     fn it_is_known_in_every_place_that_it_was_offered_for_lately() {
         let mut pending = pending(Draft::default());
-        assert_eq!(pending.place().unwrap().0, 8);
         pending.sealed_as(message(9, &[9; 3]));
-        let (epoch, bytes) = pending.place().unwrap();
-        assert_eq!((epoch, bytes.as_slice()), (10, &[9; 3][..]));
+        let (_, bytes) = pending.places.back().unwrap();
+        assert_eq!(bytes.as_slice(), &[9; 3]);
         let epochs = |pending: &Pending| pending.places.iter().map(|(epoch, _)| *epoch).collect();
         let known: Vec<_> = epochs(&pending);
         assert_eq!(known, [8, 10]);

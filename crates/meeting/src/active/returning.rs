@@ -174,6 +174,7 @@ impl Active {
         self.commits.lost(&mut self.group);
         self.steps.forget();
         self.pulse.leaves_way();
+        self.has_taken_up = false;
         self.group = group;
         self.returning.is_home();
         let step = (log_epoch, message.commit.as_slice());

@@ -56,6 +56,8 @@ impl Active {
         };
         let step = (self.log_epoch.saturating_sub(1), sealed);
         let flow = self.new_epoch(context, now, change, is_removal, Some(step));
+        let places = pending.places.iter().map(|(epoch, _)| *epoch);
+        self.begun_otherwise = places.filter(|epoch| *epoch != self.begun_at).collect();
         if has_path {
             self.path_renewed(now, self.group.own_leaf());
         }
@@ -77,9 +79,15 @@ impl Active {
     ///
     /// The service could say so falsely, as it could show us an entry that it shows nobody else;
     /// the heartbeats tell either.
-    pub(super) fn own_commit_was_taken(&mut self, context: &mut Context, now: Instant) -> Flow {
-        let pending = self.commits.pending.as_ref();
-        let Some((epoch, sealed)) = pending.and_then(Pending::place) else {
+    pub(super) fn own_commit_was_taken(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        begun_at: u64,
+    ) -> Flow {
+        let places = self.commits.pending.iter().flat_map(|one| &one.places);
+        let place = places.clone().find(|(epoch, _)| *epoch == begun_at);
+        let Some((epoch, sealed)) = place.cloned() else {
             return Flow::Stay;
         };
         self.log_epoch = epoch;

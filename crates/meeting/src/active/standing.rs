@@ -29,23 +29,27 @@ pub(super) enum Standing {
     Attached,
 }
 
-/// An epoch whose token proves to the service that this device is a member.
+/// An epoch whose token proves to the service that this device is a member, with its number in the
+/// log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Proof {
     #[default]
     Present,
+    /// The present one under another number: the own commit that began it was offered in other
+    /// places of the log too, and others may have taken it there.
+    Otherwise(u64),
     /// The one that the own commit on its way begins: it was in the log, unseen by us, when the
     /// service lost its memory, and somebody who had seen it restored the meeting there.
-    Coming,
-    /// So many before the present: the meeting was restored by somebody who had not come as far.
-    Previous(usize),
+    Coming(u64),
+    /// One before the present: the meeting was restored by somebody who had not come as far.
+    Previous(u64),
 }
 
 impl Active {
     pub(super) fn link_up(&mut self, context: &mut Context) {
         match self.standing {
             Standing::Unopened => self.open(context),
-            _ => self.attach(context, Proof::Present, (self.begun_at, self.token.clone())),
+            _ => self.attach_anew(context),
         }
     }
 
@@ -84,7 +88,21 @@ impl Active {
         self.standing = Standing::Opening;
     }
 
-    fn attach(&mut self, context: &mut Context, proof: Proof, (epoch, token): (u64, Token32)) {
+    /// Shows the service every proof that there is, the likeliest first, until it knows one.
+    fn attach_anew(&mut self, context: &mut Context) {
+        self.proofs_shown = 0;
+        self.attach(context);
+    }
+
+    /// Shows the next proof; `false` when there is none left.
+    fn attach(&mut self, context: &mut Context) -> bool {
+        let Some((proof, token)) = self.proofs().into_iter().nth(self.proofs_shown) else {
+            return false;
+        };
+        let epoch = match proof {
+            Proof::Present => self.begun_at,
+            Proof::Otherwise(epoch) | Proof::Coming(epoch) | Proof::Previous(epoch) => epoch,
+        };
         let attach = Attach {
             meeting: context.link.meeting,
             device: context.device,
@@ -99,28 +117,19 @@ impl Active {
         context.send(ClientMessage::Attach(attach));
         self.standing = Standing::Attaching;
         self.shown = proof;
+        self.proofs_shown = self.proofs_shown.saturating_add(1);
+        true
     }
 
-    /// The proof to show after the one that the service did not know, with its epoch and token.
-    fn next_proof(&self) -> Option<(Proof, (u64, Token32))> {
-        let coming = self.commits.pending_token();
-        if let (Proof::Present, Some(token)) = (self.shown, coming) {
-            return Some((Proof::Coming, token));
-        }
-        let before = match self.shown {
-            Proof::Present | Proof::Coming => 1,
-            Proof::Previous(before) => before.checked_add(1)?,
-        };
-        let token = self.steps.token(before)?;
-        Some((Proof::Previous(before), token))
-    }
-
-    /// The epoch before the present one that the service knew us by: the nearest that it knows.
-    fn proven_epoch(&self) -> Option<u64> {
-        match self.shown {
-            Proof::Previous(before) => self.steps.token(before).map(|(epoch, _)| epoch),
-            Proof::Present | Proof::Coming => None,
-        }
+    fn proofs(&self) -> Vec<(Proof, Token32)> {
+        let mut proofs = vec![(Proof::Present, self.token.clone())];
+        let others = self.begun_otherwise.iter();
+        proofs.extend(others.map(|epoch| (Proof::Otherwise(*epoch), self.token.clone())));
+        let coming = self.commits.pending_epochs();
+        proofs.extend(coming.map(|(epoch, token)| (Proof::Coming(epoch), token)));
+        let before = self.steps.tokens();
+        proofs.extend(before.map(|(epoch, token)| (Proof::Previous(epoch), token)));
+        proofs
     }
 
     pub(super) fn not_attached(&mut self, context: &mut Context, code: ErrorCode) -> Flow {
@@ -132,16 +141,13 @@ impl Active {
             }
             // … and the others find it there.
             (Standing::Opening, ErrorCode::MeetingExists) => {
-                self.attach(context, Proof::Present, (self.begun_at, self.token.clone()));
+                self.attach_anew(context);
                 Flow::Stay
             }
             // It was restored at an epoch beside ours: prove that one, then bring the rest on.
-            (Standing::Attaching, ErrorCode::NotAMember) => match self.next_proof() {
-                Some((proof, token)) => {
-                    self.attach(context, proof, token);
-                    Flow::Stay
-                }
-                None => Flow::Recover,
+            (Standing::Attaching, ErrorCode::NotAMember) => match self.attach(context) {
+                true => Flow::Stay,
+                false => Flow::Recover,
             },
             (Standing::Opening | Standing::Attaching, _) => Flow::Recover,
             (Standing::Attached, ErrorCode::NotAMember | ErrorCode::TooFarBehind) => Flow::Recover,
@@ -170,13 +176,19 @@ impl Active {
             // A new log: its numbers are its own.
             self.next_seq = first_seq;
             if self.group.members().len() > 1 {
-                self.log_begins();
+                // Whoever restored the meeting may not have read the end of the log that is lost.
+                self.podium.log_begins();
             }
         }
-        let is_ahead = !known && !opened && self.shown == Proof::Coming;
-        match is_ahead.then(|| self.own_commit_was_taken(context, now)) {
-            None | Some(Flow::Stay) => {}
-            Some(flow) => return flow,
+        match self.shown {
+            Proof::Coming(begun_at) if !known && !opened => {
+                match self.own_commit_was_taken(context, now, begun_at) {
+                    Flow::Stay => {}
+                    flow => return flow,
+                }
+            }
+            Proof::Otherwise(begun_at) => self.begun_at = begun_at,
+            _ => {}
         }
         // Presence follows for those who are here; of the others nothing is known.
         let others = self.devices().filter(|device| *device != context.device);
@@ -187,33 +199,42 @@ impl Active {
         self.note_read();
         self.pulse.begin(now);
         self.commits.attached(next_seq);
-        // The log stands behind us: what it lost is offered again. Where others have gone on from
-        // what we had in common, our way leads nowhere, and would part the log for good.
-        if epoch < self.begun_at {
-            if self.proven_epoch() == Some(epoch) {
-                for commit in self.steps.since(epoch) {
-                    context.send(ClientMessage::Commit(commit));
-                }
-            }
-            self.look_again(context, now);
-        }
+        self.catch_up(context, now, epoch);
         self.publish(context, &Content::Media(context.media));
         self.say_hand_again(context);
         if self.desk.is_some() {
             self.clear_desk(context);
             self.introduce_all(context);
             self.podium.owe();
+            // What the service was shown last may have been lost with the connection, or with its
+            // memory.
+            self.keeper.owes_door |= !opened;
             self.announce_door(context);
         }
         context.event(Event::Roster);
         Flow::Stay
     }
 
-    /// The service lost its memory. Whoever restored the meeting may not have read the end of the
-    /// log that is lost, nor seen what was at the door.
-    fn log_begins(&mut self) {
-        self.podium.log_begins();
-        self.keeper.owes_door = true;
+    /// The log may stand behind us at `epoch`: what it lost is offered again. Where others have gone
+    /// on from what we had in common, our way leads nowhere, and would part the log for good.
+    fn catch_up(&mut self, context: &mut Context, now: Instant, epoch: u64) {
+        if epoch >= self.begun_at {
+            self.looks = 0;
+            return;
+        }
+        if self.shown == Proof::Previous(epoch) {
+            for commit in self.steps.since(epoch) {
+                context.send(ClientMessage::Commit(commit));
+            }
+        }
+        self.looks = self.looks.saturating_add(1);
+        self.take_up_log(context);
+        if self.stand_elsewhere(context) {
+            self.pulse.goes_astray(now);
+        } else if self.is_off_log() {
+            // Nothing can be offered until it catches up. It may have erred, or lied.
+            self.pulse.look_again(now);
+        }
     }
 
     /// Whether the log is read as far as the service said that it reaches.
@@ -228,17 +249,6 @@ impl Active {
             false => self.read_until.1,
         };
         self.standing == Standing::Attached && epoch < self.begun_at
-    }
-
-    /// The service counts fewer epochs than this device. Nothing can be offered until it catches
-    /// up, so that it is asked again in a while, in case it erred or lied; unless the others have
-    /// gone where the log ends by another way.
-    fn look_again(&mut self, context: &Context, now: Instant) {
-        self.take_up_log(context);
-        match self.stand_elsewhere(context) {
-            true => self.pulse.goes_astray(now),
-            false => self.pulse.look_again(now),
-        }
     }
 
     /// Whatever the entries said, the log has the epoch that the service counts.

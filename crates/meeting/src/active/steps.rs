@@ -9,7 +9,10 @@ use conclave_wire::{Commit, CommitBlob, List};
 use super::standing::wire_token;
 
 /// The last epochs that a log which lost them is given again.
-pub(super) const MAX_STEPS: usize = 4;
+const MAX_STEPS: usize = 4;
+/// The last epochs that can be proven. Somebody who lags further behind and restores the meeting
+/// throws everybody else out of it.
+pub(super) const MAX_PROOFS: usize = 32;
 /// Refused commits in a row that such a log is given a substitute for.
 const MAX_FILLED: u64 = 64;
 
@@ -17,12 +20,12 @@ const MAX_FILLED: u64 = 64;
 #[derive(Default)]
 pub(super) struct Steps(VecDeque<Step>);
 
-/// A commit that led here, and the token of the epoch that it ended.
+/// A commit that led here, unless it is too long ago, and the token of the epoch that it ended.
 struct Step {
     from_epoch: u64,
     token_epoch: u64,
     token: Token32,
-    commit: Commit,
+    commit: Option<Commit>,
 }
 
 impl Steps {
@@ -49,10 +52,13 @@ impl Steps {
             from_epoch,
             token_epoch,
             token,
-            commit,
+            commit: Some(commit),
         });
-        if self.0.len() > MAX_STEPS {
+        if self.0.len() > MAX_PROOFS {
             self.0.pop_front();
+        }
+        if let Some(old) = self.0.iter_mut().rev().nth(MAX_STEPS) {
+            old.commit = None;
         }
     }
 
@@ -61,10 +67,10 @@ impl Steps {
         self.0.clear();
     }
 
-    /// Log epoch and token of the group's epoch so many before the present.
-    pub(super) fn token(&self, before: usize) -> Option<(u64, Token32)> {
-        let step = self.0.iter().rev().nth(before.checked_sub(1)?)?;
-        Some((step.token_epoch, step.token.clone()))
+    /// Log epochs and tokens of the group's epochs before the present one, the last first.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = (u64, Token32)> {
+        let steps = self.0.iter().rev();
+        steps.map(|step| (step.token_epoch, step.token.clone()))
     }
 
     /// What brings a log that stands at `epoch` to where the group's present epoch began: the
@@ -72,19 +78,24 @@ impl Steps {
     /// knocks again). Each is sealed for one place in the log. Places before that one, where commits
     /// stood that all refused, are filled with the same bytes, which nobody can open there.
     pub(super) fn since(&self, mut epoch: u64) -> Vec<Commit> {
-        let mut commits = Vec::new();
+        let kept = || {
+            let steps = self.0.iter();
+            steps.filter_map(|step| Some((step, step.commit.as_ref()?)))
+        };
         // Who took up a log where others had gone on leads no other one on by what came before.
-        let is_one_way = self.0.iter().is_sorted_by_key(|step| step.from_epoch);
-        if !is_one_way || self.0.front().is_none_or(|step| epoch < step.token_epoch) {
+        let is_one_way = kept().is_sorted_by_key(|(step, _)| step.from_epoch);
+        let begins_before = |(step, _): (&Step, _)| step.token_epoch <= epoch;
+        let mut commits = Vec::new();
+        if !is_one_way || !kept().next().is_some_and(begins_before) {
             return commits;
         }
-        for step in &self.0 {
+        for (step, commit) in kept() {
             if step.from_epoch.saturating_sub(epoch) > MAX_FILLED {
                 return Vec::new();
             }
             let at = |expected_epoch| Commit {
                 expected_epoch,
-                ..step.commit.clone()
+                ..commit.clone()
             };
             commits.extend((epoch..=step.from_epoch).map(at));
             epoch = epoch.max(step.from_epoch.saturating_add(1));
@@ -134,17 +145,15 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_steps_are_kept() {
-        let mut steps = steps(&[0, 1, 2, 3, 4]);
-        assert_eq!(told(&steps, 0), [], "there is no way from there");
-        assert_eq!(told(&steps, 1).len(), MAX_STEPS);
-        let epochs: Vec<_> = (0..=MAX_STEPS + 1)
-            .map(|before| steps.token(before).map(|(epoch, _)| epoch))
-            .collect();
-        let expected = [None, Some(4), Some(3), Some(2), Some(1), None];
-        assert_eq!(epochs, expected);
+    fn only_the_last_steps_are_kept_and_more_of_the_proofs() {
+        let last = MAX_PROOFS as u64;
+        let mut steps = steps(&(0..=last).collect::<Vec<_>>());
+        assert_eq!(told(&steps, last - 4), [], "there is no way from there");
+        assert_eq!(told(&steps, last - 3).len(), MAX_STEPS);
+        let proven = steps.tokens().map(|(epoch, _)| epoch);
+        assert!(proven.eq((1..=last).rev()));
         steps.forget();
-        assert_eq!(told(&steps, 4), []);
+        assert_eq!(told(&steps, last), []);
     }
 
     #[test]

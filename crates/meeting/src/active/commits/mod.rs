@@ -253,11 +253,14 @@ impl Commits {
         }
     }
 
-    /// Log epoch and token of the epoch that the pending commit begins.
-    pub(super) fn pending_token(&self) -> Option<(u64, Token32)> {
-        let pending = self.pending.as_ref()?;
-        let (epoch, _) = pending.place()?;
-        Some((epoch, pending.bundle.delivery_token.clone()))
+    /// The log's epochs that the pending commit may begin, the last that it was offered for first,
+    /// and the token of each.
+    pub(super) fn pending_epochs(&self) -> impl Iterator<Item = (u64, Token32)> {
+        self.pending.iter().flat_map(|pending| {
+            let token = &pending.bundle.delivery_token;
+            let places = pending.places.iter().rev();
+            places.map(|(epoch, _)| (*epoch, token.clone()))
+        })
     }
 
     pub(super) fn last_added(&self) -> Option<&[DeviceId]> {

@@ -3,7 +3,7 @@
 use conclave_e2ee::{DeviceKey, LinkSecret, Pseudonym, VerifiedKeyPackage};
 
 use super::super::offers::Draft;
-use super::super::pending::tests::pending;
+use super::super::pending::tests::{message, pending};
 use super::*;
 use crate::card::tests::{candidate, card_of, signed};
 use crate::policy::Role;
@@ -263,14 +263,17 @@ fn a_service_that_sets_its_log_back_again_and_again_is_offered_less() {
 fn a_commit_on_its_way_is_known_by_its_bytes() {
     let mut commits = Commits::default();
     assert_eq!(commits.own_epoch(&[7; 3]), None);
-    assert!(commits.pending_token().is_none());
+    assert_eq!(commits.pending_epochs().count(), 0);
     commits.pending = Some(pending(Draft::default()));
     assert_eq!(commits.own_epoch(&[7; 3]), Some(8));
     assert_eq!(commits.own_epoch(&[7; 4]), None);
-    assert_eq!(commits.pending_token().map(|(epoch, _)| epoch), Some(8));
     commits.attached(30);
-    let pending = commits.pending.as_ref().unwrap();
+    let pending = commits.pending.as_mut().unwrap();
     assert_eq!(pending.resend_at_seq, Some(30));
+    pending.sealed_as(message(11, &[9; 3]));
+    assert_eq!(commits.own_epoch(&[7; 3]), Some(8));
+    let epochs = commits.pending_epochs().map(|(epoch, _)| epoch);
+    assert!(epochs.eq([12, 8]), "the last place is the likeliest");
 }
 
 #[test]

@@ -9,6 +9,9 @@ use super::Beat;
 use crate::context::Context;
 use crate::policy::Role;
 
+/// So often the service may say in a row that the log stands behind us before it is believed.
+const MAX_LOOKS: u32 = 3;
+
 impl Active {
     /// Those who count have stood elsewhere for too long.
     pub(super) fn is_astray(&mut self, context: &mut Context, now: Instant) -> Flow {
@@ -35,16 +38,21 @@ impl Active {
         }
     }
 
-    /// Where the log has gone by another way, but not as far as this device, no way leads there
-    /// but a knock. Who has none to knock at, or counts for more than they, takes the log's end for
-    /// the place that he has reached, and they come to him as to anybody who is ahead.
+    /// Takes the end of the log for the place that this device has reached, where waiting for the log
+    /// is in vain: it has gone by another way, or still stands behind us when it is looked at again.
+    /// Who is in step goes on from there, and the others come as to anybody who is ahead.
+    ///
+    /// Not so if those who count are there, and could let this device in: it knocks, for no other
+    /// way leads to an earlier epoch.
     pub(in crate::active) fn take_up_log(&mut self, context: &Context) {
         let by_another_way = self.by_another_way();
         let beats = self.pulse.beats(context.device).into_iter();
-        let do_others = beats.map(|(_, beat)| beat).any(by_another_way);
+        let others_went = beats.map(|(_, beat)| beat).any(by_another_way);
+        let is_vain = others_went || self.looks >= MAX_LOOKS;
         let knocks = || self.stand_elsewhere(context) && self.could_be_let_in(context);
-        if do_others && self.has_read_all() && !knocks() {
+        if self.is_off_log() && self.has_read_all() && is_vain && !knocks() {
             self.begun_at = self.log_epoch;
+            self.has_taken_up = true;
         }
     }
 
@@ -67,10 +75,10 @@ impl Active {
         })
     }
 
-    /// Whether the sender of a heartbeat has come by another way where the log ends, to which
-    /// this device is ahead: waiting for him would be in vain.
+    /// Whether the sender of a heartbeat has come by another way to where the log ends, or ended
+    /// when it was taken up: waiting until he has come as far would be in vain.
     fn by_another_way(&self) -> impl Fn(&Beat) -> bool {
-        let (epoch, is_off_log) = (self.group.epoch(), self.is_off_log());
+        let (epoch, is_off_log) = (self.group.epoch(), self.is_off_log() || self.has_taken_up);
         move |beat| is_off_log && beat.epoch < epoch && !self.pulse.has_passed(beat)
     }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use conclave_wire::DeviceId;
 
-use super::steps::MAX_STEPS;
+use super::steps::MAX_PROOFS;
 use super::{Active, Flow};
 use crate::context::Context;
 use crate::event::{Event, LeftReason, Output, Warning};
@@ -123,8 +123,8 @@ impl Pulse {
     pub(super) fn moves(&mut self, to: (u64, [u8; 32])) {
         self.in_vain_since = None;
         self.been.push_back(to);
-        // As far as a log that lost its end can be brought on again.
-        if self.been.len() > MAX_STEPS + 1 {
+        // As far as a log that lost its end can be attached to.
+        if self.been.len() > MAX_PROOFS + 1 {
             self.been.pop_front();
         }
     }

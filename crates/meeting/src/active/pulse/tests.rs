@@ -170,20 +170,17 @@ fn what_was_told_in_vain_counts_from_the_first_time_until_one_moves() {
 #[test]
 fn who_stands_where_one_has_been_lately_has_only_to_come_on() {
     let mut pulse = Pulse::default();
-    for epoch in 0..=MAX_STEPS as u64 {
+    for epoch in 0..=MAX_PROOFS as u64 {
         pulse.moves((epoch, [0; 32]));
     }
-    assert!(
-        pulse.has_passed(&beat(0)),
-        "as far back as a log is brought on"
-    );
+    assert!(pulse.has_passed(&beat(0)), "as far back as can be proven");
     assert!(pulse.has_passed(&beat(3)));
     let elsewhere = Beat {
         authenticator: [1; 32],
         ..beat(3)
     };
     assert!(!pulse.has_passed(&elsewhere));
-    pulse.moves((MAX_STEPS as u64 + 1, [0; 32]));
+    pulse.moves((MAX_PROOFS as u64 + 1, [0; 32]));
     assert!(!pulse.has_passed(&beat(0)));
     assert!(pulse.has_passed(&beat(1)));
     pulse.leaves_way();
