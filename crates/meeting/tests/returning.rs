@@ -441,6 +441,25 @@ fn who_is_off_the_log_but_not_ahead_comes_back_by_himself() {
 }
 
 #[test]
+fn who_took_up_the_log_while_nobody_was_heard_comes_back_when_they_are() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    let his = [Command::SetLocked(true), Command::SetLocked(false)];
+    let others = [ANA, CY];
+    seen_by_himself_alone(&mut world, BEN, &his, &others);
+    world.command(ANA, Command::SetStrict(true));
+    others.iter().for_each(|who| world.hang_up(*who));
+    world.back(BEN);
+    world.pass(Duration::from_secs(20));
+    others.iter().for_each(|who| world.back(*who));
+    world.pass(Duration::from_secs(20));
+    assert_ne!(world.device(BEN), ben);
+    world.assert_agreement(&ALL);
+    assert!(world.people[BEN].snapshot().policy.unwrap().strict);
+}
+
+#[test]
 fn the_only_host_is_followed_where_the_log_did_not_follow_her() {
     let mut world = three();
     let device = world.device(ANA);
