@@ -202,6 +202,21 @@ fn a_state_signed_by_a_stranger_is_refused() {
 }
 
 #[test]
+fn a_state_signed_under_a_known_name_with_another_key_is_refused() {
+    let link = link();
+    let (mut members, stuck) = with_a_stuck_member(&link);
+    let leaf = members[1].own_leaf();
+    members.remove(1);
+    commit(&mut members, 0, |host| host.remove(&[leaf]).unwrap());
+    admit(&mut members, 2, &link);
+    let info = members[1].group_info().unwrap();
+    assert_eq!(
+        stuck.resync(&link, &info, |_| Some(Vec::new())).map(|_| ()),
+        Err(ResyncError::UnknownSigner)
+    );
+}
+
+#[test]
 fn a_member_comes_back_from_its_own_state() {
     let link = link();
     let mut members = meeting(&link, 1);

@@ -5,7 +5,8 @@ mod people;
 use std::time::Instant;
 
 use conclave_e2ee::{
-    Attestor, BATCH_DEADLINE, BatchError, Group, Opener, Sealer, Track, Verdict, Verifier,
+    Attestor, BATCH_DEADLINE, BatchError, EPOCH_GRACE, Group, Opener, Sealer, Track, Verdict,
+    Verifier,
 };
 use people::{AUDIO, commit, follow, link, meeting, open, seal};
 
@@ -133,4 +134,76 @@ fn a_batch_of_a_lost_state_of_the_epoch_does_not_count_in_the_other() {
     assert_eq!(listener.batch(&astray), Err(BatchError::Forged));
     listener.batch(&speaker.attestor.batch().unwrap()).unwrap();
     assert_eq!(listener.verdict(), Verdict::Verified);
+}
+
+/// A member who speaks and one who listens, in one epoch.
+fn two_who_talk() -> (Speaker, Listener) {
+    let mut members = meeting(&link(), 1);
+    let (mut speaker, mut listener) = (Speaker::new(), Listener::new(&members[0]));
+    speaker.moves(&mut members[0]);
+    listener.moves(&mut members[1]);
+    (speaker, listener)
+}
+
+/// Says so much in so many runs, between which a frame is made that is never sent.
+fn talk(speaker: &mut Speaker, listener: &mut Listener, runs: usize, frames: usize) {
+    for _ in 0..runs {
+        for _ in 0..frames {
+            listener.hear(&speaker.say(b"words"));
+        }
+        seal(&mut speaker.sealer, &AUDIO, b"never sent");
+    }
+}
+
+/// The batches that are signed now, each of which counts.
+fn hear_batches(speaker: &mut Speaker, listener: &mut Listener) -> usize {
+    let batches = std::iter::from_fn(|| speaker.attestor.batch());
+    let heard = batches.map(|batch| listener.batch(&batch).unwrap());
+    heard.count()
+}
+
+#[test]
+fn what_was_never_sent_parts_nothing_of_what_was() {
+    // Frames that follow each other are signed together, and a batch holds 512 of them, in 64 runs.
+    for (runs, frames, batches) in [(2, 1, 1), (2, 300, 2), (64, 1, 1), (65, 1, 2), (1, 2048, 4)] {
+        let (mut speaker, mut listener) = two_who_talk();
+        talk(&mut speaker, &mut listener, runs, frames);
+        assert_eq!(hear_batches(&mut speaker, &mut listener), batches);
+        listener.now += BATCH_DEADLINE;
+        assert_eq!(listener.verdict(), Verdict::Verified, "{runs} of {frames}");
+    }
+}
+
+#[test]
+fn the_end_of_an_epoch_says_nothing_of_what_comes_in_the_next() {
+    let mut members = meeting(&link(), 2);
+    let (mut speaker, mut listener) = (Speaker::new(), Listener::new(&members[2]));
+    for _ in 0..2 {
+        commit(&mut members, 0, |member| member.rekey().unwrap());
+        speaker.moves(&mut members[2]);
+        listener.moves(&mut members[1]);
+        listener.hear(&speaker.say(b"words"));
+        hear_batches(&mut speaker, &mut listener);
+    }
+    assert_eq!(listener.verdict(), Verdict::Verified);
+    listener.now += 2 * EPOCH_GRACE;
+    listener.hear(&speaker.say(b"not signed yet"));
+    assert_eq!(listener.verdict(), Verdict::Verified);
+}
+
+#[test]
+fn a_batch_of_an_epoch_long_ago_is_of_another_moment() {
+    let mut members = meeting(&link(), 2);
+    let (mut speaker, mut listener) = (Speaker::new(), Listener::new(&members[2]));
+    speaker.moves(&mut members[2]);
+    listener.moves(&mut members[1]);
+    speaker.say(b"words");
+    let old = speaker.attestor.batch().unwrap();
+    // All within a moment: no epoch is over by its time.
+    for _ in 0..9 {
+        commit(&mut members, 0, |member| member.rekey().unwrap());
+        listener.moves(&mut members[1]);
+    }
+    assert_eq!(listener.verdict(), Verdict::Pending);
+    assert_eq!(listener.batch(&old), Err(BatchError::OtherEpoch));
 }

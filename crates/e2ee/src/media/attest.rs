@@ -130,7 +130,7 @@ impl Attesting {
             }),
         }
         self.frames += 1;
-        if self.frames > MAX_UNSIGNED || self.runs.len() > MAX_UNSIGNED {
+        if self.frames > MAX_UNSIGNED {
             self.give_up();
         }
     }
