@@ -187,7 +187,7 @@ impl Active {
                     flow => return flow,
                 }
             }
-            Proof::Otherwise(begun_at) => self.begun_at = begun_at,
+            Proof::Otherwise(begun_at) if !opened => self.begun_at = begun_at,
             _ => {}
         }
         // Presence follows for those who are here; of the others nothing is known.
