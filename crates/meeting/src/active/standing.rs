@@ -96,7 +96,7 @@ impl Active {
 
     /// Shows the next proof; `false` when there is none left.
     fn attach(&mut self, context: &mut Context) -> bool {
-        let Some((proof, token)) = self.proofs().into_iter().nth(self.proofs_shown) else {
+        let Some((proof, token)) = self.proofs().nth(self.proofs_shown) else {
             return false;
         };
         let epoch = match proof {
@@ -121,15 +121,18 @@ impl Active {
         true
     }
 
-    fn proofs(&self) -> Vec<(Proof, Token32)> {
-        let mut proofs = vec![(Proof::Present, self.token.clone())];
+    fn proofs(&self) -> impl Iterator<Item = (Proof, Token32)> {
+        let present = |proof| (proof, self.token.clone());
         let others = self.begun_otherwise.iter();
-        proofs.extend(others.map(|epoch| (Proof::Otherwise(*epoch), self.token.clone())));
+        let others = others.map(move |epoch| present(Proof::Otherwise(*epoch)));
         let coming = self.commits.pending_epochs();
-        proofs.extend(coming.map(|(epoch, token)| (Proof::Coming(epoch), token)));
+        let coming = coming.map(|(epoch, token)| (Proof::Coming(epoch), token));
         let before = self.steps.tokens();
-        proofs.extend(before.map(|(epoch, token)| (Proof::Previous(epoch), token)));
-        proofs
+        let before = before.map(|(epoch, token)| (Proof::Previous(epoch), token));
+        std::iter::once(present(Proof::Present))
+            .chain(others)
+            .chain(coming)
+            .chain(before)
     }
 
     pub(super) fn not_attached(&mut self, context: &mut Context, code: ErrorCode) -> Flow {

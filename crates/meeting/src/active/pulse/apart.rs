@@ -45,12 +45,15 @@ impl Active {
     /// Not so if those who count are there, and could let this device in: it knocks, for no other
     /// way leads to an earlier epoch.
     pub(in crate::active) fn take_up_log(&mut self, context: &Context) {
+        if !self.is_off_log() || !self.has_read_all() {
+            return;
+        }
         let by_another_way = self.by_another_way();
         let beats = self.pulse.beats(context.device).into_iter();
         let others_went = beats.map(|(_, beat)| beat).any(by_another_way);
         let is_vain = others_went || self.looks >= MAX_LOOKS;
         let knocks = || self.stand_elsewhere(context) && self.could_be_let_in(context);
-        if self.is_off_log() && self.has_read_all() && is_vain && !knocks() {
+        if is_vain && !knocks() {
             self.begun_at = self.log_epoch;
             self.has_taken_up = true;
         }
