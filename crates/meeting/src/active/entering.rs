@@ -8,7 +8,8 @@ use conclave_e2ee::{Group, KnockKey, Leaf};
 use super::desk::Desk;
 use super::standing::{Proof, Standing};
 use super::{
-    Active, Commits, Doorkeeper, Echoes, Place, Podium, Pulse, Removed, Repeats, Returning, Steps,
+    Active, Commits, Doorkeeper, Echoes, Place, Podium, Position, Pulse, Removed, Repeats,
+    Returning, Steps,
 };
 use crate::card::{Card, SignedCard};
 use crate::content::Content;
@@ -47,9 +48,11 @@ impl Active {
         };
         let by_leaf = |domain: &str, msg: &[u8]| group.sign(domain, msg);
         let signed = SignedCard::sign(card.clone(), &context.identity.key, by_leaf)?;
-        let mut active = Self::new(group, described, lifetime, Standing::Unopened)?;
-        active.begun_at = active.group.epoch();
-        active.log_epoch = active.begun_at;
+        let place = Place {
+            epoch: group.epoch(),
+            next_seq: 0,
+        };
+        let mut active = Self::new(group, described, lifetime, Standing::Unopened, place)?;
         active.people.introduce(signed, card, context.media);
         active.desk = Some(Desk::new(knock_key));
         Some(active)
@@ -64,14 +67,12 @@ impl Active {
         (signed, card): (SignedCard, Card),
         place: Place,
     ) -> Option<Self> {
-        let mut active = Self::new(group, described, RESTORED_LIFETIME, Standing::Attached)?;
+        let standing = Standing::Attached;
+        let mut active = Self::new(group, described, RESTORED_LIFETIME, standing, place)?;
         let host = active.described.descriptor.host_device;
         if !active.devices().any(|device| device == host) || active.role(host) < Role::CoHost {
             return None;
         }
-        active.next_seq = place.next_seq;
-        active.begun_at = place.epoch;
-        active.log_epoch = place.epoch;
         active.people.introduce(signed, card, context.media);
         active.catch_up_with_link(context)?;
         active.pulse.begin(now);
@@ -101,6 +102,7 @@ impl Active {
         described: Described,
         lifetime: Duration,
         standing: Standing,
+        place: Place,
     ) -> Option<Self> {
         let policy = Policy::decode(&group.policy()?)?;
         Some(Self {
@@ -111,15 +113,9 @@ impl Active {
             lifetime,
             standing,
             is_open: false,
-            looks: 0,
-            has_taken_up: false,
             shown: Proof::default(),
             proofs_shown: 0,
-            next_seq: 0,
-            read_until: (0, 0),
-            log_epoch: 0,
-            begun_at: 0,
-            begun_otherwise: Vec::new(),
+            position: Position::at(place),
             people: People::default(),
             podium: Podium::default(),
             seen: HashSet::new(),

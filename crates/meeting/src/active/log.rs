@@ -22,15 +22,15 @@ use crate::snapshot::Change;
 
 impl Active {
     pub(super) fn entry(&mut self, context: &mut Context, now: Instant, entry: Entry) -> Flow {
-        if entry.seq < self.next_seq {
+        if entry.seq < self.position.next_seq {
             return Flow::Stay;
         }
-        if entry.seq > self.next_seq {
+        if entry.seq > self.position.next_seq {
             context.warn_once(Warning::Gap);
             self.pulse.want_reread(now);
             return Flow::Stay;
         }
-        self.next_seq = self.next_seq.saturating_add(1);
+        self.position.next_seq = self.position.next_seq.saturating_add(1);
         let flow = match entry.body {
             EntryBody::Commit { epoch, commit } => {
                 self.commit_entry(context, now, epoch, commit.as_slice())
@@ -42,7 +42,7 @@ impl Active {
                 None => self.application(context, now, message.as_slice()),
             },
         };
-        self.note_read();
+        self.position.note_read();
         flow
     }
 
@@ -53,21 +53,18 @@ impl Active {
         epoch: u64,
         sealed: &[u8],
     ) -> Flow {
-        let before = self.log_epoch;
+        let before = self.position.log_epoch;
         // The others' commits open at their own place in the log only. Ours is known by its bytes:
         // what the service says of its place counts for nothing.
         let own = self.commits.own_epoch(sealed);
         let way_back = self.returning.own_epoch(sealed);
         let epoch = own.or(way_back).unwrap_or(epoch);
-        // An old commit in a new place does not count back.
-        if epoch > self.begun_at || before.checked_add(1) == Some(epoch) {
-            self.log_epoch = epoch;
-        }
+        self.position.note_commit(epoch);
         if way_back.is_some() {
             return self.came_back(context, now, before);
         }
         self.returning.give_up_way();
-        if epoch <= self.begun_at {
+        if epoch <= self.position.begun_at {
             // Merged before the link broke, or before the service lost its log.
             return Flow::Stay;
         }
@@ -133,7 +130,7 @@ impl Active {
         if self.group.merge(staged).is_err() {
             return Flow::Recover;
         }
-        self.has_taken_up = false;
+        self.position.has_taken_up = false;
         self.commits.note_added(added);
         let flow = self.new_epoch(context, now, change, removal, Some(step));
         if let Some(leaf) = path_by {
@@ -214,7 +211,7 @@ impl Active {
     ) -> Flow {
         let device = DeviceId(from.0);
         // What was said before this device came back is no sign of life: who said it may have gone.
-        if self.next_seq > self.read_until.0 {
+        if self.position.next_seq > self.position.read_until.0 {
             self.people.set_online(device, true, now);
             self.pulse.heard(device, now);
         }

@@ -9,14 +9,14 @@
 //!                          └──────────────── Away
 //! ```
 //! The subjects of the submodules: `entering` (how one gets here), `obey` (what the person wants),
-//! `standing` (being known to the service, also after it lost its memory), `log` (its entries),
-//! `commits`, `pending`, `offers` and `settling` (changing the group, one step at a time), `steps`
-//! (the last of them, for a service that lost them), `rules` (roles, and what goes with them), `door`
-//! (what it shows, under which link), `desk` (answers to those who knock), `absence` (who is away for
-//! too long), `removed` (who was sent away), `signals` (what members tell each other outside the log),
-//! `pulse` (heartbeats, and what silence means), `speaking` (turns and hands), `returning` (coming
-//! back by oneself), `repeating` (for those who missed a renewed link) and `echoes` (whether what was
-//! sent arrives).
+//! `standing` (being known to the service, also after it lost its memory), `position` (where in its
+//! log one stands), `log` (its entries), `commits`, `pending`, `offers` and `settling` (changing the
+//! group, one step at a time), `steps` (the last of them, for a service that lost them), `rules`
+//! (roles, and what goes with them), `door` (what it shows, under which link), `desk` (answers to
+//! those who knock), `absence` (who is away for too long), `removed` (who was sent away), `signals`
+//! (what members tell each other outside the log), `pulse` (heartbeats, and what silence means),
+//! `speaking` (turns and hands), `returning` (coming back by oneself), `repeating` (for those who
+//! missed a renewed link) and `echoes` (whether what was sent arrives).
 
 mod absence;
 mod commits;
@@ -28,6 +28,7 @@ mod log;
 mod obey;
 mod offers;
 mod pending;
+mod position;
 mod pulse;
 mod removed;
 mod repeating;
@@ -49,6 +50,8 @@ use self::commits::Commits;
 use self::desk::Desk;
 use self::door::Doorkeeper;
 use self::echoes::Echoes;
+pub(crate) use self::position::Place;
+use self::position::Position;
 use self::pulse::Pulse;
 use self::removed::Removed;
 use self::repeating::Repeats;
@@ -81,25 +84,10 @@ pub(crate) struct Active {
     standing: Standing,
     /// Whether the host has been told that the meeting is open.
     is_open: bool,
-    /// How often in a row the service has said that the log stands behind us.
-    looks: u32,
-    /// The log's end was taken up in another epoch of the group than the others', perhaps: nobody
-    /// has come along yet.
-    has_taken_up: bool,
     /// What was shown to the service last, to attach, and how much in a row.
     shown: Proof,
     proofs_shown: usize,
-    /// The next log entry that is ours to read.
-    next_seq: u64,
-    /// Up to where the log reached when we attached: nothing is offered before it is read.
-    /// With the epoch that it had there.
-    read_until: (u64, u64),
-    /// The epoch that the log has reached. It counts every commit, those that were refused too.
-    log_epoch: u64,
-    /// The log's epoch in which the group's present epoch began; `token` proves membership there.
-    begun_at: u64,
-    /// Other epochs of the log in which others may have begun it; see [`Proof::Otherwise`].
-    begun_otherwise: Vec<u64>,
+    position: Position,
     people: People,
     podium: Podium,
     /// Every device that was ever in the group as we saw it: none of them knocks again.
@@ -117,15 +105,6 @@ pub(crate) struct Active {
     /// The host goes as soon as somebody else is one, and at this time in any case.
     leaves_by: Option<Instant>,
     change: Change,
-}
-
-/// Where a newcomer enters the log.
-#[derive(Clone, Copy)]
-pub(crate) struct Place {
-    /// The log's epoch that his admission begins.
-    pub(crate) epoch: u64,
-    /// The first entry that is his to read.
-    pub(crate) next_seq: u64,
 }
 
 /// What came of an input: go on, or a way out of this state.
@@ -314,12 +293,11 @@ impl Active {
         };
         let before = std::mem::replace(&mut self.token, token);
         if let Some((epoch, sealed)) = step {
-            let token = (self.begun_at, before);
+            let token = (self.position.begun_at, before);
             self.steps.keep(epoch, token, sealed, &self.token);
-            self.begun_at = self.log_epoch;
-            self.begun_otherwise.clear();
+            self.position.begin_epoch();
             let ended = self.group.epoch().saturating_sub(1);
-            self.repeats.keep(ended, self.begun_at, sealed);
+            self.repeats.keep(ended, self.position.begun_at, sealed);
         }
         let present: HashSet<_> = self.devices().collect();
         self.people.retain(&present);

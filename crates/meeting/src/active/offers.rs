@@ -55,10 +55,10 @@ impl Active {
         let Some(mut pending) = self.commits.pending.take() else {
             return;
         };
-        if pending.is_due(now, self.next_seq, self.log_epoch) {
+        if pending.is_due(now, self.position.next_seq, self.position.log_epoch) {
             pending.resend_at_seq = None;
             pending.resend_at = None;
-            if pending.message.expected_epoch != self.log_epoch {
+            if pending.message.expected_epoch != self.position.log_epoch {
                 let Pending {
                     bundle,
                     draft,
@@ -78,7 +78,9 @@ impl Active {
     /// Whether the log is read as far as the service said that it reaches, has come as far as this
     /// device, and no way back into the group is under way.
     pub(super) fn may_offer(&self) -> bool {
-        self.has_read_all() && !self.returning.is_under_way() && self.log_epoch >= self.begun_at
+        self.has_read_all()
+            && !self.returning.is_under_way()
+            && self.position.log_epoch >= self.position.begun_at
     }
 
     fn leaves(&self, devices: &[DeviceId]) -> Vec<Leaf> {
@@ -302,7 +304,7 @@ impl Active {
         draft: &Draft,
         door: Option<Door>,
     ) -> Option<Commit> {
-        let epoch = self.log_epoch.checked_add(1)?;
+        let epoch = self.position.log_epoch.checked_add(1)?;
         let seal = |purpose, bytes: &[u8]| context.seal.seal(purpose, epoch, bytes);
         let admission = match (&bundle.welcome, &bundle.tree) {
             (Some(welcome), Some(tree)) if !draft.admitted.is_empty() => Some(Admission {
@@ -313,7 +315,7 @@ impl Active {
             _ => None,
         };
         Some(Commit {
-            expected_epoch: self.log_epoch,
+            expected_epoch: self.position.log_epoch,
             commit: Blob::new(seal(Purpose::Commit, &bundle.commit)?).ok()?,
             member_hash: wire_token(&bundle.delivery_token).hash(),
             admission,

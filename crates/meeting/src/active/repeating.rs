@@ -109,10 +109,10 @@ impl Active {
         log_epoch: u64,
         sealed: &[u8],
     ) -> Flow {
-        let reached = self.log_epoch;
+        let reached = self.position.log_epoch;
         // One's own is offered again until it counts.
         let is_own = self.commits.own_epoch(sealed).is_some();
-        if log_epoch <= self.begun_at || log_epoch > reached || is_own {
+        if log_epoch <= self.position.begun_at || log_epoch > reached || is_own {
             return Flow::Stay;
         }
         let message = context.seal.open(Purpose::Commit, log_epoch, sealed);
@@ -126,9 +126,9 @@ impl Active {
             return Flow::Stay;
         };
         // It begins its epoch in its own place; what follows may be repeated too.
-        self.log_epoch = log_epoch;
+        self.position.log_epoch = log_epoch;
         let flow = self.foreign_commit(context, now, (log_epoch - 1, sealed), staged);
-        self.log_epoch = reached;
+        self.position.log_epoch = reached;
         flow
     }
 }

@@ -115,7 +115,7 @@ impl Active {
         // First where we stand, so that he can hold the state against it.
         self.beat(context);
         let state = Signal::State {
-            log_epoch: self.log_epoch,
+            log_epoch: self.position.log_epoch,
             group_info,
         };
         self.signal_to(context, to, state);
@@ -131,7 +131,7 @@ impl Active {
     ) {
         let is_asked = self.returning.asked == Some(from) && !self.returning.is_under_way();
         // A log that one of us has read further is asked about again.
-        if !is_asked || !self.has_read_all() || log_epoch != self.log_epoch {
+        if !is_asked || !self.has_read_all() || log_epoch != self.position.log_epoch {
             return;
         }
         let Ok((epoch, transcript)) = self.group.place_of(group_info) else {
@@ -174,7 +174,7 @@ impl Active {
         self.commits.lost(&mut self.group);
         self.steps.forget();
         self.pulse.leaves_way();
-        self.has_taken_up = false;
+        self.position.has_taken_up = false;
         self.group = group;
         self.returning.is_home();
         let step = (log_epoch, message.commit.as_slice());

@@ -54,10 +54,12 @@ impl Active {
             (true, false) if policy.is_some() => Change::Rules,
             (true, false) => Change::Renewed,
         };
-        let step = (self.log_epoch.saturating_sub(1), sealed);
+        let step = (self.position.log_epoch.saturating_sub(1), sealed);
         let flow = self.new_epoch(context, now, change, is_removal, Some(step));
         let places = pending.places.iter().map(|(epoch, _)| *epoch);
-        self.begun_otherwise = places.filter(|epoch| *epoch != self.begun_at).collect();
+        self.position.begun_otherwise = places
+            .filter(|epoch| *epoch != self.position.begun_at)
+            .collect();
         if has_path {
             self.path_renewed(now, self.group.own_leaf());
         }
@@ -90,7 +92,7 @@ impl Active {
         let Some((epoch, sealed)) = place.cloned() else {
             return Flow::Stay;
         };
-        self.log_epoch = epoch;
+        self.position.log_epoch = epoch;
         self.own_commit_won(context, now, sealed.as_slice())
     }
 
@@ -131,13 +133,13 @@ impl Active {
         if !self.commits.pending.as_ref().is_some_and(is_pending) {
             return Flow::Stay;
         }
-        if epoch > self.log_epoch {
+        if epoch > self.position.log_epoch {
             self.commits.doubt(now);
         } else {
             // Its log held what it does not count. It has the last word, but not again and again.
-            self.log_epoch = epoch;
+            self.position.log_epoch = epoch;
             self.commits.note_setback(now);
-            if epoch < self.begun_at {
+            if epoch < self.position.begun_at {
                 self.pulse.look_again(now);
             }
         }

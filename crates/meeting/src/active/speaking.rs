@@ -261,8 +261,7 @@ impl Active {
     /// Tells newcomers who speaks and who wants to, as soon as this device has read all that was
     /// said about it.
     fn tell_floor(&mut self, context: &mut Context) {
-        let is_read = self.standing == Standing::Attached && self.next_seq >= self.read_until.0;
-        if !self.podium.owed || !is_read || self.role(context.device) < Role::CoHost {
+        if !self.podium.owed || !self.has_read_all() || self.role(context.device) < Role::CoHost {
             return;
         }
         self.podium.owed = false;

@@ -80,7 +80,7 @@ impl Active {
             lifetime_s: seconds(self.lifetime),
             device: context.device,
             device_token: context.device_token.clone(),
-            epoch: self.begun_at,
+            epoch: self.position.begun_at,
             member_hash: wire_token(&self.token).hash(),
             wants_knocks: self.desk.is_some(),
         };
@@ -100,7 +100,7 @@ impl Active {
             return false;
         };
         let epoch = match proof {
-            Proof::Present => self.begun_at,
+            Proof::Present => self.position.begun_at,
             Proof::Otherwise(epoch) | Proof::Coming(epoch) | Proof::Previous(epoch) => epoch,
         };
         let attach = Attach {
@@ -111,7 +111,7 @@ impl Active {
                 epoch,
                 token: wire_token(&token),
             },
-            from_seq: self.next_seq,
+            from_seq: self.position.next_seq,
             wants_knocks: self.desk.is_some(),
         };
         context.send(ClientMessage::Attach(attach));
@@ -123,7 +123,7 @@ impl Active {
 
     fn proofs(&self) -> impl Iterator<Item = (Proof, Token32)> {
         let present = |proof| (proof, self.token.clone());
-        let others = self.begun_otherwise.iter();
+        let others = self.position.begun_otherwise.iter();
         let others = others.map(move |epoch| present(Proof::Otherwise(*epoch)));
         let coming = self.commits.pending_epochs();
         let coming = coming.map(|(epoch, token)| (Proof::Coming(epoch), token));
@@ -177,7 +177,7 @@ impl Active {
         }
         if !known || opened {
             // A new log: its numbers are its own.
-            self.next_seq = first_seq;
+            self.position.next_seq = first_seq;
             if self.group.members().len() > 1 {
                 // Whoever restored the meeting may not have read the end of the log that is lost.
                 self.podium.log_begins();
@@ -190,7 +190,7 @@ impl Active {
                     flow => return flow,
                 }
             }
-            Proof::Otherwise(begun_at) if !opened => self.begun_at = begun_at,
+            Proof::Otherwise(begun_at) if !opened => self.position.begun_at = begun_at,
             _ => {}
         }
         // Presence follows for those who are here; of the others nothing is known.
@@ -198,8 +198,8 @@ impl Active {
         for device in others {
             self.people.set_online(device, false, now);
         }
-        self.read_until = (next_seq, epoch);
-        self.note_read();
+        self.position.read_until = (next_seq, epoch);
+        self.position.note_read();
         self.pulse.begin(now);
         self.commits.attached(next_seq);
         self.catch_up(context, now, epoch);
@@ -221,8 +221,8 @@ impl Active {
     /// The log may stand behind us at `epoch`: what it lost is offered again. Where others have gone
     /// on from what we had in common, our way leads nowhere, and would part the log for good.
     fn catch_up(&mut self, context: &mut Context, now: Instant, epoch: u64) {
-        if epoch >= self.begun_at {
-            self.looks = 0;
+        if epoch >= self.position.begun_at {
+            self.position.looks = 0;
             return;
         }
         if self.shown == Proof::Previous(epoch) {
@@ -230,7 +230,7 @@ impl Active {
                 context.send(ClientMessage::Commit(commit));
             }
         }
-        self.looks = self.looks.saturating_add(1);
+        self.position.looks = self.position.looks.saturating_add(1);
         self.take_up_log(context);
         if self.stand_elsewhere(context) {
             self.pulse.goes_astray(now);
@@ -242,24 +242,12 @@ impl Active {
 
     /// Whether the log is read as far as the service said that it reaches.
     pub(super) fn has_read_all(&self) -> bool {
-        self.standing == Standing::Attached && self.next_seq >= self.read_until.0
+        self.standing == Standing::Attached && self.position.has_read_all()
     }
 
     /// Whether the log has not come to where this device stands.
     pub(super) fn is_off_log(&self) -> bool {
-        let epoch = match self.has_read_all() {
-            true => self.log_epoch,
-            false => self.read_until.1,
-        };
-        self.standing == Standing::Attached && epoch < self.begun_at
-    }
-
-    /// Whatever the entries said, the log has the epoch that the service counts.
-    pub(super) fn note_read(&mut self) {
-        let (until, epoch) = self.read_until;
-        if self.next_seq == until {
-            self.log_epoch = epoch;
-        }
+        self.standing == Standing::Attached && self.position.is_off_log()
     }
 
     /// Sends all cards, for those who came while we were away or in the epoch just begun.

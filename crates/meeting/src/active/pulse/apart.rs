@@ -51,11 +51,10 @@ impl Active {
         let by_another_way = self.by_another_way();
         let beats = self.pulse.beats(context.device).into_iter();
         let others_went = beats.map(|(_, beat)| beat).any(by_another_way);
-        let is_vain = others_went || self.looks >= MAX_LOOKS;
+        let is_vain = others_went || self.position.looks >= MAX_LOOKS;
         let knocks = || self.stand_elsewhere(context) && self.could_be_let_in(context);
         if is_vain && !knocks() {
-            self.begun_at = self.log_epoch;
-            self.has_taken_up = true;
+            self.position.take_up_log();
         }
     }
 
@@ -81,7 +80,10 @@ impl Active {
     /// Whether the sender of a heartbeat has come by another way to where the log ends, or ended
     /// when it was taken up: waiting until he has come as far would be in vain.
     fn by_another_way(&self) -> impl Fn(&Beat) -> bool {
-        let (epoch, is_off_log) = (self.group.epoch(), self.is_off_log() || self.has_taken_up);
+        let (epoch, is_off_log) = (
+            self.group.epoch(),
+            self.is_off_log() || self.position.has_taken_up,
+        );
         move |beat| is_off_log && beat.epoch < epoch && !self.pulse.has_passed(beat)
     }
 

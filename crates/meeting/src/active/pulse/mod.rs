@@ -279,7 +279,7 @@ impl Active {
             epoch: self.group.epoch(),
             authenticator: self.group.authenticator_hash(),
             transcript: self.group.transcript_hash(),
-            read: self.next_seq,
+            read: self.position.next_seq,
             sound: self.pulse.sound,
         }
     }
