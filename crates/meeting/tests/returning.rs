@@ -400,6 +400,28 @@ fn who_is_alone_with_a_link_of_his_own_asks_for_the_other() {
     assert_eq!(world.people[ANA].names(), ["Ana", "Cy"]);
 }
 
+/// The service hid from Ben that Di came, and nobody is there any more whom he knows: he cannot follow
+/// her word, for in his group she is nobody.
+#[test]
+fn who_is_alone_among_strangers_does_not_stay_there() {
+    let mut world = three();
+    let link = world.people[ANA].meeting.link().clone();
+    let di = world.join("Di", &link);
+    lead_astray(&mut world, BEN);
+    world.admit_all(ANA);
+    assert_eq!(world.people[BEN].names(), ["Ana", "Ben", "Cy"]);
+    for gone in [ANA, CY] {
+        world.hang_up(gone);
+    }
+    world.pass(Duration::from_secs(50));
+    assert_eq!(world.people[BEN].snapshot().phase, Phase::Active);
+    world.pass(Duration::from_secs(20));
+    assert!(world.people[BEN].events.contains(&Event::Recovering));
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.people[BEN].left(), Some(LeftReason::Lost));
+    assert_eq!(world.people[di].snapshot().phase, Phase::Active);
+}
+
 #[test]
 fn a_log_in_which_others_went_on_is_not_given_ones_own_way() {
     let mut world = three();

@@ -82,8 +82,9 @@ impl Active {
                 return Flow::Stay;
             }
         };
-        // Somebody who came or went in an epoch that this device is not in: not a fault.
         let Some(heard) = read(&self.group, context.link.meeting, &bytes) else {
+            // Somebody who came or went in an epoch that this device is not in: not a fault.
+            self.pulse.heard_stranger(now);
             return Flow::Stay;
         };
         if heard.from == context.device || !self.pulse.is_new(heard.from, heard.number) {

@@ -60,12 +60,15 @@ impl Active {
 
     /// Whether somebody else could let this device in again, now or once he has succeeded it.
     pub(in crate::active) fn could_be_let_in(&self, context: &Context) -> bool {
-        self.group.members().iter().any(|member| {
+        let members = self.group.members();
+        let is_known = members.iter().any(|member| {
             let device = DeviceId(member.pseudonym.0);
             let keeps_door = self.policy.role(member.pseudonym) >= Role::CoHost
                 || self.policy.successors.contains(&device.0);
             device != context.device && keeps_door && !self.pulse.is_silent(device)
-        })
+        });
+        // Of those who came later some may have the role by now.
+        is_known || self.pulse.among_strangers_since(context.device).is_some()
     }
 
     /// Whether those who count are in another state at our epoch or beyond it, or where the log

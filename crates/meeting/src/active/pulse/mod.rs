@@ -36,9 +36,9 @@ const REREAD: Duration = Duration::from_secs(3);
 /// needs a connection that stands: a heartbeat, and then [`STEP_GRACE`] for each of its tries.
 const REREAD_FOR_KEY: Duration = Duration::from_secs(20);
 
-/// Who has heard of nobody for so long, while others talk under a link that he does not know, or has
-/// been told for so long by a host what he cannot follow, stays no longer: his meeting has gone on
-/// without him.
+/// Who has heard of nobody for so long, while others talk whom he does not know or under a link that
+/// he does not know, or has been told for so long by a host what he cannot follow, stays no longer:
+/// his meeting has gone on without him.
 const ABANDONED: Duration = Duration::from_secs(60);
 
 /// What is known of one member's life.
@@ -61,6 +61,8 @@ pub(super) struct Pulse {
     forked: bool,
     /// When a signal last came that was sealed under a link that this device never held.
     other_link_at: Option<Instant>,
+    /// When a signal last came under our link from somebody who is no member where this device is.
+    stranger_at: Option<Instant>,
     /// Since when somebody who may send this device away repeats what leads it nowhere.
     in_vain_since: Option<Instant>,
     /// When the log was last read anew, and when it is to be again.
@@ -114,6 +116,10 @@ impl Pulse {
         self.other_link_at = Some(now);
     }
 
+    pub(super) fn heard_stranger(&mut self, now: Instant) {
+        self.stranger_at = Some(now);
+    }
+
     /// What was repeated for this device could not be read where it stands.
     pub(super) fn told_in_vain(&mut self, now: Instant) {
         self.in_vain_since.get_or_insert(now);
@@ -141,15 +147,22 @@ impl Pulse {
 
     /// Since when the meeting goes on without this device.
     fn abandoned_since(&self, me: DeviceId) -> Option<Instant> {
-        self.in_vain_since.or_else(|| self.alone_since(me))
+        let others_talk_at = self.other_link_at;
+        self.in_vain_since
+            .or_else(|| self.alone_since(me, others_talk_at))
     }
 
-    /// Since when nobody at all has been heard of, if others talk under another link.
-    fn alone_since(&self, me: DeviceId) -> Option<Instant> {
+    /// Since when only those are heard who came after the meeting had gone on without this device.
+    fn among_strangers_since(&self, me: DeviceId) -> Option<Instant> {
+        self.alone_since(me, self.stranger_at)
+    }
+
+    /// Since when none of those who are known has been heard of, if others have talked since.
+    fn alone_since(&self, me: DeviceId, others_talk_at: Option<Instant>) -> Option<Instant> {
         let others = || self.signs.iter().filter(|(device, _)| **device != me);
         let all_silent = others().all(|(device, _)| self.silent.contains(device));
         let since = others().map(|(_, sign)| sign.at).max()?;
-        let talk = self.other_link_at.is_some_and(|at| at > since);
+        let talk = others_talk_at.is_some_and(|at| at > since);
         (all_silent && talk).then_some(since)
     }
 
@@ -262,10 +275,15 @@ impl Active {
             context.emit(Output::Reconnect);
         }
         self.count_silent(context, now, every * MISSED);
-        let abandoned = self.pulse.abandoned_since(context.device);
-        if abandoned.is_some_and(|since| since + ABANDONED <= now) {
+        let is_long = |since: Instant| since + ABANDONED <= now;
+        let me = context.device;
+        if self.pulse.abandoned_since(me).is_some_and(is_long) {
             // Two links followed one, each taken by some: nobody can tell us the other.
             return Flow::Leave(LeftReason::WrongLink);
+        }
+        if self.pulse.among_strangers_since(me).is_some_and(is_long) {
+            // They cannot prove to us who they are.
+            return Flow::Recover;
         }
         match self.pulse.astray_since {
             Some(since) if since + STEP_GRACE <= now => self.is_astray(context, now),

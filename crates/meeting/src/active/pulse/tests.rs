@@ -157,6 +157,20 @@ fn a_meeting_has_gone_on_when_nobody_is_heard_and_others_talk_under_another_link
 }
 
 #[test]
+fn strangers_count_when_nobody_is_heard_who_is_known() {
+    let now = Instant::now();
+    let mut pulse = three(now);
+    pulse.heard_stranger(now + S);
+    assert_eq!(pulse.among_strangers_since(ME), None, "two are known");
+    pulse.silent.extend([BEN, CY]);
+    assert_eq!(pulse.among_strangers_since(ME), Some(now));
+    assert_eq!(pulse.abandoned_since(ME), None, "under our own link");
+    pulse.heard(BEN, now + 2 * S);
+    pulse.silent.insert(BEN);
+    assert_eq!(pulse.among_strangers_since(ME), None, "not since he was");
+}
+
+#[test]
 fn what_was_told_in_vain_counts_from_the_first_time_until_one_moves() {
     let now = Instant::now();
     let mut pulse = three(now);
