@@ -273,6 +273,30 @@ fn who_lags_far_behind_and_restores_the_meeting_throws_nobody_out() {
     assert!(policy.locked && policy.strict);
 }
 
+/// What the service invents, under whatever numbers, is no part of the way that led anywhere.
+#[test]
+fn a_log_that_was_lost_is_brought_on_although_there_was_rubbish_in_it() {
+    let mut world = three();
+    let device = world.device(BEN);
+    world.deaf(CY);
+    for (epoch, change) in [(9, true), (7, false), (3, true)] {
+        let commit = CommitBlob::new(vec![0xaa; 300]).unwrap();
+        world.forge(DeviceId([0x66; 16]), EntryBody::Commit { epoch, commit });
+        world.command(ANA, Command::SetLocked(change));
+        // The service is not asked again and again what it truly counts.
+        world.pass(Duration::from_secs(2));
+    }
+    let epoch = world.people[BEN].snapshot().epoch;
+    assert_eq!(world.people[CY].snapshot().epoch + 3, epoch);
+    ALL.iter().for_each(|who| world.hang_up(*who));
+    world.hears_again(CY);
+    world.service.restart();
+    [CY, BEN].iter().for_each(|who| world.back(*who));
+    assert_eq!(world.people[CY].snapshot().epoch, epoch, "at once");
+    world.back(ANA);
+    came_back_by_itself(&world, BEN, device);
+}
+
 #[test]
 fn a_commit_that_the_service_refused_and_took_parts_nobody() {
     for code in [ErrorCode::Full, ErrorCode::TooLarge, ErrorCode::Malformed] {

@@ -53,7 +53,6 @@ impl Active {
         epoch: u64,
         sealed: &[u8],
     ) -> Flow {
-        let before = self.position.log_epoch;
         // The others' commits open at their own place in the log only. Ours is known by its bytes:
         // what the service says of its place counts for nothing.
         let own = self.commits.own_epoch(sealed);
@@ -61,7 +60,7 @@ impl Active {
         let epoch = own.or(way_back).unwrap_or(epoch);
         self.position.note_commit(epoch);
         if way_back.is_some() {
-            return self.came_back(context, now, before);
+            return self.came_back(context, now);
         }
         self.returning.give_up_way();
         if epoch <= self.position.begun_at {
@@ -81,7 +80,9 @@ impl Active {
         };
         match self.group.process(&message) {
             Ok(Processed::Commit(staged)) => {
-                self.foreign_commit(context, now, (before, sealed), staged)
+                // It opened there, whatever the service said of those before it.
+                let ended = epoch.saturating_sub(1);
+                self.foreign_commit(context, now, (ended, sealed), staged)
             }
             _ => {
                 self.refuse_commit(context, None, Violation::Unreadable);

@@ -155,12 +155,7 @@ impl Active {
     }
 
     /// The log shows our way back: from now on the others' group is ours.
-    pub(super) fn came_back(
-        &mut self,
-        context: &mut Context,
-        now: Instant,
-        log_epoch: u64,
-    ) -> Flow {
+    pub(super) fn came_back(&mut self, context: &mut Context, now: Instant) -> Flow {
         let Some(Way { mut group, message }) = self.returning.way.take() else {
             return Flow::Stay;
         };
@@ -177,7 +172,7 @@ impl Active {
         self.position.has_taken_up = false;
         self.group = group;
         self.returning.is_home();
-        let step = (log_epoch, message.commit.as_slice());
+        let step = (message.expected_epoch, message.commit.as_slice());
         let flow = self.new_epoch(context, now, Change::Renewed, true, Some(step));
         self.path_renewed(now, self.group.own_leaf());
         match flow {
