@@ -274,6 +274,26 @@ fn a_door_passes_over_an_heir_who_went_before_his_time() {
     assert_ne!(door(&world), first, "Cy keeps the door");
 }
 
+/// Its keeper has left, and the one who was to take it at once has gone without a word.
+#[test]
+fn a_door_passes_over_an_heir_who_vanished_when_his_time_came() {
+    let mut world = three();
+    let link = world.people[0].meeting.link().clone();
+    for who in [1, 2] {
+        let device = world.device(who);
+        world.command(0, Command::SetRole(device, Role::Host));
+    }
+    world.pass(Duration::from_secs(1));
+    world.deaf(1);
+    world.command(0, Command::Leave);
+    world.hang_up(1);
+    assert_eq!(world.people[2].names(), ["Ben", "Cy"], "Ana left in order");
+    world.pass(Duration::from_secs(20));
+    let di = world.join("Di", &link);
+    world.admit_all(2);
+    world.assert_agreement(&[2, di]);
+}
+
 /// Ben keeps the door from now on, alone, and whoever it is enters without being asked for.
 #[track_caller]
 fn comes_in_at_bens_door(world: &mut World, who: Identity, link: &InviteLink) {

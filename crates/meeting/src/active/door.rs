@@ -178,16 +178,21 @@ impl Active {
             .collect()
     }
 
-    /// When the door is to pass to this device, because its keeper is silent.
+    /// When the door is to pass to this device, because its keeper is silent, or because he keeps it
+    /// no more and who was to say so at once is silent too.
     pub(super) fn door_passes_at(&self, context: &Context) -> Option<Instant> {
         let keeper = self.described.descriptor.host_device;
-        let since = self.pulse.silent_since(keeper)?;
-        let is_due = self.describer()? == context.device && self.keeper.passed_from != Some(keeper);
-        is_due.then(|| since.checked_add(SUCCESSION)).flatten()
+        if self.describer()? != context.device || self.keeper.passed_from == Some(keeper) {
+            return None;
+        }
+        match self.devices().any(|device| device == keeper) && self.role(keeper) >= Role::CoHost {
+            true => self.pulse.silent_since(keeper)?.checked_add(SUCCESSION),
+            false => context.now,
+        }
     }
 
-    /// Takes the door over from a keeper who is silent for long: nothing else might change that
-    /// would pass it on, and who knocks would wait for nobody.
+    /// Takes the door over from a keeper who is silent for long, or gone: nothing else might change
+    /// that would pass it on, and who knocks would wait for nobody.
     pub(super) fn keep_door(&mut self, context: &mut Context, now: Instant) {
         if self.door_passes_at(context).is_some_and(|at| at <= now) {
             self.keeper.passed_from = Some(self.described.descriptor.host_device);
