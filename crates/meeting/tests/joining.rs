@@ -70,6 +70,34 @@ fn a_door_under_other_rules_is_the_same_door() {
 }
 
 #[test]
+fn who_is_refused_while_the_host_is_away_is_told_when_she_is_back() {
+    let (mut world, _) = at_the_door();
+    let device = world.device(BEN);
+    world.hang_up(ANA);
+    world.command(ANA, Command::Refuse(device));
+    assert_eq!(world.people[BEN].left(), None);
+    world.back(ANA);
+    assert_eq!(world.people[BEN].left(), Some(LeftReason::Refused));
+    assert!(world.people[ANA].snapshot().knocks.is_empty());
+}
+
+/// A service that has just restarted knows nobody: to whatever is said before it does, it answers
+/// as to a proof that it does not believe.
+#[test]
+fn a_host_who_refuses_somebody_while_she_comes_back_keeps_her_meeting() {
+    let (mut world, link) = at_the_door();
+    let device = world.device(BEN);
+    world.hang_up(ANA);
+    world.service.restart();
+    world.dial(ANA);
+    world.command(ANA, Command::Refuse(device));
+    assert_eq!(world.people[ANA].left(), None);
+    let cy = world.join("Cy", &link);
+    world.admit_all(ANA);
+    world.assert_agreement(&[ANA, cy]);
+}
+
+#[test]
 fn a_meeting_that_the_service_lost_is_waited_for_and_then_no_more() {
     let (mut world, link) = at_the_door();
     let lobby = world.look("Cy", &link);

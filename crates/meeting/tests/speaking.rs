@@ -346,6 +346,23 @@ fn a_raised_hand_outlives_a_broken_link_and_goes_with_its_owner() {
     assert!(members.iter().all(|member| member.hand.is_none()));
 }
 
+/// Cy's words were under way when Dora came, who has no key for them.
+#[test]
+fn who_comes_while_a_hand_goes_up_sees_it_too() {
+    let mut world = crowded(3, 2);
+    let link = world.people[ANA].meeting.link().clone();
+    world.deaf(CY);
+    world.join("Dora", &link);
+    world.pass(Duration::from_millis(300));
+    world.command(CY, Command::RaiseHand(true));
+    mute(&mut world, CY, true);
+    world.hears_again(CY);
+    world.hang_up(CY);
+    world.back(CY);
+    assert_eq!(hands(&world), [CY]);
+    assert!(seen(&world, DORA, CY).media.camera, "it is on");
+}
+
 #[test]
 fn what_some_alone_read_in_a_log_that_is_lost_is_forgotten_by_all() {
     let mut world = crowded(4, 2);

@@ -1,12 +1,13 @@
 //! The host's desk: who knocks, and what becomes of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use conclave_e2ee::{KnockKey, Pseudonym, VerifiedKeyPackage};
 use conclave_wire::{ClientMessage, DeviceId};
 
 use super::Active;
+use super::standing::Standing;
 use crate::card::{Card, KnockCard, SignedCard};
 use crate::context::Context;
 use crate::event::{Event, Warning};
@@ -27,6 +28,8 @@ pub(super) struct Desk {
     knock_key: KnockKey,
     knocks: BTreeMap<u64, (DeviceId, Knocker)>,
     arrivals: u64,
+    /// Turned away while the service could not be told.
+    refused: BTreeSet<DeviceId>,
 }
 
 impl Desk {
@@ -35,6 +38,7 @@ impl Desk {
             knock_key,
             knocks: BTreeMap::new(),
             arrivals: 0,
+            refused: BTreeSet::new(),
         }
     }
 
@@ -95,7 +99,8 @@ impl Active {
             return;
         }
         let Some(desk) = &mut self.desk else { return };
-        if desk.take(device).is_none() && desk.knocks.len() >= MAX_KNOCKS {
+        let is_too_many = desk.take(device).is_none() && desk.knocks.len() >= MAX_KNOCKS;
+        if desk.refused.remove(&device) || is_too_many {
             context.send(ClientMessage::Refuse { device });
             return;
         }
@@ -195,7 +200,7 @@ impl Active {
         }
         self.send_away(device);
         for back in self.commits.drop_returns_of(device) {
-            context.send(ClientMessage::Refuse { device: back });
+            self.turn_away(context, back);
         }
         self.commits.want_removal(device);
     }
@@ -205,8 +210,18 @@ impl Active {
             return context.warn(Warning::NotAllowed);
         };
         if desk.take(device).is_some() {
-            context.send(ClientMessage::Refuse { device });
+            self.turn_away(context, device);
             context.event(Event::KnockWithdrawn { device });
+        }
+    }
+
+    /// Says so at once if the service knows us, or else when it tells of the knock again: to whom it
+    /// does not know yet it says so, as if to a proof of membership.
+    fn turn_away(&mut self, context: &mut Context, device: DeviceId) {
+        if self.standing == Standing::Attached {
+            context.send(ClientMessage::Refuse { device });
+        } else if let Some(desk) = &mut self.desk {
+            desk.refused.insert(device);
         }
     }
 }

@@ -17,26 +17,34 @@ pub(super) struct Echoes {
 struct Sent {
     at: Option<Instant>,
     message: Vec<u8>,
-    /// What it says, if that counts from its place in the log on.
-    plain: Option<Vec<u8>>,
+    said: Said,
+}
+
+/// What a message of ours says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    /// The group's epoch that it was sealed in: who came later cannot read it.
+    pub(super) epoch: u64,
+    /// Its content, if that counts from its place in the log on.
+    pub(super) plain: Option<Vec<u8>>,
 }
 
 impl Echoes {
-    pub(super) fn await_echo(&mut self, now: Instant, message: Vec<u8>, plain: Option<Vec<u8>>) {
+    pub(super) fn await_echo(&mut self, now: Instant, message: Vec<u8>, said: Said) {
         if self.sent.len() == MAX_ECHOES {
             self.sent.pop_front();
         }
         self.sent.push_back(Sent {
             at: Some(now),
             message,
-            plain,
+            said,
         });
     }
 
-    /// Whether the message is one of ours, and what it says if that counts now; it is expected once.
-    pub(super) fn take(&mut self, message: &[u8]) -> Option<Option<Vec<u8>>> {
+    /// What the message says if it is one of ours; it is expected once.
+    pub(super) fn take(&mut self, message: &[u8]) -> Option<Said> {
         let place = self.sent.iter().position(|sent| sent.message == message)?;
-        self.sent.remove(place).map(|sent| sent.plain)
+        self.sent.remove(place).map(|sent| sent.said)
     }
 
     /// The connection is gone, and what was on it may be lost: nothing can be concluded.
@@ -66,23 +74,27 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    fn said(plain: Option<Vec<u8>>) -> Said {
+        Said { epoch: 1, plain }
+    }
+
     #[test]
     fn an_echo_is_expected_once_and_says_what_counts_from_its_place_on() {
         let (mut echoes, now) = (Echoes::default(), Instant::now());
-        echoes.await_echo(now, vec![1], None);
-        echoes.await_echo(now, vec![2], Some(vec![20]));
+        echoes.await_echo(now, vec![1], said(None));
+        echoes.await_echo(now, vec![2], said(Some(vec![20])));
         assert_eq!(echoes.take(&[3]), None);
-        assert_eq!(echoes.take(&[2]), Some(Some(vec![20])));
+        assert_eq!(echoes.take(&[2]), Some(said(Some(vec![20]))));
         assert_eq!(echoes.take(&[2]), None);
-        assert_eq!(echoes.take(&[1]), Some(None));
+        assert_eq!(echoes.take(&[1]), Some(said(None)));
     }
 
     #[test]
     fn what_does_not_come_back_is_missing_after_a_while_and_told_once() {
         let (mut echoes, now) = (Echoes::default(), Instant::now());
         assert_eq!(echoes.deadline(), None);
-        echoes.await_echo(now, vec![1], None);
-        echoes.await_echo(now + 500 * MS, vec![2], None);
+        echoes.await_echo(now, vec![1], said(None));
+        echoes.await_echo(now + 500 * MS, vec![2], said(None));
         let at = now + 15_000 * MS;
         assert_eq!(echoes.deadline(), Some(at));
         assert!(!echoes.are_missing(at - MS));
@@ -94,7 +106,7 @@ mod tests {
     #[test]
     fn what_was_on_a_broken_connection_may_come_or_not() {
         let (mut echoes, now) = (Echoes::default(), Instant::now());
-        echoes.await_echo(now, vec![1], None);
+        echoes.await_echo(now, vec![1], said(None));
         echoes.forget_times();
         assert_eq!(echoes.deadline(), None);
         assert!(!echoes.are_missing(now + 60_000 * MS));
@@ -105,7 +117,7 @@ mod tests {
     fn what_is_waited_for_is_bounded() {
         let (mut echoes, now) = (Echoes::default(), Instant::now());
         for number in 0..=MAX_ECHOES {
-            echoes.await_echo(now, number.to_be_bytes().to_vec(), None);
+            echoes.await_echo(now, number.to_be_bytes().to_vec(), said(None));
         }
         assert_eq!(echoes.sent.len(), MAX_ECHOES);
         assert_eq!(echoes.take(&0_usize.to_be_bytes()), None);

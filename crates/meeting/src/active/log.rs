@@ -38,7 +38,7 @@ impl Active {
             // Our own, come back; MLS does not open what one has sealed oneself. What the service
             // says of its sender counts for nothing.
             EntryBody::Application { message } => match self.echoes.take(message.as_slice()) {
-                Some(plain) => self.said(context, plain),
+                Some(said) => self.said(context, said),
                 None => self.application(context, now, message.as_slice()),
             },
         };

@@ -49,7 +49,7 @@ use conclave_wire::{Blob, ClientMessage, DeviceId, ErrorCode, ServerMessage};
 use self::commits::Commits;
 use self::desk::Desk;
 use self::door::Doorkeeper;
-use self::echoes::Echoes;
+use self::echoes::{Echoes, Said};
 pub(crate) use self::position::Place;
 use self::position::Position;
 use self::pulse::Pulse;
@@ -270,8 +270,11 @@ impl Active {
             message.and_then(|message| context.seal.seal(Purpose::Application, 0, &message));
         let Some(sealed) = sealed else { return };
         if let Some(now) = context.now {
-            let plain = content.is_of_floor().then_some(plain);
-            self.echoes.await_echo(now, sealed.clone(), plain);
+            let said = Said {
+                epoch: self.group.epoch(),
+                plain: content.is_of_floor().then_some(plain),
+            };
+            self.echoes.await_echo(now, sealed.clone(), said);
         }
         if let Ok(message) = Blob::new(sealed) {
             context.send(ClientMessage::Publish { message });

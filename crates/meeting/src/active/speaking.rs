@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use conclave_e2ee::{Member, Pseudonym};
 use conclave_wire::DeviceId;
 
+use super::echoes::Said;
 use super::standing::Standing;
 use super::{Active, Flow};
 use crate::content::{Content, MediaState};
@@ -272,10 +273,29 @@ impl Active {
     }
 
     /// Our own message is in the log: what it says of the floor counts from here on.
-    pub(super) fn said(&mut self, context: &mut Context, plain: Option<Vec<u8>>) -> Flow {
-        if let Some(content) = plain.and_then(|plain| Content::decode(&plain)) {
-            self.hear_of_floor(context, Pseudonym(context.device.0), content);
+    pub(super) fn said(&mut self, context: &mut Context, said: Said) -> Flow {
+        let content = said.plain.and_then(|plain| Content::decode(&plain));
+        let Some(content) = content else {
+            return Flow::Stay;
+        };
+        if said.epoch < self.group.epoch() {
+            self.say_to_newcomers(context, &content);
         }
+        self.hear_of_floor(context, Pseudonym(context.device.0), content);
         Flow::Stay
+    }
+
+    /// Others came before what this device said of the floor stood in the log, and could not read it:
+    /// they are told how things stand now.
+    fn say_to_newcomers(&mut self, context: &mut Context, content: &Content) {
+        match content {
+            Content::Media(_) => self.publish(context, &Content::Media(context.media)),
+            Content::Hand(up) => {
+                let up = self.podium.hand_wish.unwrap_or(*up);
+                self.publish(context, &Content::Hand(up));
+            }
+            // Only who may tell the floor has said anything else.
+            _ => self.podium.owe(),
+        }
     }
 }
