@@ -255,7 +255,7 @@ fn who_lags_far_behind_and_restores_the_meeting_throws_nobody_out() {
     let mut world = three();
     let device = world.device(ANA);
     world.deaf(CY);
-    for change in 0..10 {
+    for change in 0..20 {
         world.command(ANA, Command::SetLocked(change % 2 == 1));
     }
     ALL.iter().for_each(|who| world.hang_up(*who));
@@ -328,7 +328,7 @@ fn the_only_host_finds_those_who_took_a_commit_before_the_service_lost_its_memor
 
 #[test]
 fn the_only_host_brings_a_service_on_that_lost_his_last_changes() {
-    for changes in 1..=4 {
+    for changes in [1, 2, 4, 16] {
         let mut world = three();
         let made: Vec<_> = (0..changes)
             .map(|change| Command::SetLocked(change % 2 == 0))
@@ -422,6 +422,25 @@ fn who_is_alone_with_a_link_of_his_own_asks_for_the_other() {
     world.pass(Duration::from_secs(60));
     world.assert_agreement(&others);
     assert_eq!(world.people[ANA].names(), ["Ana", "Cy"]);
+}
+
+/// Ben never heard of Ana's link, and let Cy in under the one before: she hears him, he does not hear
+/// her, and one participant's word does not tell a host that she is astray.
+#[test]
+fn who_alone_has_taken_a_new_link_does_not_stay_with_it() {
+    let (mut world, _, _) = two();
+    let ben = world.device(BEN);
+    let old = world.people[ANA].meeting.link().clone();
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    seen_by_himself_alone(&mut world, ANA, &[NEW_LINK], &[BEN]);
+    let cy = world.join("Cy", &old);
+    world.admit_all(BEN);
+    world.back(ANA);
+    world.pass(Duration::from_secs(50));
+    assert_eq!(world.people[ANA].left(), None, "he may come along");
+    world.pass(Duration::from_secs(30));
+    assert_eq!(world.people[ANA].left(), Some(LeftReason::WrongLink));
+    world.assert_agreement(&[BEN, cy]);
 }
 
 /// The service hid from Ben that Di came, and nobody is there any more whom he knows: he cannot follow

@@ -90,9 +90,19 @@ impl Active {
         if heard.from == context.device || !self.pulse.is_new(heard.from, heard.number) {
             return Flow::Stay;
         }
-        // Who repeats something for us speaks under our link for that alone: if it does not bring us to
-        // where he is, we do not hear of him.
-        let is_life = !matches!(heard.signal, Signal::Missed { .. });
+        let older = context.seal.older(sealed);
+        let is_life = match &heard.signal {
+            // Who repeats something for us speaks under our link for that alone: if it does not bring
+            // us to where he is, we do not hear of him.
+            Signal::Missed { .. } => false,
+            // Under a link of before he cannot hear us, and only one who stands where we have been can
+            // be told.
+            Signal::Beat(beat) => older.is_none() || self.pulse.has_passed(beat),
+            _ => older.is_none(),
+        };
+        if older.is_some() && !is_life {
+            self.pulse.heard_other_link(now);
+        }
         let was_silent = is_life && self.pulse.heard(heard.from, now);
         let was_online = self.people.is_online(heard.from);
         if !was_online {
@@ -101,7 +111,7 @@ impl Active {
         if was_silent || !was_online {
             context.event(Event::Roster);
         }
-        if let (Signal::Beat(beat), Some(older)) = (&heard.signal, context.seal.older(sealed)) {
+        if let (Signal::Beat(beat), Some(older)) = (&heard.signal, older) {
             self.repeat_for(context, now, heard.from, beat.epoch, older);
         }
         self.heed(context, now, heard)

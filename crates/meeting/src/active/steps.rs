@@ -9,7 +9,7 @@ use conclave_wire::{Commit, CommitBlob, List};
 use super::standing::wire_token;
 
 /// The last epochs that a log which lost them is given again.
-const MAX_STEPS: usize = 4;
+const MAX_STEPS: usize = 16;
 /// The last epochs that can be proven. Somebody who lags further behind and restores the meeting
 /// throws everybody else out of it.
 pub(super) const MAX_PROOFS: usize = 32;
@@ -146,10 +146,10 @@ mod tests {
 
     #[test]
     fn only_the_last_steps_are_kept_and_more_of_the_proofs() {
-        let last = MAX_PROOFS as u64;
+        let (last, kept) = (MAX_PROOFS as u64, MAX_STEPS as u64);
         let mut steps = steps(&(0..=last).collect::<Vec<_>>());
-        assert_eq!(told(&steps, last - 4), [], "there is no way from there");
-        assert_eq!(told(&steps, last - 3).len(), MAX_STEPS);
+        assert_eq!(told(&steps, last - kept), [], "there is no way from there");
+        assert_eq!(told(&steps, last + 1 - kept).len(), MAX_STEPS);
         let proven = steps.tokens().map(|(epoch, _)| epoch);
         assert!(proven.eq((1..=last).rev()));
         steps.forget();

@@ -141,7 +141,7 @@ impl Pulse {
     }
 
     /// Whether the sender of a heartbeat only has to come on to where this device stands.
-    fn has_passed(&self, beat: &Beat) -> bool {
+    pub(super) fn has_passed(&self, beat: &Beat) -> bool {
         self.been.contains(&(beat.epoch, beat.authenticator))
     }
 
