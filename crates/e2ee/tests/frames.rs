@@ -320,6 +320,43 @@ fn waiting_is_bounded_in_time_number_and_bytes() {
 }
 
 #[test]
+fn a_frame_that_has_waited_too_long_is_given_up() {
+    let mut talk = Talk::begun();
+    talk.next_epoch();
+    talk.speaker_moves();
+    let (late, early) = (talk.say(b"late"), talk.say(b"early"));
+    assert_eq!(talk.hear(&late), Err(OpenError::NotYet));
+    talk.now += MAX_WAIT + TICK;
+    assert_eq!(talk.hear(&early), Err(OpenError::NotYet));
+    talk.listener_moves();
+    let released = talk.opener.take_ready(talk.now);
+    assert_eq!(released.len(), 1);
+    assert_eq!(released[0].outcome.as_deref(), Ok(&b"early"[..]));
+}
+
+#[test]
+fn as_many_bytes_wait_as_the_bound_says_and_no_more() {
+    let mut talk = Talk::begun();
+    talk.next_epoch();
+    talk.speaker_moves();
+    let around = talk.say(&[0; 1000]).len() - 1000;
+    let exact = talk.say(&vec![0; MAX_WAITING_BYTES - around]);
+    assert_eq!(exact.len(), MAX_WAITING_BYTES);
+    assert_eq!(talk.hear(&exact), Err(OpenError::NotYet));
+    talk.listener_moves();
+    assert_eq!(talk.opener.take_ready(talk.now).len(), 1);
+
+    talk.next_epoch();
+    talk.speaker_moves();
+    for _ in 0..2 {
+        let half = talk.say(&vec![0; MAX_WAITING_BYTES / 2 - around]);
+        assert_eq!(talk.hear(&half), Err(OpenError::NotYet));
+    }
+    talk.listener_moves();
+    assert_eq!(talk.opener.take_ready(talk.now).len(), 2, "both fit");
+}
+
+#[test]
 fn an_epoch_far_ahead_is_not_waited_for() {
     let mut talk = Talk::begun();
     let leaf_and_epoch = |epoch: u8| [&[0x80, epoch][..], &[0; 32]].concat();

@@ -190,4 +190,21 @@ mod tests {
         assert_eq!(covered.judge(&frame(100, 0)), Finding::Unknown);
         assert_eq!(covered.judge(&frame(98 * 101 + 100, 0)), Finding::Forged);
     }
+
+    #[test]
+    fn memory_is_full_at_its_bound_and_not_before() {
+        let half = MAX_FRAMES as u64 / 2;
+        let mut covered = covered([batch(0, 0, half), batch(1, half, half)]);
+        assert_eq!(covered.judge(&frame(3, 3)), Finding::Own);
+        covered.insert(batch(2, 2 * half, 1));
+        assert_eq!(covered.judge(&frame(3, 3)), Finding::Unknown);
+
+        // Batches of nothing take room too.
+        let mut covered = Covered::default();
+        for number in 0..=MAX_FRAMES as u32 {
+            assert_eq!(covered.batches.len(), number as usize);
+            covered.insert(batch(number, 0, 0));
+        }
+        assert_eq!(covered.batches.len(), MAX_FRAMES);
+    }
 }

@@ -52,6 +52,11 @@ impl Repeats {
         }
     }
 
+    /// Whether this commit led here.
+    fn has(&self, sealed: &[u8]) -> bool {
+        self.kept.iter().any(|one| one.sealed == sealed)
+    }
+
     pub(super) fn renewed(&mut self, now: Instant) {
         self.renewed_at = Some(now);
     }
@@ -60,16 +65,28 @@ impl Repeats {
         self.told_at.retain(|device, _| present.contains(device));
     }
 
-    /// What is to be told now to a member that is in `epoch`: everything since, or nothing.
-    fn since(&mut self, epoch: u64, to: DeviceId, now: Instant) -> Vec<(u64, Vec<u8>)> {
+    /// What is to be told now to a member that is in `epoch`: everything since. Who is where none of
+    /// these commits leads on from is told the last one, if he `may_despair`, to learn that none does.
+    fn since(
+        &mut self,
+        epoch: u64,
+        to: DeviceId,
+        may_despair: bool,
+        now: Instant,
+    ) -> Vec<(u64, Vec<u8>)> {
         // He may be about to read it himself.
         let early = |at: &Instant| now < *at + STEP_GRACE;
         let is_early = self.renewed_at.as_ref().is_none_or(early);
         if is_early || self.told_at.get(&to).is_some_and(early) {
             return Vec::new();
         }
-        let missed = self.kept.iter().skip_while(|one| one.ended != epoch);
-        let missed: Vec<_> = missed
+        let from = self.kept.iter().position(|one| one.ended == epoch);
+        let last = self.kept.len().saturating_sub(1);
+        let from = from.or_else(|| may_despair.then_some(last));
+        let missed: Vec<_> = self
+            .kept
+            .iter()
+            .skip(from.unwrap_or(self.kept.len()))
             .map(|one| (one.log_epoch, one.sealed.clone()))
             .collect();
         if !missed.is_empty() {
@@ -93,7 +110,11 @@ impl Active {
         if self.describer() != Some(context.device) {
             return;
         }
-        for (log_epoch, commit) in self.repeats.since(epoch, to, now) {
+        // Who is alone with the link that he has taken sends nobody away for it: he goes himself.
+        let is_other = |device: &DeviceId| *device != to && *device != context.device;
+        let is_heard = |device: DeviceId| is_other(&device) && !self.pulse.is_silent(device);
+        let has_company = self.devices().any(is_heard);
+        for (log_epoch, commit) in self.repeats.since(epoch, to, has_company, now) {
             let signal = Signal::Missed { log_epoch, commit };
             self.signal_under(context, generation, to, signal);
         }
@@ -112,11 +133,14 @@ impl Active {
         let reached = self.position.log_epoch;
         // One's own is offered again until it counts.
         let is_own = self.commits.own_epoch(sealed).is_some();
-        if log_epoch <= self.position.begun_at || log_epoch > reached || is_own {
+        if log_epoch > reached || is_own || self.repeats.has(sealed) {
             return Flow::Stay;
         }
-        let message = context.seal.open(Purpose::Commit, log_epoch, sealed);
-        let processed = message.ok().map(|message| self.group.process(&message));
+        // Where this device has come by another way it is in vain.
+        let is_ahead = log_epoch > self.position.begun_at;
+        let message = is_ahead.then(|| context.seal.open(Purpose::Commit, log_epoch, sealed));
+        let message = message.and_then(Result::ok);
+        let processed = message.map(|message| self.group.process(&message));
         let Some(Ok(Processed::Commit(staged))) = processed else {
             // Made for another state than ours. No single participant parts us from the others, but
             // a host could send us away as well.
@@ -152,20 +176,23 @@ mod tests {
     fn everything_since_an_epoch_is_repeated_once_there_was_time_to_read_it() {
         let now = Instant::now();
         let mut repeats = repeats(now);
-        assert!(repeats.since(6, BEN, now).is_empty());
+        assert!(repeats.since(6, BEN, false, now).is_empty());
         let later = now + STEP_GRACE;
-        let told = repeats.since(6, BEN, later);
+        let told = repeats.since(6, BEN, false, later);
         assert_eq!(told, [(16, vec![6]), (17, vec![7])]);
-        assert!(repeats.since(6, BEN, later).is_empty(), "just told");
-        assert_eq!(repeats.since(6, BEN, later + STEP_GRACE).len(), 2);
+        assert!(repeats.since(6, BEN, false, later).is_empty(), "just told");
+        assert_eq!(repeats.since(6, BEN, false, later + STEP_GRACE).len(), 2);
     }
 
     #[test]
-    fn who_is_not_behind_or_too_far_behind_is_told_nothing() {
+    fn who_cannot_be_led_on_is_told_so_or_nothing() {
         let now = Instant::now();
-        let mut repeats = repeats(now);
         for epoch in [4, 8] {
-            assert!(repeats.since(epoch, BEN, now + STEP_GRACE).is_empty());
+            let mut repeats = repeats(now);
+            let told = repeats.since(epoch, BEN, false, now + STEP_GRACE);
+            assert_eq!(told, []);
+            let told = repeats.since(epoch, BEN, true, now + STEP_GRACE);
+            assert_eq!(told, [(17, vec![7])]);
         }
     }
 

@@ -48,6 +48,12 @@ struct Sign {
     beat: Option<Beat>,
 }
 
+/// The first and the last time that something was repeated in vain, each soon after the one before.
+struct InVain {
+    since: Instant,
+    last: Instant,
+}
+
 #[derive(Default)]
 pub(super) struct Pulse {
     signs: HashMap<DeviceId, Sign>,
@@ -63,8 +69,8 @@ pub(super) struct Pulse {
     other_link_at: Option<Instant>,
     /// When a signal last came under our link from somebody who is no member where this device is.
     stranger_at: Option<Instant>,
-    /// Since when somebody who may send this device away repeats what leads it nowhere.
-    in_vain_since: Option<Instant>,
+    /// Whether somebody who may send this device away repeats what leads it nowhere.
+    in_vain: Option<InVain>,
     /// When the log was last read anew, and when it is to be again.
     reread_at: Option<Instant>,
     wants_reread_at: Option<Instant>,
@@ -122,12 +128,12 @@ impl Pulse {
 
     /// What was repeated for this device could not be read where it stands.
     pub(super) fn told_in_vain(&mut self, now: Instant) {
-        self.in_vain_since.get_or_insert(now);
+        let since = self.in_vain_since(now).unwrap_or(now);
+        self.in_vain = Some(InVain { since, last: now });
     }
 
     /// This device stands somewhere else now.
     pub(super) fn moves(&mut self, to: (u64, [u8; 32])) {
-        self.in_vain_since = None;
         self.been.push_back(to);
         // As far as a log that lost its end can be attached to.
         if self.been.len() > MAX_PROOFS + 1 {
@@ -146,10 +152,18 @@ impl Pulse {
     }
 
     /// Since when the meeting goes on without this device.
-    fn abandoned_since(&self, me: DeviceId) -> Option<Instant> {
+    fn abandoned_since(&self, me: DeviceId, now: Instant) -> Option<Instant> {
         let others_talk_at = self.other_link_at;
-        self.in_vain_since
+        self.in_vain_since(now)
             .or_else(|| self.alone_since(me, others_talk_at))
+    }
+
+    /// Since when this device has been told in vain, if it still is. Going on by a way of its own
+    /// changes nothing about that.
+    fn in_vain_since(&self, now: Instant) -> Option<Instant> {
+        let in_vain = self.in_vain.as_ref()?;
+        let patience = interval(self.signs.len()) * MISSED;
+        (now <= in_vain.last + patience).then_some(in_vain.since)
     }
 
     /// Since when only those are heard who came after the meeting had gone on without this device.
@@ -277,7 +291,7 @@ impl Active {
         self.count_silent(context, now, every * MISSED);
         let is_long = |since: Instant| since + ABANDONED <= now;
         let me = context.device;
-        if self.pulse.abandoned_since(me).is_some_and(is_long) {
+        if self.pulse.abandoned_since(me, now).is_some_and(is_long) {
             // Two links followed one, each taken by some: nobody can tell us the other.
             return Flow::Leave(LeftReason::WrongLink);
         }

@@ -147,13 +147,17 @@ fn a_meeting_has_gone_on_when_nobody_is_heard_and_others_talk_under_another_link
     let mut pulse = three(now);
     pulse.heard(BEN, now + S);
     pulse.silent.extend([BEN, CY]);
-    assert_eq!(pulse.abandoned_since(ME), None, "nobody talks");
+    assert_eq!(pulse.abandoned_since(ME, now + 2 * S), None, "nobody talks");
     pulse.heard_other_link(now + S);
-    assert_eq!(pulse.abandoned_since(ME), None, "not after he was heard");
+    assert_eq!(
+        pulse.abandoned_since(ME, now + 2 * S),
+        None,
+        "not after he was heard"
+    );
     pulse.heard_other_link(now + 2 * S);
-    assert_eq!(pulse.abandoned_since(ME), Some(now + S));
+    assert_eq!(pulse.abandoned_since(ME, now + 2 * S), Some(now + S));
     pulse.silent.remove(&CY);
-    assert_eq!(pulse.abandoned_since(ME), None, "one is heard");
+    assert_eq!(pulse.abandoned_since(ME, now + 2 * S), None, "one is heard");
 }
 
 #[test]
@@ -164,21 +168,27 @@ fn strangers_count_when_nobody_is_heard_who_is_known() {
     assert_eq!(pulse.among_strangers_since(ME), None, "two are known");
     pulse.silent.extend([BEN, CY]);
     assert_eq!(pulse.among_strangers_since(ME), Some(now));
-    assert_eq!(pulse.abandoned_since(ME), None, "under our own link");
+    assert_eq!(
+        pulse.abandoned_since(ME, now + 2 * S),
+        None,
+        "under our own link"
+    );
     pulse.heard(BEN, now + 2 * S);
     pulse.silent.insert(BEN);
     assert_eq!(pulse.among_strangers_since(ME), None, "not since he was");
 }
 
 #[test]
-fn what_was_told_in_vain_counts_from_the_first_time_until_one_moves() {
+fn what_is_told_in_vain_counts_from_the_first_time_until_it_is_told_no_more() {
     let now = Instant::now();
     let mut pulse = three(now);
     pulse.told_in_vain(now);
-    pulse.told_in_vain(now + S);
-    assert_eq!(pulse.abandoned_since(ME), Some(now));
+    pulse.told_in_vain(now + 15 * S);
     pulse.moves((2, [0; 32]));
-    assert_eq!(pulse.abandoned_since(ME), None);
+    assert_eq!(pulse.abandoned_since(ME, now + 30 * S), Some(now));
+    assert_eq!(pulse.abandoned_since(ME, now + 30 * S + MS), None);
+    pulse.told_in_vain(now + 31 * S);
+    assert_eq!(pulse.abandoned_since(ME, now + 32 * S), Some(now + 31 * S));
 }
 
 #[test]
