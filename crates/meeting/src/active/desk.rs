@@ -215,8 +215,8 @@ impl Active {
         }
     }
 
-    /// Says so at once if the service knows us, or else when it tells of the knock again: to whom it
-    /// does not know yet it says so, as if to a proof of membership.
+    /// Says so at once if the service knows us, or else when it tells of the knock again. Its answer to
+    /// somebody whom it does not know would read like one to the proof of membership.
     fn turn_away(&mut self, context: &mut Context, device: DeviceId) {
         if self.standing == Standing::Attached {
             context.send(ClientMessage::Refuse { device });
