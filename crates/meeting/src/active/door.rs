@@ -182,13 +182,14 @@ impl Active {
     /// no more and who was to say so at once is silent too.
     pub(super) fn door_passes_at(&self, context: &Context) -> Option<Instant> {
         let keeper = self.described.descriptor.host_device;
-        if self.describer()? != context.device || self.keeper.passed_from == Some(keeper) {
-            return None;
-        }
-        match self.devices().any(|device| device == keeper) && self.role(keeper) >= Role::CoHost {
-            true => self.pulse.silent_since(keeper)?.checked_add(SUCCESSION),
-            false => context.now,
-        }
+        let at = match self.pulse.counts(keeper) && self.role(keeper) >= Role::CoHost {
+            true => self.pulse.silent_since(keeper)?.checked_add(SUCCESSION)?,
+            false => context.now?,
+        };
+        // Last, for it asks for all members, and this after everything that happens.
+        let is_due =
+            self.keeper.passed_from != Some(keeper) && self.describer() == Some(context.device);
+        is_due.then_some(at)
     }
 
     /// Takes the door over from a keeper who is silent for long, or gone: nothing else might change

@@ -78,9 +78,7 @@ impl Active {
     /// Whether the log is read as far as the service said that it reaches, has come as far as this
     /// device, and no way back into the group is under way.
     pub(super) fn may_offer(&self) -> bool {
-        self.has_read_all()
-            && !self.returning.is_under_way()
-            && self.position.log_epoch >= self.position.begun_at
+        self.has_read_all() && !self.returning.is_under_way() && !self.is_off_log()
     }
 
     fn leaves(&self, devices: &[DeviceId]) -> Vec<Leaf> {

@@ -111,9 +111,7 @@ impl Active {
             return;
         }
         // Who is alone with the link that he has taken sends nobody away for it: he goes himself.
-        let is_other = |device: &DeviceId| *device != to && *device != context.device;
-        let is_heard = |device: DeviceId| is_other(&device) && !self.pulse.is_silent(device);
-        let has_company = self.devices().any(is_heard);
+        let has_company = self.pulse.hears_any_but(&[context.device, to]);
         for (log_epoch, commit) in self.repeats.since(epoch, to, has_company, now) {
             let signal = Signal::Missed { log_epoch, commit };
             self.signal_under(context, generation, to, signal);

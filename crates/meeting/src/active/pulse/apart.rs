@@ -83,10 +83,8 @@ impl Active {
     /// Whether the sender of a heartbeat has come by another way to where the log ends, or ended
     /// when it was taken up: waiting until he has come as far would be in vain.
     fn by_another_way(&self) -> impl Fn(&Beat) -> bool {
-        let (epoch, is_off_log) = (
-            self.group.epoch(),
-            self.is_off_log() || self.position.has_taken_up,
-        );
+        let epoch = self.group.epoch();
+        let is_off_log = self.is_off_log() || self.position.has_taken_up;
         move |beat| is_off_log && beat.epoch < epoch && !self.pulse.has_passed(beat)
     }
 

@@ -153,17 +153,15 @@ impl Pulse {
 
     /// Since when the meeting goes on without this device.
     fn abandoned_since(&self, me: DeviceId, now: Instant) -> Option<Instant> {
-        let others_talk_at = self.other_link_at;
         self.in_vain_since(now)
-            .or_else(|| self.alone_since(me, others_talk_at))
+            .or_else(|| self.alone_since(me, self.other_link_at))
     }
 
     /// Since when this device has been told in vain, if it still is. Going on by a way of its own
     /// changes nothing about that.
     fn in_vain_since(&self, now: Instant) -> Option<Instant> {
         let in_vain = self.in_vain.as_ref()?;
-        let patience = interval(self.signs.len()) * MISSED;
-        (now <= in_vain.last + patience).then_some(in_vain.since)
+        (now <= in_vain.last + self.patience()).then_some(in_vain.since)
     }
 
     /// Since when only those are heard who came after the meeting had gone on without this device.
@@ -173,11 +171,26 @@ impl Pulse {
 
     /// Since when none of those who are known has been heard of, if others have talked since.
     fn alone_since(&self, me: DeviceId, others_talk_at: Option<Instant>) -> Option<Instant> {
-        let others = || self.signs.iter().filter(|(device, _)| **device != me);
-        let all_silent = others().all(|(device, _)| self.silent.contains(device));
-        let since = others().map(|(_, sign)| sign.at).max()?;
+        let others = self.signs.iter().filter(|(device, _)| **device != me);
+        let since = others.map(|(_, sign)| sign.at).max()?;
         let talk = others_talk_at.is_some_and(|at| at > since);
-        (all_silent && talk).then_some(since)
+        (talk && !self.hears_any_but(&[me])).then_some(since)
+    }
+
+    /// Whether any member is heard of beside these.
+    pub(super) fn hears_any_but(&self, these: &[DeviceId]) -> bool {
+        let mut others = self.signs.keys().filter(|device| !these.contains(device));
+        others.any(|device| !self.silent.contains(device))
+    }
+
+    /// Whether this device is a member.
+    pub(super) fn counts(&self, device: DeviceId) -> bool {
+        self.signs.contains_key(&device)
+    }
+
+    /// Who gives no sign of life for so long is silent.
+    fn patience(&self) -> Duration {
+        interval(self.signs.len()) * MISSED
     }
 
     pub(super) fn is_silent(&self, device: DeviceId) -> bool {
@@ -229,8 +242,7 @@ impl Pulse {
     /// When something is to be done next.
     pub(super) fn deadline(&self, me: DeviceId) -> Option<Instant> {
         let beat_at = self.beat_at?;
-        let members = self.signs.len();
-        let patience = interval(members) * MISSED;
+        let patience = self.patience();
         let silence = self
             .signs
             .iter()
@@ -277,9 +289,8 @@ impl Active {
         let Some(beat_at) = self.pulse.beat_at else {
             return Flow::Stay;
         };
-        let every = interval(self.pulse.signs.len());
         if beat_at <= now {
-            self.pulse.beat_at = Some(now + every);
+            self.pulse.beat_at = Some(now + interval(self.pulse.signs.len()));
             self.beat(context);
             self.ask_for_cards(context);
         }
@@ -288,7 +299,7 @@ impl Active {
             self.pulse.reread_at = Some(now);
             context.emit(Output::Reconnect);
         }
-        self.count_silent(context, now, every * MISSED);
+        self.count_silent(context, now);
         let is_long = |since: Instant| since + ABANDONED <= now;
         let me = context.device;
         if self.pulse.abandoned_since(me, now).is_some_and(is_long) {
@@ -321,8 +332,8 @@ impl Active {
         self.signal(context, Signal::Beat(beat));
     }
 
-    fn count_silent(&mut self, context: &mut Context, now: Instant, patience: Duration) {
-        let me = context.device;
+    fn count_silent(&mut self, context: &mut Context, now: Instant) {
+        let (me, patience) = (context.device, self.pulse.patience());
         let due: Vec<_> = self
             .pulse
             .signs
