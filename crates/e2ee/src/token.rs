@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A 32-byte proof that its holder knows a secret of the meeting.
 ///
-/// The server keeps only [`Token32::sha256`] and compares that.
+/// The server keeps only its SHA-256 and compares that.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Token32([u8; 32]);
 
@@ -20,13 +19,6 @@ impl Token32 {
     /// The token itself, for the one message that presents it.
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
-    }
-
-    /// What the server stores in place of the token.
-    pub fn sha256(&self) -> [u8; 32] {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest::digest(&digest::SHA256, &self.0).as_ref());
-        hash
     }
 }
 

@@ -48,11 +48,6 @@ impl Key {
         })
     }
 
-    /// The key id.
-    pub fn kid(&self) -> u64 {
-        self.kid
-    }
-
     /// Seals a frame into `out`, which is emptied first.
     ///
     /// Dangerous: two frames under one counter give both away and let anyone
