@@ -190,6 +190,7 @@ mod tests {
     use std::time::{SystemTime, UNIX_EPOCH};
 
     use super::*;
+    use crate::{LeafError, verify_leaf};
 
     #[test]
     fn a_knocker_may_wait_a_quarter_of_an_hour() {
@@ -202,5 +203,30 @@ mod tests {
         let package = VerifiedKeyPackage::parse(candidate.unwrap().key_package()).unwrap();
         let dead_at = package.key_package.life_time().not_after();
         assert!((earliest + 900..=now_s() + 900).contains(&dead_at));
+    }
+
+    #[test]
+    fn what_a_card_signs_is_of_this_key_package_and_this_leaf() {
+        let link = LinkSecret::generate().unwrap();
+        let [one, other] = [1, 2].map(|n| Candidate::new(Pseudonym([n; 16]), &link).unwrap());
+        let package = VerifiedKeyPackage::parse(one.key_package()).unwrap();
+        assert_eq!(one.key_package_hash(), package.hash());
+        assert_ne!(one.key_package_hash(), other.key_package_hash());
+        let signature = one.sign("a card", b"Ada").unwrap();
+        let is_by = |key, domain| verify_leaf(&key, domain, b"Ada", &signature);
+        assert_eq!(is_by(package.leaf_key(), "a card"), Ok(()));
+        for (key, domain) in [
+            (other.leaf_key(), "a card"),
+            (one.leaf_key(), "another purpose"),
+        ] {
+            assert_eq!(is_by(key, domain), Err(LeafError::BadSignature));
+        }
+    }
+
+    #[test]
+    fn a_hash_is_sha_256() {
+        // FIPS 180-4, the example of NIST with three letters.
+        let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hex::encode(sha256(b"abc")), known);
     }
 }

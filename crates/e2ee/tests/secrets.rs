@@ -224,6 +224,11 @@ fn cards_that_cannot_be_sealed_say_why() {
         seal_card(&[1; 32], &link, b"", b"Ada"),
         Err(CardError::BadHostKey)
     );
+    // Its coefficients are no numbers modulo q. FIPS 203 §7.2
+    assert_eq!(
+        seal_card(&[0xff; 1216], &link, b"", b"Ada"),
+        Err(CardError::BadHostKey)
+    );
     let public = host.public();
     for count in [0, MAX_HOSTS + 1] {
         assert_eq!(

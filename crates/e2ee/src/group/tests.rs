@@ -18,7 +18,7 @@ use crate::key_package::credential;
 use crate::link::Psk;
 use crate::provider::Provider;
 use crate::signer::LeafSigner;
-use crate::suite::{self, CIPHERSUITE, capabilities};
+use crate::suite::{self, CIPHERSUITE, KEY_PACKAGE_LIFETIME_S, capabilities};
 use crate::{Candidate, KeyPackageError, LinkSecret, Pseudonym, VerifiedKeyPackage};
 
 const HOST: Pseudonym = Pseudonym([1; 16]);
@@ -118,6 +118,11 @@ fn forged_commit(host: &mut Group, change: impl for<'a> FnOnce(Forge<'a>) -> For
 }
 
 fn key_package(pseudonym: &[u8], suite: Ciphersuite, capable: bool) -> Vec<u8> {
+    lasting(60, pseudonym, suite, capable)
+}
+
+/// One that may be used for so many seconds.
+fn lasting(lifetime_s: u64, pseudonym: &[u8], suite: Ciphersuite, capable: bool) -> Vec<u8> {
     let provider = Provider::default();
     let signer = LeafSigner::generate().unwrap();
     let capabilities = if capable {
@@ -131,7 +136,7 @@ fn key_package(pseudonym: &[u8], suite: Ciphersuite, capable: bool) -> Vec<u8> {
     };
     KeyPackage::builder()
         .leaf_node_capabilities(capabilities)
-        .key_package_lifetime(Lifetime::new(60))
+        .key_package_lifetime(Lifetime::new(lifetime_s))
         .build(suite, &provider, &signer, identity)
         .unwrap()
         .key_package()
@@ -344,6 +349,7 @@ fn key_packages_of_foreign_clients_are_refused() {
         key_package(&GHOST.0, other_suite, true),
         key_package(&GHOST.0, CIPHERSUITE, false),
         key_package(b"short", CIPHERSUITE, true),
+        lasting(KEY_PACKAGE_LIFETIME_S + 1, &GHOST.0, CIPHERSUITE, true),
     ];
     for package in foreign {
         let error = VerifiedKeyPackage::parse(&package).unwrap_err();
