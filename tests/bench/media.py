@@ -13,6 +13,7 @@ import tempfile
 
 import rows_breaks
 import rows_crowd
+import rows_fair
 import rows_hour
 import rows_links
 import rows_plain
@@ -24,6 +25,7 @@ ROWS = {
     **rows_sound.ROWS,
     **rows_links.ROWS,
     **rows_breaks.ROWS,
+    **rows_fair.ROWS,
     **rows_crowd.ROWS,
 }
 # Measured only when they are named.

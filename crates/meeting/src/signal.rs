@@ -85,6 +85,11 @@ impl Beat {
         self.epoch > own.epoch
             || (self.epoch == own.epoch && self.authenticator != own.authenticator)
     }
+
+    /// Whether both senders are in the same state.
+    pub(crate) fn stands_with(&self, other: &Self) -> bool {
+        (self.epoch, self.authenticator) == (other.epoch, other.authenticator)
+    }
 }
 
 /// A signal as it travels, inside the outer seal.

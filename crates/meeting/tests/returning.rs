@@ -486,6 +486,27 @@ fn a_log_in_which_others_went_on_is_not_given_ones_own_way() {
     assert_eq!(world.people[ANA].names(), ["Ana", "Ben", "Cy"]);
 }
 
+/// The log comes to the number where he stands, and takes his next step before he has heard a heartbeat.
+#[test]
+fn who_went_ahead_alone_where_others_came_another_way_comes_back() {
+    let mut world = three();
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    let his = [Command::SetLocked(true), Command::SetLocked(false)];
+    seen_by_himself_alone(&mut world, BEN, &his, &[ANA, CY]);
+    world.command(ANA, Command::SetStrict(true));
+    world.back(BEN);
+    world.command(BEN, Command::SetLocked(true));
+    world.command(ANA, Command::SetStrict(false));
+    let [ana, his] = [ANA, BEN].map(|who| world.people[who].snapshot().epoch);
+    assert_eq!(ana + 1, his, "the service took his step");
+    world.pass(Duration::from_secs(20));
+    assert_ne!(world.device(BEN), ben, "he knocked");
+    world.assert_agreement(&ALL);
+    assert!(!world.people[ANA].events.contains(&Event::Recovering));
+    assert!(!world.people[CY].snapshot().policy.unwrap().locked);
+}
+
 #[test]
 fn who_is_off_the_log_but_not_ahead_comes_back_by_himself() {
     let mut world = three();

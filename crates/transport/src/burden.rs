@@ -336,16 +336,67 @@ mod tests {
     /// sound, ms.
     fn run(seconds: u64, first: &str, then: &[(u64, &str)]) -> Vec<(Burden, u64)> {
         let mut link = link(first, then);
-        let (mut sense, mut seen, mut late) = (BurdenSense::default(), Vec::new(), 0);
+        let mut way = Way::default();
         for ms in 0..seconds * 1000 {
+            way.send(ms, 0, &mut link);
+            while let Some(arrival) = link.pop(STEP * ms as u32) {
+                way.take(STEP * ms as u32, arrival.item);
+            }
+            way.look(ms);
+        }
+        way.seen
+    }
+
+    /// The same of several who share the link, the first of whom begins at 0 ms, the next one a
+    /// second later, and so on.
+    fn run_together(ways: usize, seconds: u64, link_is: &str) -> Vec<Vec<(Burden, u64)>> {
+        let mut link = link(link_is, &[]);
+        let mut all: Vec<Way> = (0..ways).map(|_| Way::default()).collect();
+        for ms in 0..seconds * 1000 {
+            let here = (ms / 1000 + 1).min(ways as u64) as usize;
+            for (number, way) in all.iter_mut().enumerate().take(here) {
+                way.send(ms, number, &mut link);
+            }
+            while let Some(arrival) = link.pop(STEP * ms as u32) {
+                all[arrival.item.2].take(STEP * ms as u32, arrival.item);
+            }
+            for way in all.iter_mut().take(here) {
+                way.look(ms);
+            }
+        }
+        all.into_iter().map(|way| way.seen).collect()
+    }
+
+    /// When it was sent, what it is, and by which way.
+    type Sent = (Duration, Item, usize);
+
+    /// One sender's way to one receiver.
+    #[derive(Default)]
+    struct Way {
+        sense: BurdenSense,
+        seen: Vec<(Burden, u64)>,
+        late: u64,
+    }
+
+    impl Way {
+        fn send(&self, ms: u64, number: usize, link: &mut Link<Sent>) {
             let now = STEP * ms as u32;
-            let mut send = |item, size| link.offer(now, Flow::datagrams(0), size, (now, item));
+            // Everybody's own moments.
+            let ms = ms + 7 * number as u64;
+            let mut send = |item, size| {
+                link.offer(
+                    now,
+                    Flow::datagrams(number as u32),
+                    size,
+                    (now, item, number),
+                );
+            };
             if ms % 20 == 0 {
                 // 120 kbit/s.
                 send(Item::Sound, 300);
             }
             // 90 and 650 kbit/s.
-            let frames = match sense.burden {
+            let frames = match self.sense.burden {
                 Burden::Reduced if ms % 66 == 0 => vec![500 + ms * 7919 % 500],
                 Burden::Full if ms % 33 == 0 => vec![1340; 2],
                 _ => Vec::new(),
@@ -353,24 +404,55 @@ mod tests {
             for size in frames {
                 send(Item::Heavy(size as usize), size);
             }
-            while let Some(arrival) = link.pop(now) {
-                let (sent, item) = arrival.item;
-                match item {
-                    Item::Sound => {
-                        late = (now - sent).as_millis() as u64;
-                        sense.sound(now + SKEW, sent);
-                    }
-                    Item::Heavy(bytes) => sense.heavy(now + SKEW, sent, bytes),
+        }
+
+        fn take(&mut self, now: Duration, (sent, item, _): Sent) {
+            match item {
+                Item::Sound => {
+                    self.late = (now - sent).as_millis() as u64;
+                    self.sense.sound(now + SKEW, sent);
                 }
-            }
-            if ms % 20 == 19 {
-                seen.push((sense.look(now + SKEW), late));
+                Item::Heavy(bytes) => self.sense.heavy(now + SKEW, sent, bytes),
             }
         }
-        seen
+
+        fn look(&mut self, ms: u64) {
+            if ms % 20 == 19 {
+                let burden = self.sense.look(STEP * ms as u32 + SKEW);
+                self.seen.push((burden, self.late));
+            }
+        }
     }
 
-    fn link(first: &str, then: &[(u64, &str)]) -> Link<(Duration, Item)> {
+    #[test]
+    fn probe_fairness() {
+        for (n, link) in [
+            (3, "delay=25ms,rate=1500kbit/s,queue=64KB"),
+            (3, "delay=25ms,rate=1Mbit/s,queue=64KB"),
+            (3, "delay=25ms,rate=2Mbit/s,queue=64KB"),
+            (3, "delay=25ms,rate=700kbit/s,queue=64KB"),
+            (3, "delay=25ms,rate=500kbit/s,queue=64KB"),
+            (3, "delay=25ms,rate=3Mbit/s,queue=64KB"),
+            (5, "delay=25ms,rate=2Mbit/s,queue=64KB"),
+            (9, "delay=25ms,rate=3Mbit/s,queue=64KB"),
+        ] {
+            let seen = run_together(n, 120, link);
+            println!("{n} over {link}");
+            for one in &seen {
+                let part = &one[15 * S..];
+                let late = part.iter().filter(|(_, late)| *late > 150).count();
+                println!(
+                    "  light {:.2} reduced {:.2} full {:.2} late {:.3}",
+                    share(part, Burden::Light),
+                    share(part, Burden::Reduced),
+                    share(part, Burden::Full),
+                    late as f64 / part.len() as f64
+                );
+            }
+        }
+    }
+
+    fn link(first: &str, then: &[(u64, &str)]) -> Link<Sent> {
         let first: Settings = first.parse().expect("settings");
         let mut latest = first.clone();
         let mut change = |(at, text): &(u64, &str)| {

@@ -72,12 +72,26 @@ impl Active {
     }
 
     /// Whether those who count are in another state at our epoch or beyond it, or where the log
-    /// ends that has not followed us.
+    /// ends that has not followed us, or this device has gone ahead without anybody.
     pub(in crate::active) fn stand_elsewhere(&self, context: &Context) -> bool {
         let (own, by_another_way) = (self.own_beat(), self.by_another_way());
         self.is_carried(context, |beat| {
             beat.stands_apart_from(&own) || by_another_way(beat)
-        })
+        }) || self.is_ahead_alone(context)
+    }
+
+    /// Whether all who are heard have gone another way than this device, who is no host, and one of
+    /// them who keeps the door is not alone: he stays there, whoever is further.
+    fn is_ahead_alone(&self, context: &Context) -> bool {
+        let beats = self.pulse.beats(context.device);
+        let has_company = |keeper: DeviceId, at: &Beat| {
+            let mut others = beats.iter().filter(|(device, _)| *device != keeper);
+            others.any(|(_, beat)| beat.stands_with(at))
+        };
+        let stays = |(device, at)| self.role(device) >= Role::CoHost && has_company(device, at);
+        self.role(context.device) < Role::Host
+            && beats.iter().all(|one| self.pulse.went_otherwise(one.1))
+            && beats.iter().copied().any(stays)
     }
 
     /// Whether the sender of a heartbeat has come by another way to where the log ends, or ended

@@ -151,6 +151,13 @@ impl Pulse {
         self.been.contains(&(beat.epoch, beat.authenticator))
     }
 
+    /// Whether the sender of a heartbeat never comes to where this device stands: it has been in that
+    /// epoch itself, and was somewhere else in it.
+    fn went_otherwise(&self, beat: &Beat) -> bool {
+        let has_been = self.been.iter().any(|(epoch, _)| *epoch == beat.epoch);
+        has_been && !self.has_passed(beat)
+    }
+
     /// Since when the meeting goes on without this device.
     fn abandoned_since(&self, me: DeviceId, now: Instant) -> Option<Instant> {
         self.in_vain_since(now)

@@ -28,6 +28,17 @@ fn beat(epoch: u64) -> Beat {
 }
 
 #[test]
+fn who_was_elsewhere_in_an_epoch_that_this_device_remembers_went_another_way() {
+    let mut pulse = Pulse::default();
+    pulse.moves((4, [0; 32]));
+    pulse.moves((5, [9; 32]));
+    let otherwise = [3, 4, 5, 6].map(|epoch| pulse.went_otherwise(&beat(epoch)));
+    assert_eq!(otherwise, [false, false, true, false]);
+    pulse.leaves_way();
+    assert!(!pulse.went_otherwise(&beat(5)));
+}
+
+#[test]
 fn heartbeats_of_all_together_stay_under_ten_a_second() {
     assert_eq!(interval(2), 5 * S);
     assert_eq!(interval(50), 5 * S);
