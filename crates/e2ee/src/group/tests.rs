@@ -382,6 +382,23 @@ fn the_group_forgets_the_keys_of_its_key_package() {
 }
 
 #[test]
+fn the_keys_of_an_epoch_that_is_over_are_not_kept() {
+    let link = LinkSecret::generate().unwrap();
+    let (mut host, mut guest) = meet(&link);
+    let mut kept = Vec::new();
+    for _ in 0..4 {
+        let bundle = host.rekey().unwrap();
+        host.merge_pending().unwrap();
+        let Ok(Processed::Commit(staged)) = guest.process(&bundle.commit) else {
+            panic!("the commit of a member");
+        };
+        guest.merge(staged).unwrap();
+        kept.push([&host, &guest].map(|group| group.provider.storage().count()));
+    }
+    assert!(kept.windows(2).all(|two| two[0] == two[1]), "{kept:?}");
+}
+
+#[test]
 fn extension_type_is_required_of_members() {
     let link = LinkSecret::generate().unwrap();
     let host = Group::create(HOST, &link, b"policy").unwrap();

@@ -105,6 +105,12 @@ impl SecretStorage {
         self.cells.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many values are kept.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.cells().len()
+    }
+
     fn put(
         &self,
         cell: Cell,
