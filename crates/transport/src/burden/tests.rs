@@ -1,0 +1,229 @@
+//! Links of the proxy in virtual time, with the traffic that the client makes.
+
+use conclave_impair::{Direction, Flow, Link, Plan, Schedule, Settings};
+
+use super::*;
+
+const STEP: Duration = Duration::from_millis(1);
+/// By the sender's clock everything was sent ten years ago.
+const SKEW: Duration = Duration::from_secs(300_000_000);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Item {
+    Sound,
+    Heavy(usize),
+}
+
+/// A voice and its picture as the client sends them, with all headers, over a link of the
+/// proxy, judged as they come; gives for each 20 ms the burden and the delay of the latest
+/// sound, ms.
+fn run(seconds: u64, first: &str, then: &[(u64, &str)]) -> Vec<(Burden, u64)> {
+    let mut link = link(first, then);
+    let mut way = Way::default();
+    for ms in 0..seconds * 1000 {
+        way.send(ms, 0, &mut link);
+        while let Some(arrival) = link.pop(STEP * ms as u32) {
+            way.take(STEP * ms as u32, arrival.item);
+        }
+        way.look(ms);
+    }
+    way.seen
+}
+
+/// The same of several who share the link, the first of whom begins at 0 ms, the next one a
+/// second later, and so on.
+fn run_together(ways: usize, seconds: u64, link_is: &str) -> Vec<Vec<(Burden, u64)>> {
+    let mut link = link(link_is, &[]);
+    let mut all: Vec<Way> = (0..ways).map(|_| Way::default()).collect();
+    for ms in 0..seconds * 1000 {
+        let here = (ms / 1000 + 1).min(ways as u64) as usize;
+        for (number, way) in all.iter_mut().enumerate().take(here) {
+            way.send(ms, number, &mut link);
+        }
+        while let Some(arrival) = link.pop(STEP * ms as u32) {
+            all[arrival.item.2].take(STEP * ms as u32, arrival.item);
+        }
+        for way in all.iter_mut().take(here) {
+            way.look(ms);
+        }
+    }
+    all.into_iter().map(|way| way.seen).collect()
+}
+
+/// When it was sent, what it is, and by which way.
+type Sent = (Duration, Item, usize);
+
+/// One sender's way to one receiver.
+#[derive(Default)]
+struct Way {
+    sense: BurdenSense,
+    seen: Vec<(Burden, u64)>,
+    late: u64,
+    begins: bool,
+}
+
+impl Way {
+    fn send(&mut self, ms: u64, number: usize, link: &mut Link<Sent>) {
+        let now = STEP * ms as u32;
+        // Everybody's own moments.
+        let ms = ms + 7 * number as u64;
+        let mut send = |item, size| {
+            link.offer(
+                now,
+                Flow::datagrams(number as u32),
+                size,
+                (now, item, number),
+            );
+        };
+        if ms.is_multiple_of(20) {
+            // 120 kbit/s.
+            send(Item::Sound, 300);
+        }
+        // 90 and 650 kbit/s, and a key frame to begin with.
+        let begins = std::mem::take(&mut self.begins);
+        let frames = match self.sense.burden {
+            Burden::Reduced if begins => vec![1340; 3],
+            Burden::Full if begins => vec![1340; 18],
+            Burden::Reduced if ms.is_multiple_of(66) => vec![500 + ms * 7919 % 500],
+            Burden::Full if ms.is_multiple_of(33) => vec![1340; 2],
+            _ => Vec::new(),
+        };
+        for size in frames {
+            send(Item::Heavy(size as usize), size);
+        }
+    }
+
+    fn take(&mut self, now: Duration, (sent, item, _): Sent) {
+        match item {
+            Item::Sound => {
+                self.late = (now - sent).as_millis() as u64;
+                self.sense.sound(now + SKEW, sent);
+            }
+            Item::Heavy(bytes) => self.sense.heavy(now + SKEW, sent, bytes),
+        }
+    }
+
+    fn look(&mut self, ms: u64) {
+        if ms % 20 == 19 {
+            let before = self.sense.burden;
+            let burden = self.sense.look(STEP * ms as u32 + SKEW);
+            self.begins = burden != before;
+            self.seen.push((burden, self.late));
+        }
+    }
+}
+
+fn link(first: &str, then: &[(u64, &str)]) -> Link<Sent> {
+    let first: Settings = first.parse().expect("settings");
+    let mut latest = first.clone();
+    let mut change = |(at, text): &(u64, &str)| {
+        latest = latest.with(text).expect("settings");
+        (Duration::from_secs(*at), latest.clone())
+    };
+    let then = then.iter().map(&mut change).collect();
+    let plan = Plan {
+        seed: 4,
+        down: Schedule { first, then },
+        ..Plan::default()
+    };
+    let mut link = Link::new(&plan, Direction::Down);
+    link.begin(Duration::ZERO);
+    link
+}
+
+fn share(seen: &[(Burden, u64)], burden: Burden) -> f64 {
+    seen.iter().filter(|(now, _)| *now == burden).count() as f64 / seen.len() as f64
+}
+
+#[test]
+fn a_clear_link_bears_everything_whatever_chance_does_to_it() {
+    for link in [
+        "delay=25ms",
+        "delay=25ms,loss=30%",
+        "delay=45ms,jitter=40ms",
+        "delay=25ms,burst-every=2s/400ms",
+        "delay=25ms,rate=1Mbit/s",
+        "delay=55ms,jitter=50ms",
+        "delay=45ms,jitter=40ms,loss=10%",
+    ] {
+        let seen = run(60, link, &[]);
+        assert_eq!(share(&seen, Burden::Full), 1.0, "{link}");
+    }
+}
+
+#[test]
+fn a_link_that_jitters_wildly_bears_everything_for_most_of_the_time() {
+    let seen = run(120, "delay=85ms,jitter=80ms", &[]);
+    let full = share(&seen, Burden::Full);
+    assert!(full > 0.9, "{full}");
+}
+
+/// Seconds in steps of `run`.
+const S: usize = 50;
+
+/// The shares of the cut in which pictures moved and in which sound was late.
+fn cut_to(rate: &str, queue: &str) -> (f64, f64) {
+    let wide = format!("delay=25ms,rate=3Mbit/s,queue={queue}");
+    let seen = run(70, &wide, &[(10, rate), (30, "rate=3Mbit/s")]);
+    assert_eq!(share(&seen[..10 * S], Burden::Full), 1.0);
+    let (cut, after) = (&seen[10 * S..30 * S], &seen[30 * S..]);
+    let noticed = cut.iter().position(|(now, _)| *now < Burden::Full);
+    assert!(noticed <= Some(S / 3), "{queue}: {noticed:?}");
+    assert_eq!(share(&after[30 * S..], Burden::Full), 1.0, "{queue}");
+    let late = cut.iter().filter(|(_, late)| *late > 250).count();
+    (
+        1.0 - share(cut, Burden::Light),
+        late as f64 / cut.len() as f64,
+    )
+}
+
+#[test]
+fn a_link_that_is_cut_keeps_small_pictures_if_it_bears_them() {
+    for queue in ["64KB", "50pkt"] {
+        let (moves, late) = cut_to("rate=500kbit/s", queue);
+        assert!(moves > 0.8 && late < 0.05, "{queue}: {moves} {late}");
+    }
+}
+
+#[test]
+fn a_link_that_bears_no_picture_keeps_sound_in_time() {
+    for queue in ["64KB", "50pkt"] {
+        let (moves, late) = cut_to("rate=200kbit/s", queue);
+        assert!(moves < 0.35 && late < 0.15, "{queue}: {moves} {late}");
+    }
+}
+
+#[test]
+fn what_fits_not_is_not_tried_and_what_fits_is_tried_soon() {
+    for rate in ["300kbit/s", "500kbit/s"] {
+        let cut = format!("rate={rate}");
+        let link = "delay=25ms,rate=3Mbit/s,queue=64KB";
+        let seen = run(70, link, &[(10, &cut), (30, "rate=3Mbit/s")]);
+        let small = 11 * S..30 * S;
+        assert_eq!(share(&seen[small], Burden::Full), 0.0, "{rate}");
+        let back = seen[30 * S..]
+            .iter()
+            .position(|(now, _)| *now == Burden::Full);
+        assert!(back <= Some(8 * S), "{rate}: {back:?}");
+    }
+}
+
+#[test]
+fn a_longer_way_is_no_full_link() {
+    let seen = run(60, "delay=25ms", &[(10, "delay=225ms")]);
+    assert_eq!(share(&seen[30 * S..], Burden::Full), 1.0);
+    assert!(share(&seen[10 * S..30 * S], Burden::Light) > 0.0);
+}
+
+/// Everybody's picture in full is too much for the link, everybody's small one is not, and whoever
+/// tries more disturbs all.
+#[test]
+fn nobody_behind_one_link_is_kept_from_small_pictures_by_the_tries_of_others() {
+    for rate in ["1Mbit/s", "1500kbit/s", "2Mbit/s"] {
+        let link = format!("delay=25ms,rate={rate},queue=64KB");
+        for seen in run_together(3, 120, &link) {
+            let light = share(&seen[15 * S..], Burden::Light);
+            assert!(light < 0.1, "{rate}: {light}");
+        }
+    }
+}
