@@ -7,6 +7,7 @@ get the same, 1/n when one gets everything."""
 
 import time
 
+from rows_links import MOVING
 from rows_sound import DELAY, SILENT
 from stage import PICTURE, Stage
 
@@ -61,26 +62,29 @@ def judge(ways, network, way):
     time.sleep(LASTS_S)
     passed = time.monotonic() - since
     reports = [[report for _, report in listener.media(name, since)] for listener, name in ways]
-    grown = lambda track, count: [(one[-1][track][count] - one[0][track][count]) / passed for one in reports]
-    sent, concealed = grown("video", "bytes"), [ms / 10 for ms in grown("audio", "concealed_ms")]
-    rates = [8 * rate / 1000 for rate in sent]
-    still = [moving(one) for one in reports]
+    rates = [8 * grown(one, "video", "bytes") / 1000 / passed for one in reports]
+    concealed = [grown(one, "audio", "concealed_ms") / 10 / passed for one in reports]
+    moved = [moving(one) for one in reports]
     equal = sum(rates) ** 2 / (len(rates) * sum(rate * rate for rate in rates)) if any(rates) else 0.0
     queue = network.stats()[way]
     return [
         ("picture, least of all", min(rates), "kbit/s", "", None),
         ("picture, most of all", max(rates), "kbit/s", "", None),
         ("Jain's index of the pictures", equal, "", ">= 0.9", equal >= 0.9),
-        ("picture moves, least of all", min(still), "% time", ">= 90", min(still) >= 90),
+        ("picture moves, least of all", min(moved), "% time", ">= 90", min(moved) >= 90),
         ("concealed, most of all", max(concealed), "%", "<= 1", max(concealed) <= 1),
         ("queue before the link, mean", queue["queue_ms_mean"], "ms", "", None),
     ]
 
 
+def grown(reports, track, count):
+    return reports[-1][track][count] - reports[0][track][count]
+
+
 def moving(reports):
     """In which part of the seconds pictures came."""
     steps = [now["video"]["played"] - before["video"]["played"] for before, now in zip(reports, reports[1:])]
-    return 100 * sum(step >= 3 for step in steps) / len(steps)
+    return 100 * sum(step >= MOVING for step in steps) / len(steps)
 
 
 ROWS = {"fair-down": listen_together, "fair-up": speak_together}

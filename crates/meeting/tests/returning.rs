@@ -220,6 +220,17 @@ fn seen_by_himself_alone(world: &mut World, who: usize, changes: &[Command], oth
     }
 }
 
+/// Makes Ben a co-host, who is cut off with two steps of his own; the others have taken one of theirs in
+/// the same place.
+fn a_co_host_ahead(world: &mut World) -> DeviceId {
+    let ben = world.device(BEN);
+    world.command(ANA, Command::SetRole(ben, Role::CoHost));
+    let his = [Command::SetLocked(true), Command::SetLocked(false)];
+    seen_by_himself_alone(world, BEN, &his, &[ANA, CY]);
+    world.command(ANA, Command::SetStrict(true));
+    ben
+}
+
 #[test]
 fn a_commit_that_was_hidden_from_its_maker_parts_nobody() {
     let mut world = three();
@@ -468,12 +479,7 @@ fn who_is_alone_among_strangers_does_not_stay_there() {
 #[test]
 fn a_log_in_which_others_went_on_is_not_given_ones_own_way() {
     let mut world = three();
-    let ben = world.device(BEN);
-    world.command(ANA, Command::SetRole(ben, Role::CoHost));
-    // Two steps of his, and one of theirs in the same place.
-    let his = [Command::SetLocked(true), Command::SetLocked(false)];
-    seen_by_himself_alone(&mut world, BEN, &his, &[ANA, CY]);
-    world.command(ANA, Command::SetStrict(true));
+    let ben = a_co_host_ahead(&mut world);
     let epoch = world.service.epoch();
     world.back(BEN);
     assert_eq!(world.service.epoch(), epoch);
@@ -490,11 +496,7 @@ fn a_log_in_which_others_went_on_is_not_given_ones_own_way() {
 #[test]
 fn who_went_ahead_alone_where_others_came_another_way_comes_back() {
     let mut world = three();
-    let ben = world.device(BEN);
-    world.command(ANA, Command::SetRole(ben, Role::CoHost));
-    let his = [Command::SetLocked(true), Command::SetLocked(false)];
-    seen_by_himself_alone(&mut world, BEN, &his, &[ANA, CY]);
-    world.command(ANA, Command::SetStrict(true));
+    let ben = a_co_host_ahead(&mut world);
     world.back(BEN);
     world.command(BEN, Command::SetLocked(true));
     world.command(ANA, Command::SetStrict(false));
@@ -529,12 +531,8 @@ fn who_is_off_the_log_but_not_ahead_comes_back_by_himself() {
 #[test]
 fn who_took_up_the_log_while_nobody_was_heard_comes_back_when_they_are() {
     let mut world = three();
-    let ben = world.device(BEN);
-    world.command(ANA, Command::SetRole(ben, Role::CoHost));
-    let his = [Command::SetLocked(true), Command::SetLocked(false)];
+    let ben = a_co_host_ahead(&mut world);
     let others = [ANA, CY];
-    seen_by_himself_alone(&mut world, BEN, &his, &others);
-    world.command(ANA, Command::SetStrict(true));
     others.iter().for_each(|who| world.hang_up(*who));
     world.back(BEN);
     world.pass(Duration::from_secs(20));

@@ -18,30 +18,21 @@ enum Item {
 /// proxy, judged as they come; gives for each 20 ms the burden and the delay of the latest
 /// sound, ms.
 fn run(seconds: u64, first: &str, then: &[(u64, &str)]) -> Vec<(Burden, u64)> {
-    let mut link = link(first, then);
-    let mut way = Way::default();
-    for ms in 0..seconds * 1000 {
-        way.send(ms, 0, &mut link);
-        while let Some(arrival) = link.pop(STEP * ms as u32) {
-            way.take(STEP * ms as u32, arrival.item);
-        }
-        way.look(ms);
-    }
-    way.seen
+    run_together(1, seconds, link(first, then)).remove(0)
 }
 
 /// The same of several who share the link, the first of whom begins at 0 ms, the next one a
 /// second later, and so on.
-fn run_together(ways: usize, seconds: u64, link_is: &str) -> Vec<Vec<(Burden, u64)>> {
-    let mut link = link(link_is, &[]);
+fn run_together(ways: usize, seconds: u64, mut link: Link<Sent>) -> Vec<Vec<(Burden, u64)>> {
     let mut all: Vec<Way> = (0..ways).map(|_| Way::default()).collect();
     for ms in 0..seconds * 1000 {
+        let now = STEP * ms as u32;
         let here = (ms / 1000 + 1).min(ways as u64) as usize;
         for (number, way) in all.iter_mut().enumerate().take(here) {
             way.send(ms, number, &mut link);
         }
-        while let Some(arrival) = link.pop(STEP * ms as u32) {
-            all[arrival.item.2].take(STEP * ms as u32, arrival.item);
+        while let Some(arrival) = link.pop(now) {
+            all[arrival.item.2].take(now, arrival.item);
         }
         for way in all.iter_mut().take(here) {
             way.look(ms);
@@ -220,8 +211,8 @@ fn a_longer_way_is_no_full_link() {
 #[test]
 fn nobody_behind_one_link_is_kept_from_small_pictures_by_the_tries_of_others() {
     for rate in ["1Mbit/s", "1500kbit/s", "2Mbit/s"] {
-        let link = format!("delay=25ms,rate={rate},queue=64KB");
-        for seen in run_together(3, 120, &link) {
+        let shared = format!("delay=25ms,rate={rate},queue=64KB");
+        for seen in run_together(3, 120, link(&shared, &[])) {
             let light = share(&seen[15 * S..], Burden::Light);
             assert!(light < 0.1, "{rate}: {light}");
         }
