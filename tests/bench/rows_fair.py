@@ -1,7 +1,7 @@
 """Several people behind one narrow link: whether each gets the same of it.
 
-A link that all bear together is too narrow for everybody's picture. Who listens behind it and who
-speaks behind it are a row each; the picture that comes through is counted in bytes, a person at a
+A link that all bear together is too narrow for everybody's picture. Several who listen behind it, one
+who watches several, and several who speak behind it are a row each; the picture that comes through is counted in bytes, a person at a
 time, over a minute. How equal the shares are is Jain's index (Jain, Chiu and Hawe 1984): 1 when all
 get the same, 1/n when one gets everything."""
 
@@ -28,18 +28,28 @@ def listen_together(bench):
         return judge(ways, narrow, "down")
 
 
+def watch_several(bench):
+    """Ana hears and watches several over her own narrow link."""
+    with Stage(bench.programs, bench.folder, bench.seed) as stage:
+        narrow = stage.network("--both", DELAY, "--down", f"rate={RATE}")
+        ana = stage.host("Ana", *watches(bench, 0), through=narrow)
+        return judge(speakers(bench, stage, ana, None), narrow, "down")
+
+
 def speak_together(bench):
     """All speak and show their pictures behind one link; Ana hears and watches them."""
     with Stage(bench.programs, bench.folder, bench.seed) as stage:
         narrow = stage.network("--both", DELAY, "--up", f"rate={RATE}")
         ana = stage.host("Ana", *watches(bench, 0))
-        link = ana.link()
-        ways = []
-        for number in range(PEOPLE):
-            speaker = stage.join(f"S{number}", link, *speaks(bench), "--commands", through=narrow)
-            speaker.write("watch off")
-            ways.append((ana, f"S{number}"))
-        return judge(ways, narrow, "up")
+        return judge(speakers(bench, stage, ana, narrow), narrow, "up")
+
+
+def speakers(bench, stage, ana, network):
+    """They see nobody; gives their ways to Ana."""
+    link, names = ana.link(), [f"S{number}" for number in range(PEOPLE)]
+    for name in names:
+        stage.join(name, link, *speaks(bench), "--commands", through=network).write("watch off")
+    return [(ana, name) for name in names]
 
 
 def speaks(bench):
@@ -87,4 +97,4 @@ def moving(reports):
     return 100 * sum(step >= MOVING for step in steps) / len(steps)
 
 
-ROWS = {"fair-down": listen_together, "fair-up": speak_together}
+ROWS = {"fair-down": listen_together, "fair-tiles": watch_several, "fair-up": speak_together}

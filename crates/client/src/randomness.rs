@@ -18,3 +18,10 @@ pub(crate) fn instance() -> String {
     fill_random(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// A number that nobody else has.
+pub(crate) fn number() -> u64 {
+    let mut bytes = [0; 8];
+    fill_random(&mut bytes);
+    u64::from_le_bytes(bytes)
+}

@@ -10,16 +10,22 @@
 //! At the first sign the heavy tracks are given up, so that the queue drains and sound is heard in
 //! time. A smaller one is tried as soon as the queue is gone, the whole one when the smaller one's frames
 //! say that it fits ([`Width`]), or some time later; a try that fails makes the next one wait longer.
+//! Ways that end at one computer try one after the other ([`Turns`]); those that share a link further
+//! off, of which nobody knows, are kept apart by chance.
 //!
 //! A pure machine: times come in as arguments, counted from any moment.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use crate::width::Width;
 
 #[cfg(test)]
 mod tests;
+mod turns;
+
+pub use turns::Turns;
 
 /// What a link bears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,16 +52,18 @@ const ENOUGH: usize = 3;
 /// A queue fills when the last packets come later than ever by so much, those before them already by
 /// so much, and later than those. Two and two, since a large frame holds up a packet or two of sound.
 const FILLING: usize = 2;
-const FILLED_US: i64 = 90_000;
-const BEFORE_US: i64 = 50_000;
+const FILLED_US: i64 = 70_000;
+const BEFORE_US: i64 = 35_000;
 const RISE_US: i64 = 25_000;
 /// The quickest packet is remembered for [`AGES`] times this.
 const AGE: Duration = Duration::from_secs(10);
 const AGES: usize = 6;
 /// Who pauses for this long and sees no change is not the cause: the way has become longer.
 const NEW_WAY: Duration = Duration::from_secs(5);
-/// A raise that lasts so long has succeeded.
-const PROVEN: Duration = Duration::from_secs(5);
+/// A raise to the smaller tracks, and one to everything, has succeeded when it lasts so long. The first
+/// is proven before anybody tries more, whose failure would be taken for its own.
+const REDUCED_PROVEN: Duration = Duration::from_secs(2);
+const FULL_PROVEN: Duration = Duration::from_secs(5);
 /// How long the link must be clear before the smaller tracks come back, at first and at most.
 const REDUCED_AFTER: [Duration; 2] = [Duration::from_millis(400), Duration::from_secs(16)];
 /// What a failed try of the smaller tracks costs at the least.
@@ -65,6 +73,11 @@ const FULL_AFTER: [Duration; 2] = [Duration::from_secs(6), Duration::from_secs(6
 /// At first, when the smaller tracks say that it fits, and that it does not.
 const FITS_AFTER: Duration = Duration::from_secs(2);
 const FITS_NOT_AFTER: Duration = Duration::from_secs(20);
+/// What chance may add to each of these waits, of its own length.
+const BY_CHANCE: f64 = 0.5;
+/// How long nobody else tries more: until a queue would show.
+const REDUCED_TURN: Duration = Duration::from_millis(160);
+const FULL_TURN: Duration = Duration::from_millis(600);
 /// Bytes a second of a voice, with all headers.
 const VOICE: f64 = 16_000.0;
 /// Bytes a second of everything else, as long as nobody has counted.
@@ -75,10 +88,12 @@ const COUNTED: Duration = Duration::from_secs(2);
 /// Judges one sender's way to here.
 #[derive(Debug)]
 pub struct BurdenSense {
+    way: u64,
     sound: Delay,
     heavy: Delay,
     burden: Burden,
     changed: Duration,
+    changes: u64,
     /// When a queue was last seen.
     queued: Duration,
     reduced_after: Duration,
@@ -91,13 +106,17 @@ pub struct BurdenSense {
     everything: f64,
 }
 
-impl Default for BurdenSense {
-    fn default() -> Self {
+impl BurdenSense {
+    /// Of the way with this number, which no other way in the world should have: chance follows
+    /// from it.
+    pub fn new(way: u64) -> Self {
         Self {
+            way,
             sound: Delay::new(SOUND),
             heavy: Delay::new(HEAVY),
             burden: Burden::Full,
             changed: Duration::ZERO,
+            changes: 0,
             queued: Duration::ZERO,
             reduced_after: REDUCED_AFTER[0],
             full_after: FULL_AFTER[0],
@@ -107,9 +126,7 @@ impl Default for BurdenSense {
             everything: EVERYTHING,
         }
     }
-}
 
-impl BurdenSense {
     /// A packet of sound came that was `sent` by its sender's clock.
     pub fn sound(&mut self, now: Duration, sent: Duration) {
         self.sound.take(now, sent);
@@ -124,59 +141,96 @@ impl BurdenSense {
         *counted = counted.saturating_add(bytes);
     }
 
+    /// What the link was found to bear at the last look.
+    pub fn burden(&self) -> Burden {
+        self.burden
+    }
+
     /// What the link bears now. Ask fifty times a second.
-    pub fn look(&mut self, now: Duration) -> Burden {
+    ///
+    /// `rank`: how much it matters that more of it comes, the more the higher; `None` if nobody would
+    /// read more.
+    pub fn look(&mut self, now: Duration, rank: Option<u8>, turns: &mut Turns) -> Burden {
         // There is less to give up, and a key frame of it alone is a short queue on a narrow link.
         let patience = if self.burden == Burden::Reduced { 2 } else { 1 };
         let stands = self.sound.stands(now, patience) | self.heavy.stands(now, 1);
-        let fills = self.burden > Burden::Light && self.sound.fills();
+        let fills = self.burden > Burden::Light && self.sound.fills(patience);
         if stands || fills {
             self.queued = now;
             if self.burden > Burden::Light {
-                self.give_up(now);
+                self.give_up(now, turns);
             } else if now.saturating_sub(self.changed) >= NEW_WAY {
                 self.sound.forget();
                 self.heavy.forget();
             }
         } else {
-            self.try_more(now);
+            self.try_more(now, rank, turns);
         }
         self.burden
     }
 
-    fn give_up(&mut self, now: Duration) {
-        let is_try = now.saturating_sub(self.changed) < PROVEN;
-        match (self.burden, is_try) {
-            (Burden::Full, true) => {
+    fn give_up(&mut self, now: Duration, turns: &mut Turns) {
+        let is_proven = self.is_proven(now);
+        // Who tried last is the cause, and not who was still being tried.
+        let fails = !is_proven && turns.was_last(self.way);
+        match self.burden {
+            Burden::Full if fails => {
+                turns.fits_not(now);
                 self.full_after = (self.full_after * 2).min(FULL_AFTER[1]);
                 self.fits_after = (self.fits_after * 2).min(FULL_AFTER[1]);
             }
-            (Burden::Full, false) => {
+            Burden::Full if is_proven => {
                 (self.full_after, self.fits_after) = (FULL_AFTER[0], FITS_AFTER);
             }
             _ => {}
         }
         // What stood for a while, or bore a try of more, was not the cause: somebody else on the same
         // link may be.
-        self.reduced_after = match (self.burden, is_try) {
-            (Burden::Reduced, true) => {
-                let longer = (self.reduced_after * 2).max(REDUCED_AGAIN);
-                longer.min(REDUCED_AFTER[1])
-            }
-            _ => REDUCED_AFTER[0],
+        self.reduced_after = if self.burden == Burden::Reduced && fails {
+            let longer = (self.reduced_after * 2).max(REDUCED_AGAIN);
+            longer.min(REDUCED_AFTER[1])
+        } else {
+            REDUCED_AFTER[0]
         };
         self.set(now, Burden::Light);
         // What is still under way of a track that was given up says nothing of the next one.
         self.heavy.forget();
     }
 
-    fn try_more(&mut self, now: Duration) {
+    fn try_more(&mut self, now: Duration, rank: Option<u8>, turns: &mut Turns) {
+        let (more, after, lasts) = match self.burden {
+            Burden::Light => (Burden::Reduced, self.reduced_after, REDUCED_TURN),
+            Burden::Reduced => (Burden::Full, self.full_patience(), FULL_TURN),
+            Burden::Full if self.is_proven(now) => return turns.fits(self.way),
+            Burden::Full => return,
+        };
         let clear = now.saturating_sub(self.changed.max(self.queued));
-        match self.burden {
-            Burden::Light if clear >= self.reduced_after => self.set(now, Burden::Reduced),
-            Burden::Reduced if clear >= self.full_patience() => self.set(now, Burden::Full),
-            _ => {}
+        if clear < after.mul_f64(1.0 + BY_CHANCE * self.chance()) {
+            return;
         }
+        // What nobody reads is no try.
+        let may = rank.is_none_or(|rank| {
+            let pauses = more == Burden::Full && turns.is_paused(now);
+            !pauses && turns.take(now, self.way, rank, lasts)
+        });
+        if may {
+            self.set(now, more);
+        }
+    }
+
+    fn is_proven(&self, now: Duration) -> bool {
+        let proven = match self.burden {
+            Burden::Full => FULL_PROVEN,
+            _ => REDUCED_PROVEN,
+        };
+        now.saturating_sub(self.changed) >= proven
+    }
+
+    /// From 0 to 1, another one for each way and after each change.
+    fn chance(&self) -> f64 {
+        let mut hasher = DefaultHasher::new();
+        (self.way, self.changes).hash(&mut hasher);
+        hasher.finish() as f64 / u64::MAX as f64
     }
 
     fn full_patience(&self) -> Duration {
@@ -197,6 +251,7 @@ impl BurdenSense {
         self.width.forget();
         self.burden = burden;
         self.changed = now;
+        self.changes += 1;
     }
 }
 
@@ -268,8 +323,9 @@ impl Delay {
         Some(least.saturating_add(self.jitter.allowance_us()))
     }
 
-    /// Whether the last packets came later than those before, which came late.
-    fn fills(&self) -> bool {
+    /// Whether the last packets came later than those before, which came late, by so many times the
+    /// limit.
+    fn fills(&self, times: i64) -> bool {
         if self.recent.len() < 2 * FILLING {
             return false;
         }
@@ -279,8 +335,8 @@ impl Delay {
         let (Some(last), Some(before), Some(usual)) = (last, before, self.usual()) else {
             return false;
         };
-        last.saturating_sub(usual) >= FILLED_US
-            && before.saturating_sub(usual) >= BEFORE_US
+        last.saturating_sub(usual) >= FILLED_US * times
+            && before.saturating_sub(usual) >= BEFORE_US * times
             && last.saturating_sub(before) >= RISE_US
     }
 

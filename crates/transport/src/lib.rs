@@ -30,7 +30,7 @@ mod trust;
 mod upgrade;
 mod width;
 
-pub use burden::{Burden, BurdenSense};
+pub use burden::{Burden, BurdenSense, Turns};
 pub use control::{ControlChannel, ControlReceiver, ControlSender, ReceiveError, SendError};
 pub use endpoint::Endpoint;
 pub use error::ConnectError;

@@ -1,7 +1,7 @@
 //! What came from each sender, counted where it happens and read once a second.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use conclave_e2ee::OpenError;
@@ -9,7 +9,7 @@ use conclave_media::video::{Size, VideoPacket};
 
 use super::arriving::Arriving;
 use super::guard::Voice;
-use super::link::Link;
+use super::link::{Downlink, Link};
 use super::lips::Lips;
 use super::missing::MissingKey;
 use super::tracks::{Kind, Reel, Sound};
@@ -49,6 +49,14 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// Of a sender whose way here ends with this link.
+    pub(super) fn new(downlink: Arc<Downlink>) -> Self {
+        Self {
+            link: Link::new(downlink),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn set_announced(&self, announced: bool) {
         self.announced.store(announced, Relaxed);
     }

@@ -1,13 +1,14 @@
 //! What the way from one sender to here bears, and what is read of its picture for that.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use conclave_media::video::Size;
-use conclave_transport::{Burden, BurdenSense};
+use conclave_transport::{Burden, BurdenSense, Turns};
 use tokio::sync::watch;
 
 use super::figures::lock;
+use crate::randomness;
 
 /// How often a sender's way is judged.
 pub(super) const LOOK: Duration = Duration::from_millis(20);
@@ -18,10 +19,32 @@ const WORTH_WORDS: Duration = Duration::from_secs(3);
 /// What the person is told then.
 pub(super) const WEAK: &str = "The link is weak: video paused, sound kept.";
 
+/// This computer's own link, which all ways to here have in common.
+pub(super) struct Downlink {
+    began: Instant,
+    turns: Mutex<Turns>,
+}
+
+impl Default for Downlink {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            turns: Mutex::default(),
+        }
+    }
+}
+
+/// At which size somebody looks at what a sender shows; `None` if nobody does.
+#[derive(Clone, Copy)]
+pub(super) struct LookedAt {
+    pub(super) camera: Option<Size>,
+    pub(super) screen: Option<Size>,
+}
+
 /// One sender's way to here.
 pub(super) struct Link {
     sense: Mutex<BurdenSense>,
-    began: Instant,
+    downlink: Arc<Downlink>,
     burden: watch::Sender<Burden>,
     paused: Mutex<Paused>,
 }
@@ -34,30 +57,37 @@ struct Paused {
 
 impl Default for Link {
     fn default() -> Self {
-        Self {
-            sense: Mutex::default(),
-            began: Instant::now(),
-            burden: watch::channel(Burden::Full).0,
-            paused: Mutex::default(),
-        }
+        Self::new(Arc::default())
     }
 }
 
 impl Link {
+    pub(super) fn new(downlink: Arc<Downlink>) -> Self {
+        Self {
+            sense: Mutex::new(BurdenSense::new(randomness::number())),
+            downlink,
+            burden: watch::channel(Burden::Full).0,
+            paused: Mutex::default(),
+        }
+    }
+
     /// A packet of sound came, captured at this time by its sender's clock.
     pub(super) fn sound(&self, capture_us: u64) {
-        lock(&self.sense).sound(self.began.elapsed(), Duration::from_micros(capture_us));
+        lock(&self.sense).sound(
+            self.downlink.began.elapsed(),
+            Duration::from_micros(capture_us),
+        );
     }
 
     /// A picture of so many bytes came.
     pub(super) fn picture(&self, capture_us: u64, bytes: usize) {
         let sent = Duration::from_micros(capture_us);
-        lock(&self.sense).heavy(self.began.elapsed(), sent, bytes);
+        lock(&self.sense).heavy(self.downlink.began.elapsed(), sent, bytes);
     }
 
     /// Judges anew; whether the person is to be told now that the picture is paused.
-    pub(super) fn look(&self) -> bool {
-        let burden = lock(&self.sense).look(self.began.elapsed());
+    pub(super) fn look(&self, looked_at: impl FnOnce() -> LookedAt) -> bool {
+        let burden = self.judge(looked_at);
         self.burden.send_if_modified(|known| {
             let before = std::mem::replace(known, burden);
             if before != burden {
@@ -72,6 +102,16 @@ impl Link {
         }
         let since = *paused.since.get_or_insert_with(Instant::now);
         since.elapsed() >= WORTH_WORDS && !std::mem::replace(&mut paused.told, true)
+    }
+
+    fn judge(&self, looked_at: impl FnOnce() -> LookedAt) -> Burden {
+        let mut sense = lock(&self.sense);
+        let rank = match sense.burden() {
+            Burden::Full => None,
+            burden => rank(burden, looked_at()),
+        };
+        let mut turns = lock(&self.downlink.turns);
+        sense.look(self.downlink.began.elapsed(), rank, &mut turns)
     }
 
     /// Every change of what the way bears.
@@ -101,6 +141,31 @@ fn size_for(burden: Burden, looked_at: Option<Size>, yields: bool) -> Option<Siz
     }
 }
 
+/// How much it matters that the way bears more than this: screens before faces, large ones before
+/// small ones, as the window shows them. `None` if nothing more would be read then.
+///
+/// Not who speaks: the relay sees what is read first.
+fn rank(burden: Burden, looked_at: LookedAt) -> Option<u8> {
+    let LookedAt { camera, screen } = looked_at;
+    let read = |burden| {
+        let camera = size_for(burden, camera, screen.is_some());
+        (camera, size_for(burden, screen, false))
+    };
+    let more = match burden {
+        Burden::Light => Burden::Reduced,
+        Burden::Reduced | Burden::Full => Burden::Full,
+    };
+    if read(more) == read(burden) {
+        return None;
+    }
+    Some(match (screen, camera) {
+        (Some(_), _) => 3,
+        (None, Some(Size::High)) => 2,
+        (None, Some(Size::Medium)) => 1,
+        (None, _) => 0,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +177,19 @@ mod tests {
         assert_eq!(size_for(Burden::Reduced, high, false), Some(Size::Low));
         assert_eq!(size_for(Burden::Reduced, high, true), None);
         assert_eq!(size_for(Burden::Light, high, false), None);
+    }
+
+    #[test]
+    fn what_is_shown_large_comes_back_first_and_what_nobody_sees_is_no_try() {
+        let rank_of = |burden, camera, screen| rank(burden, LookedAt { camera, screen });
+        let (low, high) = (Some(Size::Low), Some(Size::High));
+        let of_light = |camera, screen| rank_of(Burden::Light, camera, screen);
+        assert!(of_light(None, low) > of_light(high, None));
+        assert!(of_light(high, None) > of_light(Some(Size::Medium), None));
+        assert!(of_light(Some(Size::Medium), None) > of_light(low, None));
+        assert_eq!(of_light(None, None), None);
+        assert_eq!(rank_of(Burden::Reduced, low, None), None, "it is there");
+        assert!(rank_of(Burden::Reduced, high, None).is_some());
+        assert!(rank_of(Burden::Reduced, low, low).is_some(), "the face");
     }
 }

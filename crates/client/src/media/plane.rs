@@ -21,6 +21,7 @@ use super::Answer;
 use super::discretion::Discretion;
 use super::figures::{Figures, TrackFigures, quantile_ms};
 use super::keys::Keyring;
+use super::link::Downlink;
 use super::losses::Losses;
 use super::peers::{Peer, Peers};
 use super::publishing::{Order, Publisher};
@@ -69,6 +70,7 @@ pub(crate) struct MediaPlane {
     pub(super) losses: Losses,
     pub(super) keyring: Arc<Keyring>,
     pub(super) discretion: Arc<Discretion>,
+    downlink: Arc<Downlink>,
     pub(super) relay_is_up: Arc<AtomicBool>,
     doubt: Arc<Notify>,
     sound_sent: Arc<AtomicU64>,
@@ -150,6 +152,7 @@ impl MediaPlane {
             losses: Losses::default(),
             keyring: Arc::new(Keyring::new()),
             discretion,
+            downlink: Arc::default(),
             relay_is_up: Arc::default(),
             doubt: Arc::default(),
             sound_sent,
@@ -263,7 +266,7 @@ impl MediaPlane {
                 let tile = self.last_tile + 1;
                 // One for the camera, and one for a shared screen.
                 self.last_tile += 2;
-                let figures = Arc::new(Figures::default());
+                let figures = Arc::new(Figures::new(self.downlink.clone()));
                 let peer = Peer {
                     device,
                     leaf,

@@ -12,10 +12,11 @@ use tokio::sync::{mpsc, watch};
 use super::figures::{Figures, TrackFigures};
 use super::guard::{Guard, Voice};
 use super::keys::{Released, SharedOpener};
-use super::link;
+use super::link::{self, LookedAt};
 use super::padding;
 use super::plane::MediaEvent;
 use super::tracks::{self, Kind, Sound};
+use super::viewing::Screen;
 use crate::frames::FrameHub;
 
 /// Pause before a track that ended is asked for again.
@@ -89,13 +90,18 @@ const LOOKS_PER_LISTENING: u32 = 3;
 
 /// Judges what the way from a sender bears, and listens for how late its sound is heard, until the
 /// session ends.
-pub(super) async fn watch_link(sender: Sender, engine: Arc<AudioEngine>) {
+pub(super) async fn watch_link(sender: Sender, screen: Screen, engine: Arc<AudioEngine>) {
+    let size = |kind| screen.size(sender.device, kind);
+    let looked_at = || LookedAt {
+        camera: size(Kind::Camera),
+        screen: size(Kind::Screen),
+    };
     for look in 0_u32.. {
         tokio::time::sleep(link::LOOK).await;
         if look.is_multiple_of(LOOKS_PER_LISTENING) {
             listen(&sender, &engine);
         }
-        if sender.figures.link.look() {
+        if sender.figures.link.look(looked_at) {
             sender.tell(MediaEvent::Warning(link::WEAK.into()));
         }
     }

@@ -207,7 +207,11 @@ impl Session {
         tasks.spawn(reading::sound(sender.clone(), audio, engine.clone(), place));
         let sizes = screen.sizes.clone();
         tasks.spawn(reading::shared_sound(sender.clone(), shared, engine, sizes));
-        tasks.spawn(receiving::watch_link(sender.clone(), self.engine.clone()));
+        tasks.spawn(receiving::watch_link(
+            sender.clone(),
+            screen.clone(),
+            self.engine.clone(),
+        ));
         for kind in Kind::ALL {
             let (sender, keys, screen) = (sender.clone(), keys.clone(), screen.clone());
             tasks.spawn(viewing::picture(sender, keys, peer.leaf, screen, kind));

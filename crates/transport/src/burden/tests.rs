@@ -18,13 +18,26 @@ enum Item {
 /// proxy, judged as they come; gives for each 20 ms the burden and the delay of the latest
 /// sound, ms.
 fn run(seconds: u64, first: &str, then: &[(u64, &str)]) -> Vec<(Burden, u64)> {
-    run_together(1, seconds, link(first, then)).remove(0)
+    run_together(1, seconds, link(first, then), Ends::Apart).remove(0)
+}
+
+/// Whether several ways over one link end at one computer.
+#[derive(Debug, Clone, Copy)]
+enum Ends {
+    Together,
+    Apart,
 }
 
 /// The same of several who share the link, the first of whom begins at 0 ms, the next one a
 /// second later, and so on.
-fn run_together(ways: usize, seconds: u64, mut link: Link<Sent>) -> Vec<Vec<(Burden, u64)>> {
-    let mut all: Vec<Way> = (0..ways).map(|_| Way::default()).collect();
+fn run_together(
+    ways: usize,
+    seconds: u64,
+    mut link: Link<Sent>,
+    ends: Ends,
+) -> Vec<Vec<(Burden, u64)>> {
+    let mut all: Vec<Way> = (0..ways as u64).map(Way::new).collect();
+    let mut turns_of: Vec<Turns> = (0..ways).map(|_| Turns::default()).collect();
     for ms in 0..seconds * 1000 {
         let now = STEP * ms as u32;
         let here = (ms / 1000 + 1).min(ways as u64) as usize;
@@ -34,8 +47,12 @@ fn run_together(ways: usize, seconds: u64, mut link: Link<Sent>) -> Vec<Vec<(Bur
         while let Some(arrival) = link.pop(now) {
             all[arrival.item.2].take(now, arrival.item);
         }
-        for way in all.iter_mut().take(here) {
-            way.look(ms);
+        for (number, way) in all.iter_mut().enumerate().take(here) {
+            let turns = match ends {
+                Ends::Together => 0,
+                Ends::Apart => number,
+            };
+            way.look(ms, &mut turns_of[turns]);
         }
     }
     all.into_iter().map(|way| way.seen).collect()
@@ -45,7 +62,6 @@ fn run_together(ways: usize, seconds: u64, mut link: Link<Sent>) -> Vec<Vec<(Bur
 type Sent = (Duration, Item, usize);
 
 /// One sender's way to one receiver.
-#[derive(Default)]
 struct Way {
     sense: BurdenSense,
     seen: Vec<(Burden, u64)>,
@@ -54,6 +70,15 @@ struct Way {
 }
 
 impl Way {
+    fn new(number: u64) -> Self {
+        Self {
+            sense: BurdenSense::new(number),
+            seen: Vec::new(),
+            late: 0,
+            begins: false,
+        }
+    }
+
     fn send(&mut self, ms: u64, number: usize, link: &mut Link<Sent>) {
         let now = STEP * ms as u32;
         // Everybody's own moments.
@@ -94,10 +119,11 @@ impl Way {
         }
     }
 
-    fn look(&mut self, ms: u64) {
+    fn look(&mut self, ms: u64, turns: &mut Turns) {
         if ms % 20 == 19 {
             let before = self.sense.burden;
-            let burden = self.sense.look(STEP * ms as u32 + SKEW);
+            let now = STEP * ms as u32 + SKEW;
+            let burden = self.sense.look(now, Some(0), turns);
             self.begins = burden != before;
             self.seen.push((burden, self.late));
         }
@@ -210,11 +236,32 @@ fn a_longer_way_is_no_full_link() {
 /// tries more disturbs all.
 #[test]
 fn nobody_behind_one_link_is_kept_from_small_pictures_by_the_tries_of_others() {
-    for rate in ["1Mbit/s", "1500kbit/s", "2Mbit/s"] {
+    let links = [
+        (3, "1Mbit/s"),
+        (3, "1500kbit/s"),
+        (3, "2Mbit/s"),
+        (9, "3Mbit/s"),
+    ];
+    for ((ways, rate), ends) in links
+        .into_iter()
+        .flat_map(|link| [(link, Ends::Together), (link, Ends::Apart)])
+    {
         let shared = format!("delay=25ms,rate={rate},queue=64KB");
-        for seen in run_together(3, 120, link(&shared, &[])) {
+        for seen in run_together(ways, 120, link(&shared, &[]), ends) {
             let light = share(&seen[15 * S..], Burden::Light);
-            assert!(light < 0.1, "{rate}: {light}");
+            assert!(light < 0.12, "{ways} over {rate} {ends:?}: {light}");
         }
+    }
+}
+
+/// Two of three whole pictures fit beside the small one, and not three.
+#[test]
+fn what_fits_beside_the_others_is_found() {
+    for ends in [Ends::Together, Ends::Apart] {
+        let shared = "delay=25ms,rate=2500kbit/s,queue=64KB";
+        let all = run_together(3, 180, link(shared, &[]), ends);
+        let full = all.iter().map(|seen| share(&seen[30 * S..], Burden::Full));
+        let full: f64 = full.sum();
+        assert!(full > 0.8, "{ends:?}: {full}");
     }
 }
