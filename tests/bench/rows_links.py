@@ -46,8 +46,9 @@ def judge(heard, reports, began, ended, stats):
     late = [ms for at, ms in during.delays() if at < ended - 1]
     later = [ms for _, ms in after.delays()]
     score, _ = quality(heard.part(began, ended))
+    before = [report["audio"]["concealed_ms"] for at, report in reports if at < began]
     concealed = [report["audio"]["concealed_ms"] for at, report in reports if began <= at < ended + 1]
-    share = (concealed[-1] - concealed[0]) / 10 / (len(concealed) - 1)
+    share = (concealed[-1] - before[-1]) / 10 / len(concealed)
     slow, slow_after = quantile(late, 0.95), quantile(later, 0.95)
     stands, full = picture(reports, began, ended)
     return [

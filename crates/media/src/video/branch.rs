@@ -29,8 +29,11 @@ use super::strain::{Effort, Strain};
 use super::vp9::FrameHeader;
 use crate::clock::{difference, now_us};
 
-/// A second guard beside the outlet's clock, in frames.
-const MAX_KEY_DISTANCE: i32 = 150;
+/// A second guard beside the outlet's clock: so many times its interval.
+const KEY_GUARD: u64 = 2;
+/// Percent of a second's bitrate that a key frame may cost: on a link four times as wide, it holds up
+/// the sound for 75 ms.
+const KEY_FRAME_COSTS: u64 = 30;
 /// Fullness of the encoder's buffer, in percent, below which frames are left out.
 const SKIP_BELOW: i32 = 30;
 
@@ -226,10 +229,11 @@ fn encoder(recipe: &Recipe) -> Result<gst::Element, VideoError> {
     if recipe.may_skip {
         encoder.set_property("dropframe-threshold", SKIP_BELOW);
     }
-    // Percent of a mean frame: a key frame costs at most a third of a second of bitrate.
-    encoder.set_property("max-intra-bitrate", 900i32);
+    // In percent of a mean frame.
+    encoder.set_property("max-intra-bitrate", int(KEY_FRAME_COSTS * recipe.fps));
     encoder.set_property_from_str("aq-mode", "cyclic-refresh");
-    encoder.set_property("keyframe-max-dist", MAX_KEY_DISTANCE);
+    let frames = recipe.key_interval.as_secs() * recipe.fps;
+    encoder.set_property("keyframe-max-dist", int(KEY_GUARD * frames));
     // Without it a frame would use the motion vectors of the one before, droppable or not.
     encoder.set_property_from_str("error-resilient", "default");
     // Frames come when the source has them; 90 kHz keeps two close ones apart.
@@ -267,13 +271,17 @@ fn two_temporal_layers(encoder: &gst::Element) {
 fn set_bitrate(encoder: &gst::Element, bitrate_bps: u32) {
     const LEAST_BPS: u32 = 20_000;
     const MOST_BPS: u32 = 20_000_000;
-    let total = i32::try_from(bitrate_bps.clamp(LEAST_BPS, MOST_BPS)).unwrap_or(i32::MAX);
+    let total = int(bitrate_bps.clamp(LEAST_BPS, MOST_BPS).into());
     encoder.set_property("target-bitrate", total);
     // Each layer's share counts those below it: 60 % for the base, as WebRTC splits two layers.
     encoder.set_property(
         "temporal-scalability-target-bitrate",
         integers([total / 5 * 3, total]),
     );
+}
+
+fn int(value: u64) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
 }
 
 /// GStreamer 1.22 takes these lists as GValueArray only.
