@@ -146,8 +146,8 @@ mod tests {
                 None
             );
         }
-        let told = losses.measure(12_000_000, ANA, counts(100, 10), false);
-        assert_eq!(told, Some(loss(10)));
+        let told = losses.measure(12_000_000, ANA, counts(100, 100), false);
+        assert_eq!(told, Some(loss(100)));
         assert_eq!(losses.measure(12_000_000, BEN, counts(100, 0), false), None);
     }
 }

@@ -13,10 +13,14 @@ const LEAST_FRAMES: u64 = 25;
 /// A change by so many percent is worth telling.
 const MATERIAL_PERCENT: u8 = 3;
 
+/// How many standard deviations of a count chance is believed to make.
+const DEVIATIONS: f64 = 1.5;
+
 /// What a link loses of the packets of one voice, before anything is healed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Loss {
-    /// The share of lost packets in percent; 0 only if none was lost.
+    /// The share of packets that the link loses, in percent, as far as chance does not explain it:
+    /// fewer than were lost, by [`DEVIATIONS`]. 0 only if none was.
     pub percent: u8,
     /// Whether most were lost in bursts of 80 ms or more.
     pub bursts: bool,
@@ -76,10 +80,23 @@ impl LossMeter {
         let lost = counts.lost.saturating_sub(before.lost);
         let in_bursts = counts.in_bursts.saturating_sub(before.in_bursts);
         (due >= LEAST_FRAMES).then(|| Loss {
-            percent: (lost * 100).div_ceil(due).min(100) as u8,
+            percent: percent(lost, due),
             bursts: in_bursts * 2 > lost,
         })
     }
+}
+
+/// More loss is answered at once and less of it late, so that the highest of many figures counts: one that
+/// chance makes too high would be answered with copies that cost more than they heal.
+fn percent(lost: u64, due: u64) -> u8 {
+    if lost == 0 {
+        return 0;
+    }
+    let (lost, due) = (lost as f64, due as f64);
+    let deviation = (lost * (1.0 - lost / due).max(0.0)).sqrt();
+    (100.0 * (lost - DEVIATIONS * deviation) / due)
+        .clamp(1.0, 100.0)
+        .round() as u8
 }
 
 #[cfg(test)]
@@ -106,11 +123,21 @@ mod tests {
     #[test]
     fn loss_is_told_soon_renewed_and_taken_back_once() {
         let (mut meter, mut total) = (LossMeter::default(), LossCounts::default());
-        assert_eq!(tell(&mut meter, 10, &[0, 5], &mut total), [10]);
-        assert_eq!(tell(&mut meter, 12, &[5; 8], &mut total), [10, 10]);
+        assert_eq!(tell(&mut meter, 10, &[0, 20], &mut total), [30]);
+        assert_eq!(tell(&mut meter, 12, &[20; 8], &mut total), [33, 35]);
         let after = tell(&mut meter, 20, &[0; 20], &mut total);
         assert_eq!(after.last(), Some(&0), "{after:?}");
         assert!(after.len() <= 4, "{after:?}");
+    }
+
+    /// A tenth is lost: 2 of 20 may be chance, 2000 of 20,000 are not.
+    #[test]
+    fn what_chance_may_explain_is_not_told() {
+        assert_eq!(percent(0, 200), 0);
+        assert_eq!(percent(2, 20), 1);
+        assert_eq!(percent(20, 200), 7);
+        assert_eq!(percent(2_000, 20_000), 10);
+        assert_eq!(percent(200, 200), 100);
     }
 
     #[test]
@@ -121,7 +148,7 @@ mod tests {
         total.lost += 40;
         meter.leave_out();
         assert_eq!(tell(&mut meter, 13, &[0; 5], &mut total), [0u8; 0]);
-        assert_eq!(tell(&mut meter, 18, &[5], &mut total), [3]);
+        assert_eq!(tell(&mut meter, 18, &[5], &mut total), [1]);
     }
 
     #[test]
@@ -135,7 +162,7 @@ mod tests {
         };
         let loss = meter.read(12_000_000, counts);
         let wanted = Loss {
-            percent: 6,
+            percent: 2,
             bursts: true,
         };
         assert_eq!(loss, Some(wanted));

@@ -12,8 +12,6 @@ use super::packet::PacketSize;
 /// Frames after which less loss is believed, 10 s. More loss is at once: a
 /// change is heard, and measured loss comes and goes.
 const CALM_FRAMES: u32 = 500;
-/// Bursts are answered from this share of lost packets in percent on.
-const BURSTS_PERCENT: u8 = 2;
 
 /// Which earlier frames each packet repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +40,8 @@ const PLANS: [Plan; 5] = [
         from_percent: 0,
     },
     whole(&[1], 1),
-    whole(&[1, 2], 8),
-    whole(&[1, 2, 3], 28),
+    whole(&[1, 2], 6),
+    whole(&[1, 2, 3], 21),
     BURSTS,
 ];
 /// The first one whose packets are whole. A sender begins with it: nothing is
@@ -93,7 +91,7 @@ impl Redundancy {
     pub(super) fn next(&mut self) -> Plan {
         let Loss { percent, bursts } = self.expected;
         let pays = |plan: &Plan| match *plan {
-            BURSTS => bursts && percent >= BURSTS_PERCENT,
+            BURSTS => bursts,
             plan => plan.from_percent <= percent,
         };
         let least = if self.one_size { LEAST_WHOLE } else { 0 };
@@ -131,13 +129,9 @@ mod tests {
     #[test]
     fn bursts_are_answered_with_copies_far_apart() {
         let mut redundancy = Redundancy::default();
-        redundancy.expect_loss(Loss {
-            percent: 1,
-            bursts: true,
-        });
         assert_eq!(redundancy.next(), PLANS[LEAST_WHOLE]);
         redundancy.expect_loss(Loss {
-            percent: 5,
+            percent: 1,
             bursts: true,
         });
         assert_eq!(redundancy.next(), BURSTS);
