@@ -20,7 +20,7 @@ const DEVIATIONS: f64 = 1.5;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Loss {
     /// The share of packets that the link loses, in percent, as far as chance does not explain it:
-    /// fewer than were lost, by [`DEVIATIONS`]. 0 only if none was.
+    /// one and a half standard deviations of the count less than were lost. 0 only if none was.
     pub percent: u8,
     /// Whether most were lost in bursts of 80 ms or more.
     pub bursts: bool,
