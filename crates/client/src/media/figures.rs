@@ -22,7 +22,6 @@ const MAX_LATENCIES: usize = 512;
 pub(super) const PICTURE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Counters of one sender.
-#[derive(Default)]
 pub(crate) struct Figures {
     pub(crate) audio: TrackFigures,
     pub(crate) video: TrackFigures,
@@ -52,8 +51,19 @@ impl Figures {
     /// Of a sender whose way here ends with this link.
     pub(super) fn new(downlink: Arc<Downlink>) -> Self {
         Self {
+            audio: TrackFigures::default(),
+            video: TrackFigures::default(),
+            screen: TrackFigures::default(),
+            screen_audio: TrackFigures::default(),
+            auth: TrackFigures::default(),
+            missing_key: MissingKey::default(),
+            arriving: Arriving::default(),
+            size: Mutex::default(),
+            screen_size: Mutex::default(),
             link: Link::new(downlink),
-            ..Self::default()
+            lips: Lips::default(),
+            screen_lips: Lips::default(),
+            announced: AtomicBool::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use conclave_transport::{Burden, BurdenSense, Turns};
 use tokio::sync::watch;
 
 use super::figures::lock;
+use super::tracks::Kind;
 use crate::randomness;
 
 /// How often a sender's way is judged.
@@ -23,6 +24,13 @@ pub(super) const WEAK: &str = "The link is weak: video paused, sound kept.";
 pub(super) struct Downlink {
     began: Instant,
     turns: Mutex<Turns>,
+}
+
+impl Downlink {
+    /// The time that all ways have in common.
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
 }
 
 impl Default for Downlink {
@@ -41,6 +49,23 @@ pub(super) struct LookedAt {
     pub(super) screen: Option<Size>,
 }
 
+impl LookedAt {
+    /// The size to read of one kind of picture; none while it is paused. On a narrow way a screen goes
+    /// before the face of who shares it.
+    fn read(self, kind: Kind, burden: Burden) -> Option<Size> {
+        let (looked_at, yields) = match kind {
+            Kind::Camera => (self.camera, self.screen.is_some()),
+            Kind::Screen => (self.screen, false),
+        };
+        match burden {
+            Burden::Light => None,
+            Burden::Reduced if yields => None,
+            Burden::Reduced => looked_at.map(|_| Size::Low),
+            Burden::Full => looked_at,
+        }
+    }
+}
+
 /// One sender's way to here.
 pub(super) struct Link {
     sense: Mutex<BurdenSense>,
@@ -55,12 +80,6 @@ struct Paused {
     told: bool,
 }
 
-impl Default for Link {
-    fn default() -> Self {
-        Self::new(Arc::default())
-    }
-}
-
 impl Link {
     pub(super) fn new(downlink: Arc<Downlink>) -> Self {
         Self {
@@ -73,16 +92,14 @@ impl Link {
 
     /// A packet of sound came, captured at this time by its sender's clock.
     pub(super) fn sound(&self, capture_us: u64) {
-        lock(&self.sense).sound(
-            self.downlink.began.elapsed(),
-            Duration::from_micros(capture_us),
-        );
+        let sent = Duration::from_micros(capture_us);
+        lock(&self.sense).sound(self.downlink.now(), sent);
     }
 
     /// A picture of so many bytes came.
     pub(super) fn picture(&self, capture_us: u64, bytes: usize) {
         let sent = Duration::from_micros(capture_us);
-        lock(&self.sense).heavy(self.downlink.began.elapsed(), sent, bytes);
+        lock(&self.sense).heavy(self.downlink.now(), sent, bytes);
     }
 
     /// Judges anew; whether the person is to be told now that the picture is paused.
@@ -111,7 +128,7 @@ impl Link {
             burden => rank(burden, looked_at()),
         };
         let mut turns = lock(&self.downlink.turns);
-        sense.look(self.downlink.began.elapsed(), rank, &mut turns)
+        sense.look(self.downlink.now(), rank, &mut turns)
     }
 
     /// Every change of what the way bears.
@@ -119,10 +136,9 @@ impl Link {
         self.burden.subscribe()
     }
 
-    /// The size to read of a picture that is looked at in this one.
-    /// `yields`: something of the same sender matters more.
-    pub(super) fn size(&self, looked_at: Option<Size>, yields: bool) -> Option<Size> {
-        size_for(*self.burden.borrow(), looked_at, yields)
+    /// The size to read of one kind of picture, as far as the way bears it.
+    pub(super) fn size(&self, kind: Kind, looked_at: LookedAt) -> Option<Size> {
+        looked_at.read(kind, *self.burden.borrow())
     }
 
     /// Whether no picture is read because the way does not bear it.
@@ -131,26 +147,12 @@ impl Link {
     }
 }
 
-/// The size to read of a picture that is looked at in this one; none while it is paused.
-fn size_for(burden: Burden, looked_at: Option<Size>, yields: bool) -> Option<Size> {
-    match burden {
-        Burden::Light => None,
-        Burden::Reduced if yields => None,
-        Burden::Reduced => looked_at.map(|_| Size::Low),
-        Burden::Full => looked_at,
-    }
-}
-
 /// How much it matters that the way bears more than this: screens before faces, large ones before
 /// small ones, as the window shows them. `None` if nothing more would be read then.
 ///
 /// Not who speaks: the relay sees what is read first.
 fn rank(burden: Burden, looked_at: LookedAt) -> Option<u8> {
-    let LookedAt { camera, screen } = looked_at;
-    let read = |burden| {
-        let camera = size_for(burden, camera, screen.is_some());
-        (camera, size_for(burden, screen, false))
-    };
+    let read = |burden| Kind::ALL.map(|kind| looked_at.read(kind, burden));
     let more = match burden {
         Burden::Light => Burden::Reduced,
         Burden::Reduced | Burden::Full => Burden::Full,
@@ -158,7 +160,7 @@ fn rank(burden: Burden, looked_at: LookedAt) -> Option<u8> {
     if read(more) == read(burden) {
         return None;
     }
-    Some(match (screen, camera) {
+    Some(match (looked_at.screen, looked_at.camera) {
         (Some(_), _) => 3,
         (None, Some(Size::High)) => 2,
         (None, Some(Size::Medium)) => 1,
@@ -173,10 +175,14 @@ mod tests {
     #[test]
     fn on_a_narrow_way_what_matters_more_goes_first() {
         let high = Some(Size::High);
-        assert_eq!(size_for(Burden::Full, high, true), high);
-        assert_eq!(size_for(Burden::Reduced, high, false), Some(Size::Low));
-        assert_eq!(size_for(Burden::Reduced, high, true), None);
-        assert_eq!(size_for(Burden::Light, high, false), None);
+        let face = |screen, burden| {
+            let camera = high;
+            LookedAt { camera, screen }.read(Kind::Camera, burden)
+        };
+        assert_eq!(face(high, Burden::Full), high);
+        assert_eq!(face(None, Burden::Reduced), Some(Size::Low));
+        assert_eq!(face(high, Burden::Reduced), None);
+        assert_eq!(face(None, Burden::Light), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::figures::{Figures, TrackFigures};
 use super::guard::{Guard, Voice};
 use super::keys::{Released, SharedOpener};
-use super::link::{self, LookedAt};
+use super::link;
 use super::padding;
 use super::plane::MediaEvent;
 use super::tracks::{self, Kind, Sound};
@@ -91,11 +91,7 @@ const LOOKS_PER_LISTENING: u32 = 3;
 /// Judges what the way from a sender bears, and listens for how late its sound is heard, until the
 /// session ends.
 pub(super) async fn watch_link(sender: Sender, screen: Screen, engine: Arc<AudioEngine>) {
-    let size = |kind| screen.size(sender.device, kind);
-    let looked_at = || LookedAt {
-        camera: size(Kind::Camera),
-        screen: size(Kind::Screen),
-    };
+    let looked_at = || screen.looked_at(sender.device);
     for look in 0_u32.. {
         tokio::time::sleep(link::LOOK).await;
         if look.is_multiple_of(LOOKS_PER_LISTENING) {

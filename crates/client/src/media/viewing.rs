@@ -18,6 +18,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::figures::TrackFigures;
 use super::keys::{Keyring, SharedOpener};
+use super::link::LookedAt;
 use super::padding;
 use super::plane::MediaEvent;
 use super::receiving::{Beginning, Feed, Sender, own_place};
@@ -110,6 +111,14 @@ impl Screen {
         });
         sizes.of(device, kind).or(recorded)
     }
+
+    /// The sizes to read of all that somebody shows.
+    pub(super) fn looked_at(&self, device: DeviceId) -> LookedAt {
+        LookedAt {
+            camera: self.size(device, Kind::Camera),
+            screen: self.size(device, Kind::Screen),
+        }
+    }
 }
 
 /// Reads a sender's camera or shared screen until the session ends.
@@ -176,12 +185,10 @@ pub(super) async fn picture(
     }
 }
 
-/// What is looked at, if the way from the sender bears it. On a narrow way a screen goes before the
-/// face of who shares it.
+/// What is looked at, if the way from the sender bears it.
 fn wanted(sender: &Sender, screen: &Screen, kind: Kind) -> Option<Reel> {
-    let looked_at = screen.size(sender.device, kind);
-    let yields = kind == Kind::Camera && screen.size(sender.device, Kind::Screen).is_some();
-    let size = sender.figures.link.size(looked_at, yields);
+    let looked_at = screen.looked_at(sender.device);
+    let size = sender.figures.link.size(kind, looked_at);
     size.map(|size| Reel::new(kind, size))
 }
 
