@@ -47,8 +47,19 @@ const WALLS: &[Wall] = &[
         never: &["openmls*", "gstreamer*", "moq-*"],
     },
     Wall {
-        package: "conclave-transport",
+        package: "conclave-congestion",
         may_know: &[],
+        never: &[
+            "tokio",
+            "conclave-wire",
+            "openmls*",
+            "gstreamer*",
+            "moq-net",
+        ],
+    },
+    Wall {
+        package: "conclave-transport",
+        may_know: &["conclave-congestion"],
         never: &["conclave-e2ee", "openmls*", "gstreamer*"],
     },
     Wall {
@@ -65,7 +76,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         package: "conclave-server",
-        may_know: &["conclave-wire"],
+        may_know: &["conclave-wire", "conclave-congestion"],
         never: &[
             "conclave-e2ee",
             "conclave-meeting",

@@ -66,16 +66,11 @@ impl Certificate {
         URL_SAFE_NO_PAD.encode(self.fingerprint)
     }
 
-    /// For the relay's QUIC listener.
-    pub fn quic(&self) -> Listen {
-        self.listen.clone()
-    }
-
-    /// For the HTTPS listener; files that change are read again, as the relay does for QUIC. Only
+    /// For both doors; files that change are read again. As it is for the HTTPS listener: only
     /// HTTP/1.1, because a WebSocket over HTTP/2 gains nothing here.
     ///
     /// Must be called within the runtime.
-    pub fn https(&self) -> anyhow::Result<ReloadingServerConfig> {
+    pub fn tls(&self) -> anyhow::Result<ReloadingServerConfig> {
         self.listen
             .server_config_reloading(vec![b"http/1.1".to_vec()])
             .context("The certificate and the key cannot be used. Check that they belong together.")

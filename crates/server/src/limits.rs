@@ -135,6 +135,19 @@ pub const RELAY_IDLE: Duration = Duration::from_secs(3);
 /// 10 Mbit/s over a round trip of 50 ms.
 pub const RELAY_SEND_WINDOW: u64 = 64 * 1024;
 
+/// Sound that waits for its turn towards one device, bytes: the oldest gives way, for it would come
+/// too late. 80 ms of all the voices that may be open, each with a copy of what went before.
+pub const RELAY_DATAGRAMS_WAITING: usize = 32 * 1024;
+
+/// What one device may send beyond what the relay has passed on, bytes, over all streams.
+pub const RELAY_RECEIVE_WINDOW: u32 = 16 * 1024 * 1024;
+
+/// Streams that one device may have open: each group is one, each subscription one more.
+pub const RELAY_STREAMS: u32 = 10_000;
+
+/// QUIC connections at a time. Who comes on top is told so at once, and tries by TCP.
+pub const MAX_QUIC_CONNECTIONS: usize = 8192;
+
 /// TCP connections at a time: control channels and relay sessions over WebSocket.
 pub const MAX_TCP_CONNECTIONS: usize = 8192;
 

@@ -1,39 +1,76 @@
-//! The media relay: moq-relay behind our own admission and our own TCP door.
+//! The media relay: moq-relay's forwarding behind our own admission and our own two doors.
 //!
-//! Its web server is not used. Its default routes would list and hand out what meetings publish,
-//! and it takes certificates from files only; the one thing needed of it, the relay over a
-//! WebSocket where UDP is blocked, is in [`websocket`].
+//! Its server is not used. It would list and hand out what meetings publish, take certificates from
+//! files only, and have the QUIC library's congestion control, which makes sound pause (crate
+//! `conclave-congestion`). Sessions come by [`quic`], or by [`websocket`] where UDP is blocked, and
+//! are one and the same in [`sessions`].
 
 mod adapter;
 mod admission;
-pub mod websocket;
+mod quic;
+mod sessions;
+mod websocket;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use moq_relay::{Config, Relay};
-use moq_tokio::quic::CongestionControl;
+use axum::Router;
+use moq_relay::auth::Admissions;
+use moq_relay::shutdown::Trigger;
+use moq_tokio::tls::ReloadingServerConfig;
+use tokio::sync::watch;
 
-use conclave_server::limits::{DRAIN, HANDSHAKE, PING_EVERY, RELAY_IDLE, RELAY_SEND_WINDOW};
+use conclave_server::delivery::Grants;
 
-use crate::certificate::Certificate;
+use quic::Quic;
+use sessions::Sessions;
 
-pub use admission::decide;
+/// A relay that has its port and lets nobody in yet.
+pub struct Relay {
+    quic: Quic,
+    sessions: Sessions,
+    admissions: Admissions,
+    drain: Trigger,
+}
 
-/// Binds the relay's QUIC socket.
-///
-/// # Errors
-/// Whatever the relay says: the port is taken, the certificate does not load.
-pub async fn load(address: SocketAddr, certificate: &Certificate) -> anyhow::Result<Relay> {
-    let mut config = Config::default();
-    config.listen.bind = Some(address.to_string().parse()?);
-    config.listen.tls = certificate.quic();
-    config.listen.timeout = HANDSHAKE;
-    config.drain_timeout = DRAIN;
-    // A dead peer's broadcasts shadow its successor until the relay notices.
-    config.quic.idle_timeout = RELAY_IDLE;
-    config.quic.keep_alive = PING_EVERY;
-    config.quic.send_window = Some(RELAY_SEND_WINDOW);
-    // BBR: with CUBIC most video comes late at a few percent of loss.
-    config.quic.congestion_control = Some(CongestionControl::Delay);
-    Relay::load(config).await
+impl Relay {
+    /// Binds the QUIC socket. Must be called within the runtime.
+    ///
+    /// # Errors
+    /// The port is taken, or the certificate cannot be used for QUIC.
+    pub fn bind(address: SocketAddr, tls: &ReloadingServerConfig) -> anyhow::Result<Self> {
+        let quic = Quic::bind(address, tls)?;
+        let (sessions, admissions, drain) = Sessions::new()?;
+        Ok(Self {
+            quic,
+            sessions,
+            admissions,
+            drain,
+        })
+    }
+
+    /// The route of its WebSocket, for the server's HTTPS side.
+    pub fn routes(&self) -> Router {
+        websocket::routes(self.sessions.clone())
+    }
+
+    /// Lets in whom `grants` name until `stop` turns true; then tells everybody, on QUIC and on
+    /// WebSocket, and gives them a moment to go.
+    ///
+    /// # Errors
+    /// The socket broke.
+    pub async fn serve(
+        self,
+        grants: Arc<Grants>,
+        mut stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
+        tokio::spawn(admission::decide(self.admissions, grants));
+        tokio::select! {
+            () = self.quic.accept(&self.sessions) => anyhow::bail!("The media relay's socket broke."),
+            _ = async { stop.wait_for(|stop| *stop).await.is_ok() } => {}
+        }
+        self.drain.start();
+        self.quic.close().await;
+        Ok(())
+    }
 }

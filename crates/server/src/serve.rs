@@ -8,8 +8,9 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use moq_relay::Relay;
+use moq_tokio::tls::ReloadingServerConfig;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
 use conclave_server::control;
@@ -20,7 +21,8 @@ use conclave_server::limits::{DRAIN, Limits, SWEEP_EVERY};
 use crate::certificate::Certificate;
 use crate::https::{self, Https};
 use crate::options::Options;
-use crate::{relay, stop};
+use crate::relay::Relay;
+use crate::stop;
 
 /// Free ports tried before giving up, when any will do: one that is free for TCP may be taken for
 /// UDP.
@@ -37,29 +39,29 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         (Some(cert), Some(key)) => Certificate::from_files(cert.clone(), key.clone())?,
         _ => Certificate::generate(&options.names)?,
     };
-    let tls = certificate.https()?;
-    let (listener, mut relay) = bind(options.listen, &certificate).await?;
+    let tls = certificate.tls()?;
+    let (listener, relay) = bind(options.listen, &tls)?;
     let port = listener.local_addr()?.port();
     let https = Https::new(listener, tls)?;
 
     let service = DeliveryService::in_memory(Limits::default());
-    let admissions = relay
-        .admissions()
-        .context("The relay has admissions of its own: a bug in Conclave.")?;
-    tokio::spawn(relay::decide(admissions, service.grants()));
     tokio::spawn(sweep(service.clone()));
 
     let stopped = stop::watch_for(options.exit_with_stdin)
         .context("The system lets no signal handler be set.")?;
+    let grants = service.grants();
     let routes = routes(&relay, service, stopped.clone());
     announce(options, port, &certificate)?;
-    serve(https, routes, relay, stopped).await
+    let media = tokio::spawn(relay.serve(grants, stopped.clone()));
+    let control = tokio::spawn(https.serve(routes, stopped.clone()));
+    tracing::info!("serving");
+    until_stopped(media, control, stopped).await
 }
 
 /// Binds TCP and UDP under one number.
-async fn bind(
+fn bind(
     address: SocketAddr,
-    certificate: &Certificate,
+    tls: &ReloadingServerConfig,
 ) -> anyhow::Result<(std::net::TcpListener, Relay)> {
     let attempts = if address.port() == 0 {
         PORT_ATTEMPTS
@@ -72,7 +74,7 @@ async fn bind(
             format!("The server cannot listen on TCP {address}. Stop what uses the port, or choose another.")
         })?;
         let bound = tcp.local_addr()?;
-        match relay::load(bound, certificate).await {
+        match Relay::bind(bound, tls) {
             Ok(relay) => return Ok((tcp, relay)),
             Err(error) => failure = Some(error),
         }
@@ -88,7 +90,7 @@ fn routes(relay: &Relay, service: Arc<DeliveryService>, stopped: watch::Receiver
         .route("/health", get(|| async { "ok\n" }))
         .merge(control::routes(service, stopped))
         .merge(landing::routes())
-        .merge(relay::websocket::routes(relay))
+        .merge(relay.routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
 }
 
@@ -101,27 +103,19 @@ fn announce(options: &Options, port: u16, certificate: &Certificate) -> anyhow::
         .context("The server's address could not be written to standard output.")
 }
 
-async fn serve(
-    https: Https,
-    routes: Router,
-    relay: Relay,
+async fn until_stopped(
+    mut media: JoinHandle<anyhow::Result<()>>,
+    control: JoinHandle<()>,
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let drain = relay.shutdown_trigger().clone();
-    let mut media = tokio::spawn(relay.with_signals(false).run());
-    let control = tokio::spawn(https.serve(routes, stopped.clone()));
-    tracing::info!("serving");
-
     tokio::select! {
-        ended = &mut media => {
-            ended.context("The media relay ended.")?.context("The media relay failed.")?;
-            anyhow::bail!("The media relay ended by itself.");
-        }
+        // The relay ends with the rest; that is no failure.
+        biased;
         _ = async { stopped.wait_for(|stop| *stop).await.is_ok() } => {}
+        ended = &mut media => return ended.context("The media relay ended.")?,
     }
 
     tracing::info!("stopping");
-    drain.start();
     // Control connections say goodbye meanwhile; nothing is worth waiting for longer.
     let _ = timeout(DRAIN * 2, async { tokio::join!(media, control) }).await;
     tracing::info!("stopped");

@@ -1,7 +1,6 @@
 //! The relay over a WebSocket, for networks that let no UDP through.
 //!
-//! The relay's own route for this belongs to its web server, which is not used here; a session
-//! is admitted, served and drained with the relay's own parts.
+//! moq-relay's own route for this belongs to its web server, which is not used here.
 
 use axum::Router;
 use axum::extract::ws::WebSocket;
@@ -10,56 +9,37 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use moq_net::Versions;
-use moq_relay::auth::{Auth, Lease};
-use moq_relay::cluster::Cluster;
-use moq_relay::{Relay, shutdown, supervise};
+use moq_relay::auth::Lease;
 
-use conclave_server::limits::{HANDSHAKE, PING_EVERY, READ_BUFFER, RELAY_IDLE};
+use conclave_server::limits::{PING_EVERY, READ_BUFFER, RELAY_IDLE};
 
 use super::adapter::adapt;
+use super::sessions::Sessions;
 
-/// The parts of the relay that a session needs.
-#[derive(Clone)]
-struct Parts {
-    auth: Auth,
-    cluster: Cluster,
-    shutdown: shutdown::Observer,
-    versions: Versions,
-}
-
-/// The route of the relay's WebSocket, at the same path that QUIC sessions ask for.
-pub fn routes(relay: &Relay) -> Router {
-    let parts = Parts {
-        auth: relay.auth().clone(),
-        cluster: relay.cluster().clone(),
-        shutdown: relay.shutdown().clone(),
-        versions: Versions::all(),
-    };
+/// The route, at the same path that QUIC sessions ask for.
+pub fn routes(sessions: Sessions) -> Router {
     Router::new()
         .route("/m/{meeting}", get(upgrade))
-        .with_state(parts)
+        .with_state(sessions)
 }
 
 async fn upgrade(
-    State(parts): State<Parts>,
+    State(sessions): State<Sessions>,
     OriginalUri(uri): OriginalUri,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, StatusCode> {
-    let upgrade = upgrade.protocols(subprotocols(&parts.versions));
+    let upgrade = upgrade.protocols(subprotocols(sessions.versions()));
     if upgrade.requested_protocols().next().is_some() && upgrade.selected_protocol().is_none() {
         return Err(StatusCode::BAD_REQUEST);
     }
-    let mut request = parts
-        .auth
-        .request(moq_auth::Transport::WebSocket, uri.path());
-    request.query = uri.query().map(str::to_owned);
-    let lease = parts.auth.admit(request).await.map_err(StatusCode::from)?;
+    let transport = moq_auth::Transport::WebSocket;
+    let lease = sessions.admit(transport, uri.path(), uri.query()).await?;
     Ok(upgrade
         .read_buffer_size(READ_BUFFER)
-        .on_upgrade(move |socket| serve(socket, parts, lease)))
+        .on_upgrade(move |socket| serve(socket, sessions, lease)))
 }
 
-async fn serve(socket: WebSocket, parts: Parts, lease: Lease) {
+async fn serve(socket: WebSocket, sessions: Sessions, lease: Lease) {
     let alpn = socket
         .protocol()
         .and_then(|name| name.to_str().ok())
@@ -70,25 +50,8 @@ async fn serve(socket: WebSocket, parts: Parts, lease: Lease) {
         Some(alpn) => upgraded.with_alpn(alpn),
         None => upgraded,
     };
-    let transport = moq_tokio::transport::Session::new(upgraded.accept());
-
-    // What the peer may subscribe to is what we publish to it, and the other way round.
-    let mut server = moq_net::Server::new().with_versions(parts.versions);
-    if let Some(subscribe) = parts.cluster.subscriber(lease.token()) {
-        server = server.with_publisher(&subscribe);
-    }
-    if let Some(publish) = parts.cluster.publisher(lease.token()) {
-        server = server.with_subscriber(publish);
-    }
-    let setup = server.accept(std::time::Instant::now(), transport);
-    let Ok(Ok((session, driver))) = tokio::time::timeout(HANDSHAKE, setup).await else {
-        return;
-    };
-    // An error says how the peer went away, which is nobody's business.
-    let (_, _) = tokio::join!(
-        moq_net::time::run(driver),
-        supervise(session, lease, parts.shutdown, None)
-    );
+    let session = moq_tokio::transport::Session::new(upgraded.accept());
+    sessions.serve(session, lease).await;
 }
 
 /// The names under which a WebSocket can carry a session, newest first: each wire format of qmux

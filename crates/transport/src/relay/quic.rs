@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use conclave_congestion::MediaBbr;
 use tokio::task::JoinSet;
-use web_transport_moq::noq::congestion::Bbr3Config;
 use web_transport_moq::noq::crypto::rustls::QuicClientConfig;
 use web_transport_moq::noq::{
     ClientConfig, Connection, ConnectionError, Endpoint as UdpEndpoint, TransportConfig, VarInt,
@@ -78,7 +78,7 @@ fn transport() -> Result<TransportConfig, ConnectError> {
         .send_window(SEND_WINDOW)
         .datagram_send_buffer_size(DATAGRAMS_WAITING)
         // Loss-based control made half of the video late at 5 % loss.
-        .congestion_controller_factory(Arc::new(Bbr3Config::default()));
+        .congestion_controller_factory(Arc::new(MediaBbr));
     Ok(transport)
 }
 
