@@ -4,7 +4,7 @@ import time
 
 from rows_sound import DELAY, SILENT, SPEAKS, listens, quality, quantile, say
 from stage import PICTURE, Stage
-from tape import Tape
+from tape import Tape, steady
 
 BEFORE_S, CUT_S, AFTER_S = 8, 20, 25
 WIDE, NARROW = "3Mbit/s", "300kbit/s"
@@ -14,7 +14,7 @@ MOVING = 3  # pictures in a second: fewer is a picture that stands
 def cut(way, queue):
     """A row: the link of who listens (down) or who speaks (up) is cut, before such a queue."""
     def row(bench):
-        with Stage(bench.programs, bench.folder, bench.seed) as stage:
+        with steady(), Stage(bench.programs, bench.folder, bench.seed) as stage:
             flags = ["--both", DELAY, f"--{way}", f"rate={WIDE},queue={queue}"]
             network = stage.network(*flags)
             through = {"down": (network, None), "up": (None, network)}[way]
@@ -81,7 +81,7 @@ def picture(reports, began, ended):
 
 def two_receivers(bench):
     """Ben speaks to Ana on a good link and to Cleo on one that loses a fifth in bursts."""
-    with Stage(bench.programs, bench.folder, bench.seed) as stage:
+    with steady(), Stage(bench.programs, bench.folder, bench.seed) as stage:
         good = stage.network("--both", DELAY)
         bad = stage.network("--both", DELAY, "--down", "burst-every=2s/400ms,rate=300kbit/s,queue=32KB")
         ana = stage.host("Ana", *listens(bench), through=good)

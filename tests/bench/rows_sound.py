@@ -15,7 +15,7 @@ from pesq import pesq
 
 from listening import RATE, align, stoi_by_second
 from stage import PICTURE, Stage
-from tape import Tape
+from tape import Tape, steady
 
 DELAY = "delay=25ms"
 SPEAKS_CLEANED = ["--microphone", "default", "--speaker", "null"]
@@ -80,7 +80,8 @@ def latency(bench):
 def over(down, least_pesq, least_stoi=None, most_gap_ms=None):
     """A row: speech over a downlink with these settings."""
     def row(bench):
-        heard, reports = listen(bench, down)
+        with steady():
+            heard, reports = listen(bench, down)
         score, stoi = quality(heard)
         late = [ms for _, ms in heard.delays()]
         p50, p95 = quantile(late, 0.5), quantile(late, 0.95)
