@@ -22,6 +22,7 @@ mod endpoint;
 mod error;
 mod proxy;
 pub mod publish;
+mod reach;
 pub mod relay;
 mod subscribe;
 mod task;

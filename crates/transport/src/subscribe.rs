@@ -7,6 +7,7 @@ use moq_net::{announce, origin};
 use moq_net::{broadcast, group, track};
 
 use crate::Delivery;
+use crate::reach::Share;
 use crate::relay::{Ended, wait_ended};
 
 /// A broadcast came or went.
@@ -65,6 +66,9 @@ pub struct SubscribeOptions {
     /// No group with a lower number is sent: who reads a track again has seen those before it.
     /// Without one the newest group comes from its beginning, however old it is.
     pub floor: Option<u64>,
+    /// Bits a second that the track carries; 0 for what is not worth counting. Without meaning for
+    /// datagrams.
+    pub bitrate_bps: u32,
 }
 
 /// Why a track cannot be read.
@@ -121,6 +125,8 @@ pub struct TrackReader {
     ended: Ended,
     /// Keeps the relay's side of the subscription.
     _broadcast: broadcast::Consumer,
+    /// Counts what it carries.
+    share: Share,
 }
 
 enum Source {
@@ -140,6 +146,7 @@ impl TrackReader {
         track: &str,
         options: SubscribeOptions,
         mut ended: Ended,
+        share: Share,
     ) -> Result<Self, SubscribeError> {
         let opening = open_track(announced, broadcast, track, options);
         let (broadcast, subscriber) = tokio::select! {
@@ -158,6 +165,7 @@ impl TrackReader {
             source,
             ended,
             _broadcast: broadcast,
+            share,
         })
     }
 
@@ -171,7 +179,12 @@ impl TrackReader {
         tokio::select! {
             // What has arrived is read before the end of the session is told.
             biased;
-            frame = self.source.recv() => frame.map_err(|error| self.read_error(&error)),
+            frame = self.source.recv() => {
+                if let (Source::Datagrams(_), Ok(Some(frame))) = (&self.source, &frame) {
+                    self.share.came(frame.group);
+                }
+                frame.map_err(|error| self.read_error(&error))
+            }
             _ = wait_ended(&mut self.ended) => Err(ReadError::Disconnected),
         }
     }

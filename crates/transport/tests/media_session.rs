@@ -33,6 +33,7 @@ fn read(delivery: Delivery, max_age: Duration) -> SubscribeOptions {
         priority: 100,
         max_age,
         floor: None,
+        bitrate_bps: 0,
     }
 }
 

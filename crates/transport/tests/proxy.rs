@@ -116,6 +116,7 @@ async fn media_go_through_a_named_proxy_and_not_past_it() {
         priority: 100,
         max_age: Duration::from_secs(5),
         floor: None,
+        bitrate_bps: 0,
     };
     let mut reader = bob.subscribe("a/1", "t", options).await.unwrap();
     let sealed = Bytes::from_static(b"a sealed frame");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use conclave_e2ee::{FrameMeta, Track};
 use conclave_media::audio::SourceId;
-use conclave_media::video::Size;
+use conclave_media::video::{ShareMode, Size, screen_bitrate_bps};
 use conclave_transport::ReceivedFrame;
 
 /// The sender's signatures over its sound and pictures.
@@ -168,6 +168,15 @@ impl Reel {
             (Kind::Camera, Size::Low) => 120,
             (Kind::Camera, Size::Medium) => 100,
             (Kind::Camera, Size::High) => 80,
+        }
+    }
+
+    /// What it carries at most, bits a second.
+    pub(super) fn bitrate_bps(self) -> u32 {
+        match self.kind {
+            Kind::Camera => self.size.default_bitrate_bps(),
+            // A reader does not know in which mode: in the one that takes more.
+            Kind::Screen => screen_bitrate_bps(self.size, ShareMode::Motion),
         }
     }
 

@@ -237,6 +237,7 @@ impl View {
                 priority: self.reel.priority(),
                 max_age: self.reel.max_age(),
                 floor: None,
+                bitrate_bps: self.reel.bitrate_bps(),
             },
             place: own_place,
             // A sender encodes what somebody asks for, and a decoder starts at a key frame.

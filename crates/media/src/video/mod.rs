@@ -35,6 +35,7 @@ pub use error::VideoError;
 pub use glance::Glance;
 pub use packet::{MAX_PAYLOAD, PacketError, VideoPacket};
 pub use picture::{Picture, PictureError};
+pub use recipe::screen_bitrate_bps;
 pub use recording::{MkvWriter, RecordingError};
 pub use screen::{ScreenInfo, ScreenSource, ScreenSourceError, ShareMode, screens};
 pub use size::Size;

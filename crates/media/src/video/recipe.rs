@@ -121,18 +121,26 @@ fn camera(size: Size) -> Recipe {
     }
 }
 
+/// Bits a second of a shared screen in one of its two sizes, at most.
+pub fn screen_bitrate_bps(size: Size, mode: ShareMode) -> u32 {
+    match (size, mode) {
+        (Size::High, _) => 2_500_000,
+        (_, ShareMode::Text) => 250_000,
+        (_, ShareMode::Motion) => 500_000,
+    }
+}
+
 /// A screen has two sizes: low for a strip or a narrow link, and high.
 fn screen(size: Size, mode: ShareMode) -> Recipe {
     let is_text = mode == ShareMode::Text;
-    let (largest, bitrate_bps) = match (size, mode) {
-        (Size::High, _) => (mode.largest(), 2_500_000),
-        (_, ShareMode::Text) => ((640, 360), 250_000),
-        (_, ShareMode::Motion) => ((640, 360), 500_000),
+    let largest = match size {
+        Size::High => mode.largest(),
+        _ => (640, 360),
     };
     Recipe {
         size,
         shape: Shape::Within(largest.0, largest.1),
-        bitrate_bps,
+        bitrate_bps: screen_bitrate_bps(size, mode),
         fps: mode.fps(),
         worst: if is_text { 40 } else { 56 },
         may_skip: is_text,

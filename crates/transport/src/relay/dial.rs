@@ -38,6 +38,8 @@ pub(super) struct Connected {
     pub(super) driver: Pin<Box<dyn Future<Output = moq_net::Error> + Send>>,
     /// The QUIC endpoint; `None` over WebSocket.
     pub(super) endpoint: Option<web_transport_moq::noq::Endpoint>,
+    /// The QUIC connection; `None` over WebSocket.
+    pub(super) connection: Option<web_transport_moq::noq::Connection>,
 }
 
 /// What the session publishes and where it puts what the relay announces.
@@ -125,6 +127,7 @@ where
         session,
         driver: Box::pin(moq_net::time::run(driver)),
         endpoint,
+        connection: None,
     })
 }
 

@@ -18,6 +18,7 @@ use moq_net::origin;
 use tokio::sync::watch;
 
 use crate::publish::{Broadcast, PublishError};
+use crate::reach::{self, Demand};
 use crate::subscribe::{BroadcastUpdates, SubscribeError, SubscribeOptions, TrackReader};
 use crate::task::OwnedTask;
 use crate::{ConnectError, Delivery, Endpoint, Proxies, Trust};
@@ -44,8 +45,9 @@ pub struct Relay {
     announced: origin::Consumer,
     ended: Ended,
     endpoint: Option<web_transport_moq::noq::Endpoint>,
+    read: Demand,
     // Last, so that the handles above are gone when the tasks are aborted.
-    _tasks: [OwnedTask; 3],
+    _tasks: Vec<OwnedTask>,
 }
 
 /// What a session has measured since it began. `None` where the transport does not say.
@@ -75,9 +77,7 @@ impl Relay {
     /// verdict of the server (refused, wrong certificate) ends both. Behind a proxy the WebSocket
     /// goes through it; when [`Proxies::Only`] names it, QUIC is not tried.
     ///
-    /// The relay judges `token` after a QUIC session is up, and tells only a refusal: such a
-    /// session ends at once, and [`Self::closed`] says why. Over WebSocket it is
-    /// [`ConnectError::Refused`].
+    /// Who may not come in is told so before the session begins: [`ConnectError::Refused`].
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -119,13 +119,23 @@ impl Relay {
             let reason = driver.await;
             end.send_replace(Some(end_reason(&reason)));
         });
+        let read = Demand::default();
+        let mut tasks = vec![driving, publishing, seeing];
+        if let Some(connection) = connected.connection {
+            tasks.push(OwnedTask::spawn(reach::follow(
+                connection,
+                read.clone(),
+                quic::RECEIVE_WINDOW,
+            )));
+        }
         Ok(Self {
             session,
             published,
             announced,
             ended,
             endpoint: connected.endpoint,
-            _tasks: [driving, publishing, seeing],
+            read,
+            _tasks: tasks,
         })
     }
 
@@ -167,7 +177,8 @@ impl Relay {
             return Err(SubscribeError::NoDatagrams);
         }
         let ended = self.ended.clone();
-        let opening = TrackReader::open(&self.announced, broadcast, track, options, ended);
+        let share = self.read.add(options.bitrate_bps);
+        let opening = TrackReader::open(&self.announced, broadcast, track, options, ended, share);
         match tokio::time::timeout(SUBSCRIBE_TIMEOUT, opening).await {
             Ok(opened) => opened,
             Err(_) => Err(SubscribeError::Unavailable),

@@ -22,8 +22,9 @@ use crate::upgrade::status_error;
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 /// Streams the relay may have open to us: each group is one, each subscription one more.
 const MAX_STREAMS: u32 = 10_000;
-/// What the relay may send beyond what we have read, bytes, over all streams.
-const RECEIVE_WINDOW: u32 = 16 * 1024 * 1024;
+/// What the relay may send beyond what we have read, bytes, over all streams: at first, and at the
+/// most. A window that was wider once would close only after so much has come ([`crate::reach`]).
+pub(super) const RECEIVE_WINDOW: u32 = 64 * 1024;
 /// What we may have under way to the relay, bytes, datagrams apart: more would only be late.
 const SEND_WINDOW: u64 = 128 * 1024;
 /// Sound that waits for its turn, bytes: the oldest gives way, for it would come too late.
@@ -57,11 +58,15 @@ pub(super) async fn connect(
     for alpn in dial::alpns() {
         request = request.with_protocol(alpn);
     }
-    let session = web_transport_moq::Session::connect(connection, request)
+    let session = web_transport_moq::Session::connect(connection.clone(), request)
         .await
         .map_err(|error| request_error(&error))?;
     let transport = moq_tokio::transport::Session::new(session);
-    dial::handshake(client, transport, Some(endpoint)).await
+    let connected = dial::handshake(client, transport, Some(endpoint)).await?;
+    Ok(Connected {
+        connection: Some(connection),
+        ..connected
+    })
 }
 
 fn transport() -> Result<TransportConfig, ConnectError> {

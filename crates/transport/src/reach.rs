@@ -1,0 +1,237 @@
+//! How much of pictures may be under way at a time.
+//!
+//! When a link turns narrow from one moment to the next, what is under way stands before every later
+//! packet of sound. QUIC's windows (RFC 9000 §4.1) bound streams, and so pictures, and leave
+//! datagrams, and so sound, alone. [`follow`] keeps them to what the pictures need over a round trip. On
+//! a way that loses packets it leaves them wide: what waits for a packet to be sent again takes room.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use web_transport_moq::noq::{Connection, PathId, VarInt};
+
+/// How often the windows are set anew.
+const LOOK: Duration = Duration::from_millis(250);
+/// A shorter round trip is forgotten after this many looks, 10 s.
+const REMEMBERED: u32 = 40;
+/// Bytes that may always be under way: a picture of a few packets.
+const LEAST: u64 = 5_000;
+
+/// Looks over which loss is counted: a second.
+const COUNTED: u32 = 4;
+/// Looks for which a way that has lost packets counts as one that does: 10 s.
+const LOSSY: u32 = 40;
+/// A gap in the numbers of a track that is longer is no loss: nobody spoke, or all was interrupted.
+const LONGEST_GAP: u64 = 25;
+
+/// What is read now.
+#[derive(Clone, Default)]
+pub(crate) struct Demand(Arc<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    /// Bits a second of the pictures.
+    bps: AtomicU64,
+    /// Datagrams that came, and that should have come by then.
+    came: AtomicU64,
+    due: AtomicU64,
+}
+
+/// One track's share of it, until this is dropped.
+pub(crate) struct Share {
+    demand: Demand,
+    bitrate_bps: u64,
+    latest: Option<u64>,
+}
+
+impl Demand {
+    pub(crate) fn add(&self, bitrate_bps: u32) -> Share {
+        let bitrate_bps = bitrate_bps.into();
+        self.0.bps.fetch_add(bitrate_bps, Relaxed);
+        Share {
+            demand: self.clone(),
+            bitrate_bps,
+            latest: None,
+        }
+    }
+
+    fn bps(&self) -> u64 {
+        self.0.bps.load(Relaxed)
+    }
+
+    /// Datagrams that are due, and of those the lost, since the beginning.
+    fn loss(&self) -> (u64, u64) {
+        let due = self.0.due.load(Relaxed);
+        (due, due.saturating_sub(self.0.came.load(Relaxed)))
+    }
+}
+
+impl Share {
+    /// The datagram of this number came.
+    pub(crate) fn came(&mut self, number: u64) {
+        let gap = self
+            .latest
+            .map_or(1, |latest| number.saturating_sub(latest));
+        let due = if gap > LONGEST_GAP { 1 } else { gap };
+        self.demand.0.due.fetch_add(due, Relaxed);
+        self.demand.0.came.fetch_add(1, Relaxed);
+        self.latest = self.latest.max(Some(number));
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.demand.0.bps.fetch_sub(self.bitrate_bps, Relaxed);
+    }
+}
+
+/// Whether the way loses packets: two in a second and two in a hundred, within the last ten.
+#[derive(Default)]
+struct Lossy {
+    looks: u32,
+    counted: (u64, u64),
+    left: u32,
+}
+
+impl Lossy {
+    fn look(&mut self, (due, lost): (u64, u64)) -> bool {
+        self.left = self.left.saturating_sub(1);
+        self.looks += 1;
+        if self.looks == COUNTED {
+            // What was late has come by now, and makes the lost fewer.
+            let lost_now = lost.saturating_sub(self.counted.1);
+            if lost_now >= 2 && lost_now * 50 >= due - self.counted.0 {
+                self.left = LOSSY;
+            }
+            self.looks = 0;
+            self.counted = (due, lost);
+        }
+        self.left > 0
+    }
+}
+
+/// Bytes: what so many bits a second need over a round trip, and a third more for pictures that come
+/// in bursts.
+fn window(bps: u64, rtt: Duration) -> u64 {
+    let needed = bps as f64 / 8.0 * rtt.as_secs_f64();
+    ((needed * 4.0 / 3.0) as u64).max(LEAST)
+}
+
+/// The shortest round trip of the last ten seconds: a queue makes it longer, and must not make room for
+/// itself.
+#[derive(Default)]
+struct Shortest {
+    now: Option<Duration>,
+    before: Option<Duration>,
+    looks: u32,
+}
+
+impl Shortest {
+    fn note(&mut self, rtt: Duration) -> Duration {
+        self.looks += 1;
+        if self.looks > REMEMBERED / 2 {
+            self.looks = 1;
+            self.before = self.now.take();
+        }
+        let now = self.now.map_or(rtt, |now| now.min(rtt));
+        self.now = Some(now);
+        self.before.map_or(now, |before| before.min(now))
+    }
+}
+
+/// Keeps the receive window of a connection to what `read` needs.
+pub(crate) async fn follow(connection: Connection, read: Demand, most: u32) {
+    let (mut shortest, mut lossy) = (Shortest::default(), Lossy::default());
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut set = 0;
+    loop {
+        look.tick().await;
+        let Some(rtt) = connection.rtt(PathId::ZERO) else {
+            return;
+        };
+        let needed = window(read.bps(), shortest.note(rtt));
+        let window = match lossy.look(read.loss()) {
+            true => most,
+            false => u32::try_from(needed).unwrap_or(most).min(most),
+        };
+        if window != set {
+            set = window;
+            connection.set_receive_window(VarInt::from_u32(window));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_share_counts_until_its_track_is_read_no_more() {
+        let demand = Demand::default();
+        let small = demand.add(80_000);
+        let middle = demand.clone().add(600_000);
+        assert_eq!(demand.bps(), 680_000);
+        drop(middle);
+        assert_eq!(demand.bps(), 80_000);
+        drop(small);
+        assert_eq!(demand.bps(), 0);
+    }
+
+    #[test]
+    fn the_window_holds_what_the_pictures_need_over_a_round_trip_and_never_less_than_a_picture() {
+        assert_eq!(window(600_000, 50 * MS), LEAST);
+        assert_eq!(window(1_800_000, 50 * MS), 15_000);
+        assert_eq!(window(1_800_000, 200 * MS), 60_000);
+        assert_eq!(window(0, 50 * MS), LEAST);
+    }
+
+    #[test]
+    fn a_way_that_loses_packets_is_lossy_for_ten_seconds() {
+        let demand = Demand::default();
+        let mut voice = demand.add(0);
+        let mut lossy = Lossy::default();
+        let mut look = |numbers: std::ops::Range<u64>, every: u64| {
+            for number in numbers.filter(|number| number % every != 1) {
+                voice.came(number);
+            }
+            (0..COUNTED).fold(false, |_, _| lossy.look(demand.loss()))
+        };
+        assert!(!look(0..50, 60), "one of fifty may be chance");
+        assert!(look(50..100, 10));
+        for second in 2..11 {
+            assert!(look(second * 50..second * 50 + 50, u64::MAX), "{second}");
+        }
+        assert!(!look(550..600, u64::MAX));
+        assert!(!look(9000..9050, u64::MAX), "somebody spoke again");
+    }
+
+    #[test]
+    fn what_comes_late_was_not_lost() {
+        let demand = Demand::default();
+        let mut voice = demand.add(0);
+        [0, 3, 1, 2]
+            .into_iter()
+            .for_each(|number| voice.came(number));
+        assert_eq!(demand.loss(), (4, 0));
+        voice.came(6);
+        assert_eq!(demand.loss(), (7, 2));
+    }
+
+    #[test]
+    fn a_queue_makes_no_room_for_itself_until_the_way_is_longer_for_good() {
+        let mut shortest = Shortest::default();
+        assert_eq!(shortest.note(50 * MS), 50 * MS);
+        for _ in 1..REMEMBERED / 2 {
+            assert_eq!(shortest.note(400 * MS), 50 * MS);
+        }
+        let later: Vec<_> = (0..REMEMBERED).map(|_| shortest.note(80 * MS)).collect();
+        assert_eq!(later.first(), Some(&(50 * MS)));
+        assert_eq!(later.last(), Some(&(80 * MS)));
+        assert_eq!(shortest.note(40 * MS), 40 * MS);
+    }
+}
