@@ -6,7 +6,7 @@
 //! is less than what fits, so there is no queue, and the pause is a hole of 50 to 100 ms in
 //! everybody's sound every few seconds. [`MediaBbr`] is BBRv3 as the QUIC library has it, to which a
 //! round trip that is about as short as the shortest is told as a shorter one, as long as the
-//! application has nothing more to send (see [`floor`]). Where a queue stands, or data waits, BBR
+//! application has nothing more to send (`floor.rs`). Where a queue stands, or data waits, BBR
 //! looks as it always does.
 //!
 //! Chromium's BBR has had both conditions as options for the same reason

@@ -13,8 +13,8 @@
 //! [`Proxies`] says whether a proxy stands in between. TLS goes through it from end to end.
 //!
 //! Every task belongs to a handle and ends with it. [`ControlChannel`] owns one (the pump that
-//! pings, see [`control`]); [`Relay`] owns three (two MoQ origins and the session's driver, see
-//! [`relay`]). Dropping the handle aborts them.
+//! pings, see [`control`]); [`Relay`] owns those of its session (see [`relay`]). Dropping the handle
+//! aborts them.
 
 mod burden;
 pub mod control;

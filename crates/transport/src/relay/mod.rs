@@ -3,10 +3,10 @@
 //! A [`Relay`] is one connection: it does not reconnect. When it ends ([`Relay::closed`]), all it
 //! published is withdrawn, all it read ends with `Disconnected`, and a new one is made.
 //!
-//! It owns three tasks, aborted on drop: the drivers of two MoQ origins (what we publish, what the
-//! relay announces) and of the session between them. The QUIC and WebSocket layers below run their
-//! sockets on tasks of their own, which end with the last handle of the connection, that is with
-//! the session's driver.
+//! It owns its tasks, aborted on drop: the drivers of two MoQ origins (what we publish, what the
+//! relay announces) and of the session between them, and over QUIC one that follows what the
+//! pictures need (`reach.rs`). The QUIC and WebSocket layers below run their sockets on tasks of
+//! their own, which end with the last handle of the connection, that is with these.
 
 mod dial;
 mod quic;
