@@ -20,6 +20,7 @@ mod burden;
 pub mod control;
 mod endpoint;
 mod error;
+mod least;
 mod proxy;
 pub mod publish;
 mod reach;

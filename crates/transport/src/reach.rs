@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use web_transport_moq::noq::{Connection, PathId, VarInt};
+
+use crate::least::Least;
 
 /// How often the windows are set anew.
 const LOOK: Duration = Duration::from_millis(250);
-/// A shorter round trip is forgotten after this many looks, 10 s.
-const REMEMBERED: u32 = 40;
 /// Bytes that may always be under way: a picture of a few packets.
 const LEAST: u64 = 5_000;
 
@@ -121,29 +121,11 @@ fn window(bps: u64, rtt: Duration) -> u64 {
 
 /// The shortest round trip of the last ten seconds: a queue makes it longer, and must not make room for
 /// itself.
-#[derive(Default)]
-struct Shortest {
-    now: Option<Duration>,
-    before: Option<Duration>,
-    looks: u32,
-}
-
-impl Shortest {
-    fn note(&mut self, rtt: Duration) -> Duration {
-        self.looks += 1;
-        if self.looks > REMEMBERED / 2 {
-            self.looks = 1;
-            self.before = self.now.take();
-        }
-        let now = self.now.map_or(rtt, |now| now.min(rtt));
-        self.now = Some(now);
-        self.before.map_or(now, |before| before.min(now))
-    }
-}
+const SHORTEST: Least<Duration> = Least::new(Duration::from_secs(5), 2);
 
 /// Keeps the receive window of a connection to what `read` needs.
 pub(crate) async fn follow(connection: Connection, read: Demand, most: u32) {
-    let (mut shortest, mut lossy) = (Shortest::default(), Lossy::default());
+    let (began, mut shortest, mut lossy) = (Instant::now(), SHORTEST, Lossy::default());
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut set = 0;
@@ -152,7 +134,8 @@ pub(crate) async fn follow(connection: Connection, read: Demand, most: u32) {
         let Some(rtt) = connection.rtt(PathId::ZERO) else {
             return;
         };
-        let needed = window(read.bps(), shortest.note(rtt));
+        shortest.take(began.elapsed(), rtt);
+        let needed = window(read.bps(), shortest.get().unwrap_or(rtt));
         let window = match lossy.look(read.loss()) {
             true => most,
             false => u32::try_from(needed).unwrap_or(most).min(most),
@@ -224,14 +207,20 @@ mod tests {
 
     #[test]
     fn a_queue_makes_no_room_for_itself_until_the_way_is_longer_for_good() {
-        let mut shortest = Shortest::default();
-        assert_eq!(shortest.note(50 * MS), 50 * MS);
-        for _ in 1..REMEMBERED / 2 {
-            assert_eq!(shortest.note(400 * MS), 50 * MS);
+        const HALF: u32 = 20;
+        let (mut shortest, mut looks) = (SHORTEST, 0);
+        let mut note = |rtt| {
+            shortest.take(LOOK * looks, rtt);
+            looks += 1;
+            shortest.get().unwrap()
+        };
+        assert_eq!(note(50 * MS), 50 * MS);
+        for _ in 1..HALF {
+            assert_eq!(note(400 * MS), 50 * MS);
         }
-        let later: Vec<_> = (0..REMEMBERED).map(|_| shortest.note(80 * MS)).collect();
+        let later: Vec<_> = (0..2 * HALF).map(|_| note(80 * MS)).collect();
         assert_eq!(later.first(), Some(&(50 * MS)));
         assert_eq!(later.last(), Some(&(80 * MS)));
-        assert_eq!(shortest.note(40 * MS), 40 * MS);
+        assert_eq!(note(40 * MS), 40 * MS);
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::least::Least;
+
 /// Over how long sound must come late, and by how much.
 const SOUND: (Duration, Duration) = (Duration::from_millis(160), Duration::from_millis(60));
 /// The same of heavy tracks: their large frames take their time.
@@ -30,8 +32,7 @@ pub(super) struct Delay {
     window: Duration,
     limit_us: i64,
     recent: VecDeque<(Duration, i64)>,
-    /// The least of each age, with its beginning.
-    least: VecDeque<(Duration, i64)>,
+    least: Least<i64>,
     jitter: Jitter,
 }
 
@@ -50,7 +51,7 @@ impl Delay {
             window,
             limit_us: micros(limit),
             recent: VecDeque::new(),
-            least: VecDeque::new(),
+            least: Least::new(AGE, AGES),
             jitter: Jitter::default(),
         }
     }
@@ -62,15 +63,7 @@ impl Delay {
         }
         self.recent.push_back((now, delay));
         self.trim(now);
-        match self.least.back_mut() {
-            Some((since, least)) if now.saturating_sub(*since) < AGE => *least = delay.min(*least),
-            _ => {
-                self.least.push_back((now, delay));
-                if self.least.len() > AGES {
-                    self.least.pop_front();
-                }
-            }
-        }
+        self.least.take(now, delay);
     }
 
     /// Bounded by time and, against a sender without measure, by number.
@@ -97,7 +90,7 @@ impl Delay {
 
     /// The delay without a queue: the least of long, and what jitter may add to it.
     fn usual(&self) -> Option<i64> {
-        let least = self.least.iter().map(|(_, delay)| *delay).min()?;
+        let least = self.least.get()?;
         Some(least.saturating_add(self.jitter.allowance_us()))
     }
 
