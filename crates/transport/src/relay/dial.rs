@@ -36,10 +36,14 @@ impl Target<'_> {
 pub(super) struct Connected {
     pub(super) session: Session,
     pub(super) driver: Pin<Box<dyn Future<Output = moq_net::Error> + Send>>,
-    /// The QUIC endpoint; `None` over WebSocket.
-    pub(super) endpoint: Option<web_transport_moq::noq::Endpoint>,
-    /// The QUIC connection; `None` over WebSocket.
-    pub(super) connection: Option<web_transport_moq::noq::Connection>,
+    /// `None` over WebSocket.
+    pub(super) quic: Option<Quic>,
+}
+
+/// What is below a session over QUIC.
+pub(super) struct Quic {
+    pub(super) endpoint: web_transport_moq::noq::Endpoint,
+    pub(super) connection: web_transport_moq::noq::Connection,
 }
 
 /// What the session publishes and where it puts what the relay announces.
@@ -116,7 +120,7 @@ fn blame(quic: ConnectError, websocket: ConnectError) -> ConnectError {
 pub(super) async fn handshake<S>(
     client: &moq_net::Client,
     transport: S,
-    endpoint: Option<web_transport_moq::noq::Endpoint>,
+    quic: Option<Quic>,
 ) -> Result<Connected, ConnectError>
 where
     S: transport::poll::Boxable,
@@ -126,8 +130,7 @@ where
     Ok(Connected {
         session,
         driver: Box::pin(moq_net::time::run(driver)),
-        endpoint,
-        connection: None,
+        quic,
     })
 }
 

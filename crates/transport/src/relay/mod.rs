@@ -107,7 +107,7 @@ impl Relay {
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, dialing).await;
         let connected = connected.map_err(|_| ConnectError::Timeout)??;
         tracing::debug!(
-            quic = connected.endpoint.is_some(),
+            quic = connected.quic.is_some(),
             version = %connected.session.version(),
             "media session connected"
         );
@@ -121,19 +121,17 @@ impl Relay {
         });
         let read = Demand::default();
         let mut tasks = vec![driving, publishing, seeing];
-        if let Some(connection) = connected.connection {
-            tasks.push(OwnedTask::spawn(reach::follow(
-                connection,
-                read.clone(),
-                quic::RECEIVE_WINDOW,
-            )));
-        }
+        let endpoint = connected.quic.map(|quic| {
+            let following = reach::follow(quic.connection, read.clone(), quic::RECEIVE_WINDOW);
+            tasks.push(OwnedTask::spawn(following));
+            quic.endpoint
+        });
         Ok(Self {
             session,
             published,
             announced,
             ended,
-            endpoint: connected.endpoint,
+            endpoint,
             read,
             _tasks: tasks,
         })

@@ -12,7 +12,7 @@ use web_transport_moq::noq::{
 };
 use web_transport_moq::{ClientError, ConnectError as RequestError, proto};
 
-use super::dial::{self, Connected, Target};
+use super::dial::{self, Connected, Quic, Target};
 use super::{IDLE_TIMEOUT, KEEP_ALIVE};
 use crate::ConnectError;
 use crate::trust;
@@ -62,11 +62,11 @@ pub(super) async fn connect(
         .await
         .map_err(|error| request_error(&error))?;
     let transport = moq_tokio::transport::Session::new(session);
-    let connected = dial::handshake(client, transport, Some(endpoint)).await?;
-    Ok(Connected {
-        connection: Some(connection),
-        ..connected
-    })
+    let quic = Quic {
+        endpoint,
+        connection,
+    };
+    dial::handshake(client, transport, Some(quic)).await
 }
 
 fn transport() -> Result<TransportConfig, ConnectError> {
