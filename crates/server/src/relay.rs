@@ -69,6 +69,7 @@ impl Relay {
             () = self.quic.accept(&self.sessions) => anyhow::bail!("The media relay's socket broke."),
             _ = async { stop.wait_for(|stop| *stop).await.is_ok() } => {}
         }
+        tracing::info!("stopping");
         self.drain.start();
         self.quic.close().await;
         Ok(())

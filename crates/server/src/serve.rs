@@ -10,7 +10,6 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use moq_tokio::tls::ReloadingServerConfig;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
 use conclave_server::control;
@@ -53,9 +52,15 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     let routes = routes(&relay, service, stopped.clone());
     announce(options, port, &certificate)?;
     let media = tokio::spawn(relay.serve(grants, stopped.clone()));
-    let control = tokio::spawn(https.serve(routes, stopped.clone()));
+    let control = tokio::spawn(https.serve(routes, stopped));
     tracing::info!("serving");
-    until_stopped(media, control, stopped).await
+
+    // It ends when all stops, or because it failed.
+    media.await.context("The media relay ended.")??;
+    // Control connections say goodbye meanwhile; nothing is worth waiting for longer.
+    let _ = timeout(DRAIN * 2, control).await;
+    tracing::info!("stopped");
+    Ok(())
 }
 
 /// Binds TCP and UDP under one number.
@@ -101,25 +106,6 @@ fn announce(options: &Options, port: u16, certificate: &Certificate) -> anyhow::
         .and_then(|()| writeln!(out, "fingerprint {}", certificate.fingerprint()))
         .and_then(|()| out.flush())
         .context("The server's address could not be written to standard output.")
-}
-
-async fn until_stopped(
-    mut media: JoinHandle<anyhow::Result<()>>,
-    control: JoinHandle<()>,
-    mut stopped: watch::Receiver<bool>,
-) -> anyhow::Result<()> {
-    tokio::select! {
-        // The relay ends with the rest; that is no failure.
-        biased;
-        _ = async { stopped.wait_for(|stop| *stop).await.is_ok() } => {}
-        ended = &mut media => return ended.context("The media relay ended.")?,
-    }
-
-    tracing::info!("stopping");
-    // Control connections say goodbye meanwhile; nothing is worth waiting for longer.
-    let _ = timeout(DRAIN * 2, async { tokio::join!(media, control) }).await;
-    tracing::info!("stopped");
-    Ok(())
 }
 
 async fn sweep(service: Arc<DeliveryService>) {

@@ -202,7 +202,7 @@ async fn a_signal_closes_connections_in_order() {
     for signal in ["TERM", "INT"] {
         let server = Server::start();
         let mut host = open(&server).await;
-        let stopped = tokio::task::spawn_blocking(move || {
+        let mut stopped = tokio::task::spawn_blocking(move || {
             let begun = std::time::Instant::now();
             let (status, log) = server.signal(signal);
             (status, log, begun.elapsed())
@@ -211,7 +211,7 @@ async fn a_signal_closes_connections_in_order() {
             match host.socket.next().await {
                 Some(Ok(Message::Close(frame))) => break frame,
                 Some(Ok(_)) => {}
-                other => panic!("no goodbye came: {other:?}"),
+                other => panic!("no goodbye came: {other:?}, {:?}", (&mut stopped).await),
             }
         };
         assert_eq!(u16::from(closed.unwrap().code), 1001);
