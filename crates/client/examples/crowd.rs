@@ -279,6 +279,7 @@ impl Seat {
                 delivery,
                 priority,
                 max_age: Duration::from_secs(1),
+                bitrate_bps: 0,
             })?);
         }
         broadcast.announce()?;

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use moq_net::{Timescale, Timestamp, broadcast, group, origin, track};
 
 use crate::Delivery;
+use crate::reach::{Demand, Share};
 
 /// Largest frame on a track with [`Delivery::Datagrams`], bytes: what fits a packet of the
 /// smallest QUIC path (1200 bytes) behind the headers of QUIC, WebTransport and MoQ.
@@ -71,12 +72,16 @@ pub struct TrackOptions<'a> {
     /// How far behind the newest frame, in the frames' own time, a group may fall before the relay
     /// forgets it. The newest group is always kept.
     pub max_age: Duration,
+    /// What a picture's track carries while somebody reads it, bits a second: so much of it may be
+    /// under way as that takes. 0 for sound and for what is seldom.
+    pub bitrate_bps: u32,
 }
 
 /// A broadcast we publish. Dropping it withdraws it; its writers then fail.
 #[derive(Debug)]
 pub struct Broadcast {
     producer: BroadcastProducer,
+    written: Demand,
 }
 
 /// Hides the foreign type, which has no `Debug`.
@@ -89,7 +94,11 @@ impl std::fmt::Debug for BroadcastProducer {
 }
 
 impl Broadcast {
-    pub(crate) fn new(origin: &origin::Producer, name: &str) -> Result<Self, PublishError> {
+    pub(crate) fn new(
+        origin: &origin::Producer,
+        name: &str,
+        written: Demand,
+    ) -> Result<Self, PublishError> {
         if name.is_empty() {
             return Err(PublishError::Name {
                 reason: "it is empty".into(),
@@ -98,6 +107,7 @@ impl Broadcast {
         let producer = origin.create_broadcast(name).map_err(publish_error)?;
         Ok(Self {
             producer: BroadcastProducer(producer),
+            written,
         })
     }
 
@@ -114,6 +124,9 @@ impl Broadcast {
         Ok(TrackWriter {
             track: track.map_err(publish_error)?,
             delivery: options.delivery,
+            bitrate_bps: options.bitrate_bps,
+            written: self.written.clone(),
+            share: None,
             next: 0,
             group: None,
         })
@@ -147,6 +160,10 @@ fn publish_error(error: moq_net::Error) -> PublishError {
 pub struct TrackWriter {
     track: track::Producer,
     delivery: Delivery,
+    bitrate_bps: u32,
+    written: Demand,
+    /// Its share of what is written, while it is read.
+    share: Option<Share>,
     /// The next unused number of the track's sequence.
     next: u64,
     group: Option<OpenGroup>,
@@ -211,6 +228,9 @@ impl TrackWriter {
         at: Timestamp,
         starts_group: bool,
     ) -> Result<(), WriteError> {
+        if self.is_read() != self.share.is_some() {
+            self.share = self.is_read().then(|| self.written.add(self.bitrate_bps));
+        }
         let size = payload.len();
         if size > MAX_FRAME {
             return Err(WriteError::TooLarge { size });
@@ -275,12 +295,13 @@ mod tests {
     fn writer(delivery: Delivery) -> (TrackWriter, Broadcast) {
         let (origin, driver) = origin::Producer::new(origin::Config::default());
         tokio::spawn(moq_net::time::run(driver));
-        let mut broadcast = Broadcast::new(&origin, "a").unwrap();
+        let mut broadcast = Broadcast::new(&origin, "a", Demand::default()).unwrap();
         let writer = broadcast.track(TrackOptions {
             name: "t",
             delivery,
             priority: 0,
             max_age: Duration::from_secs(1),
+            bitrate_bps: 0,
         });
         (writer.unwrap(), broadcast)
     }
@@ -337,6 +358,7 @@ mod tests {
             delivery: Delivery::Groups,
             priority: 0,
             max_age: Duration::ZERO,
+            bitrate_bps: 0,
         });
         assert!(matches!(again, Err(PublishError::Name { .. })));
         drop(writer);

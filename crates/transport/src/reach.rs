@@ -2,8 +2,9 @@
 //!
 //! When a link turns narrow from one moment to the next, what is under way stands before every later
 //! packet of sound. QUIC's windows (RFC 9000 §4.1) bound streams, and so pictures, and leave
-//! datagrams, and so sound, alone. [`follow`] keeps them to what the pictures need over a round trip. On
-//! a way that loses packets it leaves them wide: what waits for a packet to be sent again takes room.
+//! datagrams, and so sound, alone. [`follow`] keeps them, that of what comes and that of what goes, to
+//! what the pictures need over a round trip. On a way that loses packets it leaves them wide: what waits
+//! for a packet to be sent again takes room.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -16,8 +17,23 @@ use crate::least::Least;
 
 /// How often the windows are set anew.
 const LOOK: Duration = Duration::from_millis(250);
-/// Bytes that may always be under way: a picture of a few packets.
-const LEAST: u64 = 5_000;
+/// What the relay may send beyond what we have read, bytes, over all streams: at first, and at the
+/// most. A window that was wider once would close only after so much has come.
+pub(crate) const WIDEST_RECEIVE: u32 = 64 * 1024;
+/// What we may have under way to the relay, bytes, at first and at the most: more would only be late.
+pub(crate) const WIDEST_SEND: u64 = 128 * 1024;
+/// The receive window opens only when an eighth of it was read, so it needs room.
+const RECEIVE: Bounds = Bounds {
+    room: 4.0 / 3.0,
+    least: 5_000,
+    widest: WIDEST_RECEIVE as u64,
+};
+/// The send window opens with each acknowledgement.
+const SEND: Bounds = Bounds {
+    room: 1.1,
+    least: 4_000,
+    widest: WIDEST_SEND,
+};
 
 /// Looks over which loss is counted: a second.
 const COUNTED: u32 = 4;
@@ -26,15 +42,15 @@ const LOSSY: u32 = 40;
 /// A gap in the numbers of a track that is longer is no loss: nobody spoke, or all was interrupted.
 const LONGEST_GAP: u64 = 25;
 
-/// What is read now.
-#[derive(Clone, Default)]
+/// What is read now, or written for readers.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Demand(Arc<Counts>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Counts {
     /// Bits a second of the pictures.
     bps: AtomicU64,
-    /// Datagrams that came, and that should have come by then.
+    /// Datagrams that were read, and that should have come by then.
     came: AtomicU64,
     due: AtomicU64,
 }
@@ -102,7 +118,7 @@ impl Lossy {
         if self.looks == COUNTED {
             // What was late has come by now, and makes the lost fewer.
             let lost_now = lost.saturating_sub(self.counted.1);
-            if lost_now >= 2 && lost_now * 50 >= due - self.counted.0 {
+            if lost_now >= 2 && lost_now * 50 >= due.saturating_sub(self.counted.0) {
                 self.left = LOSSY;
             }
             self.looks = 0;
@@ -112,37 +128,78 @@ impl Lossy {
     }
 }
 
-/// Bytes: what so many bits a second need over a round trip, and a third more for pictures that come
-/// in bursts.
-fn window(bps: u64, rtt: Duration) -> u64 {
-    let needed = bps as f64 / 8.0 * rtt.as_secs_f64();
-    ((needed * 4.0 / 3.0) as u64).max(LEAST)
+/// How large a window may be.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// Times what the pictures need over a round trip: they come in bursts.
+    room: f64,
+    /// Bytes that may always be under way: a picture of a few packets.
+    least: u64,
+    /// Bytes on a way that loses packets, and at the most.
+    widest: u64,
+}
+
+impl Bounds {
+    /// Bytes for so many bits a second.
+    fn size(self, bps: u64, rtt: Duration) -> u64 {
+        let needed = bps as f64 / 8.0 * rtt.as_secs_f64();
+        ((needed * self.room) as u64).clamp(self.least, self.widest)
+    }
+}
+
+/// One of the two windows of a connection.
+struct Window {
+    demand: Demand,
+    lossy: Lossy,
+    bounds: Bounds,
+    size: u64,
+}
+
+impl Window {
+    fn new(demand: Demand, bounds: Bounds) -> Self {
+        Self {
+            demand,
+            lossy: Lossy::default(),
+            bounds,
+            size: bounds.widest,
+        }
+    }
+
+    /// Its size from now on, bytes, where that is another than before. `loss`: packets that were due,
+    /// and of those the lost, since the beginning.
+    fn look(&mut self, rtt: Duration, loss: (u64, u64)) -> Option<u64> {
+        let size = match self.lossy.look(loss) {
+            true => self.bounds.widest,
+            false => self.bounds.size(self.demand.bps(), rtt),
+        };
+        (std::mem::replace(&mut self.size, size) != size).then_some(size)
+    }
 }
 
 /// The shortest round trip of the last ten seconds: a queue makes it longer, and must not make room for
 /// itself.
 const SHORTEST: Least<Duration> = Least::new(Duration::from_secs(5), 2);
 
-/// Keeps the receive window of a connection to what `read` needs.
-pub(crate) async fn follow(connection: Connection, read: Demand, most: u32) {
-    let (began, mut shortest, mut lossy) = (Instant::now(), SHORTEST, Lossy::default());
+/// Keeps the windows of a connection to what `read` and `written` need, while it lives.
+pub(crate) async fn follow(connection: Connection, read: Demand, written: Demand) {
+    let (began, mut shortest) = (Instant::now(), SHORTEST);
+    let mut receive = Window::new(read, RECEIVE);
+    let mut send = Window::new(written, SEND);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut set = 0;
     loop {
         look.tick().await;
-        let Some(rtt) = connection.rtt(PathId::ZERO) else {
+        let Some(path) = connection.path_stats(PathId::ZERO) else {
             return;
         };
-        shortest.take(began.elapsed(), rtt);
-        let needed = window(read.bps(), shortest.get().unwrap_or(rtt));
-        let window = match lossy.look(read.loss()) {
-            true => most,
-            false => u32::try_from(needed).unwrap_or(most).min(most),
-        };
-        if window != set {
-            set = window;
-            connection.set_receive_window(VarInt::from_u32(window));
+        shortest.take(began.elapsed(), path.rtt);
+        let rtt = shortest.get().unwrap_or(path.rtt);
+        let come = receive.look(rtt, receive.demand.loss());
+        if let Some(size) = come.and_then(|size| VarInt::from_u64(size).ok()) {
+            connection.set_receive_window(size);
+        }
+        if let Some(size) = send.look(rtt, (path.udp_tx.datagrams, path.lost_packets)) {
+            connection.set_send_window(size);
         }
     }
 }
@@ -167,10 +224,27 @@ mod tests {
 
     #[test]
     fn the_window_holds_what_the_pictures_need_over_a_round_trip_and_never_less_than_a_picture() {
-        assert_eq!(window(600_000, 50 * MS), LEAST);
-        assert_eq!(window(1_800_000, 50 * MS), 15_000);
-        assert_eq!(window(1_800_000, 200 * MS), 60_000);
-        assert_eq!(window(0, 50 * MS), LEAST);
+        assert_eq!(RECEIVE.size(600_000, 50 * MS), 5_000);
+        assert_eq!(RECEIVE.size(1_800_000, 50 * MS), 15_000);
+        assert_eq!(RECEIVE.size(1_800_000, 200 * MS), 60_000);
+        assert_eq!(RECEIVE.size(0, 50 * MS), RECEIVE.least);
+        assert_eq!(SEND.size(0, 50 * MS), SEND.least);
+        assert_eq!(SEND.size(u64::MAX, 50 * MS), WIDEST_SEND);
+    }
+
+    #[test]
+    fn a_window_follows_what_it_is_for_and_is_wide_where_packets_are_lost() {
+        let demand = Demand::default();
+        let mut window = Window::new(demand.clone(), RECEIVE);
+        assert_eq!(window.look(50 * MS, (0, 0)), Some(RECEIVE.least));
+        let large = demand.add(1_800_000);
+        assert_eq!(window.look(50 * MS, (10, 0)), Some(15_000));
+        assert_eq!(window.look(50 * MS, (20, 0)), None, "it stays");
+        assert_eq!(window.look(50 * MS, (100, 10)), Some(RECEIVE.widest));
+        drop(large);
+        assert_eq!(window.look(50 * MS, (110, 10)), None, "still");
+        let mut after = (0..LOSSY).map(|_| window.look(50 * MS, (110, 10)));
+        assert_eq!(after.find_map(|size| size), Some(RECEIVE.least));
     }
 
     #[test]

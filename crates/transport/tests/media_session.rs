@@ -24,6 +24,7 @@ fn track(name: &str, delivery: Delivery) -> TrackOptions<'_> {
         delivery,
         priority: 100,
         max_age: Duration::from_secs(5),
+        bitrate_bps: 0,
     }
 }
 

@@ -108,6 +108,7 @@ async fn media_go_through_a_named_proxy_and_not_past_it() {
         delivery: Delivery::Groups,
         priority: 100,
         max_age: Duration::from_secs(5),
+        bitrate_bps: 0,
     };
     let mut writer = broadcast.track(options).unwrap();
     broadcast.announce().unwrap();

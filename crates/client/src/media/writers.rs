@@ -20,6 +20,7 @@ impl SoundWriter {
             delivery,
             priority: sound.priority(),
             max_age: tracks::AUDIO_MAX_AGE,
+            bitrate_bps: 0,
         };
         Ok(Self {
             datagrams: broadcast.track(options(sound.name(), Delivery::Datagrams))?,
@@ -55,6 +56,7 @@ impl Writers {
             delivery: Delivery::Groups,
             priority: tracks::AUTH_PRIORITY,
             max_age: tracks::AUTH_MAX_AGE,
+            bitrate_bps: 0,
         })?;
         let mut pictures = Vec::new();
         for reel in Reel::ALL {
@@ -63,6 +65,7 @@ impl Writers {
                 delivery: Delivery::Groups,
                 priority: reel.priority(),
                 max_age: reel.max_age(),
+                bitrate_bps: reel.bitrate_bps(),
             })?;
             pictures.push((reel, writer));
         }

@@ -46,6 +46,7 @@ pub struct Relay {
     ended: Ended,
     endpoint: Option<web_transport_moq::noq::Endpoint>,
     read: Demand,
+    written: Demand,
     // Last, so that the handles above are gone when the tasks are aborted.
     _tasks: Vec<OwnedTask>,
 }
@@ -119,10 +120,10 @@ impl Relay {
             let reason = driver.await;
             end.send_replace(Some(end_reason(&reason)));
         });
-        let read = Demand::default();
+        let (read, written) = (Demand::default(), Demand::default());
         let mut tasks = vec![driving, publishing, seeing];
         let endpoint = connected.quic.map(|quic| {
-            let following = reach::follow(quic.connection, read.clone(), quic::RECEIVE_WINDOW);
+            let following = reach::follow(quic.connection, read.clone(), written.clone());
             tasks.push(OwnedTask::spawn(following));
             quic.endpoint
         });
@@ -133,6 +134,7 @@ impl Relay {
             ended,
             endpoint,
             read,
+            written,
             _tasks: tasks,
         })
     }
@@ -151,7 +153,7 @@ impl Relay {
     /// # Errors
     /// See [`PublishError`].
     pub fn publish(&self, broadcast: &str) -> Result<Broadcast, PublishError> {
-        Broadcast::new(&self.published, broadcast)
+        Broadcast::new(&self.published, broadcast, self.written.clone())
     }
 
     /// Which broadcasts the relay announces: those that exist now, then every change.

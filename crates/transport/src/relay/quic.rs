@@ -15,6 +15,7 @@ use web_transport_moq::{ClientError, ConnectError as RequestError, proto};
 use super::dial::{self, Connected, Quic, Target};
 use super::{IDLE_TIMEOUT, KEEP_ALIVE};
 use crate::ConnectError;
+use crate::reach;
 use crate::trust;
 use crate::upgrade::status_error;
 
@@ -22,11 +23,6 @@ use crate::upgrade::status_error;
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 /// Streams the relay may have open to us: each group is one, each subscription one more.
 const MAX_STREAMS: u32 = 10_000;
-/// What the relay may send beyond what we have read, bytes, over all streams: at first, and at the
-/// most. A window that was wider once would close only after so much has come ([`crate::reach`]).
-pub(super) const RECEIVE_WINDOW: u32 = 64 * 1024;
-/// What we may have under way to the relay, bytes, datagrams apart: more would only be late.
-const SEND_WINDOW: u64 = 128 * 1024;
 /// Sound that waits for its turn, bytes: the oldest gives way, for it would come too late.
 const DATAGRAMS_WAITING: usize = 16 * 1024;
 
@@ -79,8 +75,8 @@ fn transport() -> Result<TransportConfig, ConnectError> {
         .keep_alive_interval(Some(KEEP_ALIVE))
         .max_concurrent_bidi_streams(VarInt::from_u32(MAX_STREAMS))
         .max_concurrent_uni_streams(VarInt::from_u32(MAX_STREAMS))
-        .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
-        .send_window(SEND_WINDOW)
+        .receive_window(VarInt::from_u32(reach::WIDEST_RECEIVE))
+        .send_window(reach::WIDEST_SEND)
         .datagram_send_buffer_size(DATAGRAMS_WAITING)
         // Loss-based control made half of the video late at 5 % loss.
         .congestion_controller_factory(Arc::new(MediaBbr));
