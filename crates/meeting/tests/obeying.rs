@@ -96,7 +96,7 @@ fn where_hosts_alone_may_share_guests_still_mute_themselves() {
 }
 
 #[test]
-fn a_grant_is_asked_for_by_whoever_stands_in_the_meeting() {
+fn a_grant_is_asked_for_as_soon_as_the_service_hears_it() {
     let mut world = three();
     assert_eq!(world.service.grants_asked, 0);
     world.command(BEN, Command::RequestGrant);
@@ -109,4 +109,11 @@ fn a_grant_is_asked_for_by_whoever_stands_in_the_meeting() {
     world.command(BEN, Command::RequestGrant);
     assert_eq!(world.service.grants_asked, 1);
     assert_eq!(world.people[BEN].snapshot().phase, Phase::Active);
+    world.hang_up(BEN);
+    world.hears_again(BEN);
+    world.back(BEN);
+    assert_eq!(world.service.grants_asked, 2, "once, and at once");
+    world.hang_up(BEN);
+    world.back(BEN);
+    assert_eq!(world.service.grants_asked, 2, "nobody wants another");
 }

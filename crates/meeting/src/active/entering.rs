@@ -115,6 +115,7 @@ impl Active {
             is_open: false,
             shown: Proof::default(),
             proofs_shown: 0,
+            wants_grant: false,
             position: Position::at(place),
             people: People::default(),
             podium: Podium::default(),

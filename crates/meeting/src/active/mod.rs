@@ -87,6 +87,8 @@ pub(crate) struct Active {
     /// What was shown to the service last, to attach, and how much in a row.
     shown: Proof,
     proofs_shown: usize,
+    /// A right to connect to the relay was wanted when the service could not be asked.
+    wants_grant: bool,
     position: Position,
     people: People,
     podium: Podium,

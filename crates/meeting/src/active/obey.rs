@@ -6,7 +6,6 @@ use conclave_e2ee::Pseudonym;
 use conclave_wire::{ClientMessage, DeviceId};
 
 use super::rules::RuleWish;
-use super::standing::Standing;
 use super::{Active, Flow};
 use crate::content::{Content, MediaState};
 use crate::context::Context;
@@ -60,9 +59,8 @@ impl Active {
             }
             Command::SetOpenMicrophones(_) => context.warn(Warning::OpenMicrophones),
             Command::RequestGrant => {
-                if self.standing == Standing::Attached {
-                    context.send(ClientMessage::RequestGrant);
-                }
+                self.wants_grant = true;
+                self.ask_for_grant(context);
             }
             Command::RequestKeyFrame(device, track) => {
                 let track = track.number();

@@ -214,8 +214,16 @@ impl Active {
             self.keeper.owes_door |= !opened;
             self.announce_door(context);
         }
+        self.ask_for_grant(context);
         context.event(Event::Roster);
         Flow::Stay
+    }
+
+    /// At once, or as soon as the service hears it again: after a break the media are waiting for it.
+    pub(super) fn ask_for_grant(&mut self, context: &mut Context) {
+        if self.standing == Standing::Attached && std::mem::take(&mut self.wants_grant) {
+            context.send(ClientMessage::RequestGrant);
+        }
     }
 
     /// The log may stand behind us at `epoch`: what it lost is offered again. Where others have gone
