@@ -2,7 +2,7 @@
 
 Everybody meets at one server on this machine. Those who speak and the one who is measured are
 `conclave` processes, with recorded speech and no camera; nobody looks at a picture. The others are an
-audience in one process (crates/client/examples/crowd.rs): each with a device, group state, control
+audience in one process (crates/client/examples/crowd): each with a device, group state, control
 connection and relay session of its own, muted, and reading nobody, because a machine that plays so
 many clients would measure itself.
 """
@@ -10,37 +10,18 @@ many clients would measure itself.
 import argparse
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
 
 from client import cpu_s
+from crowd import Crowd
 from listening import ffmpeg, speak
 from stage import Stage
 
 AIM = 100.0  # percent of a core
 COPIES = 6  # of the text, in the long speech
 SETTLE_S = 10
-
-
-class Crowd:
-    """The audience; it ends with the `with` that opened it."""
-
-    def __init__(self, program, link, count):
-        self.process = subprocess.Popen([program, link, str(count)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-
-    def __enter__(self):
-        return self
-
-    def is_in(self):
-        if not self.process.stdout.readline():
-            sys.exit("bench: the audience did not come in")
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
 
 
 def people_seen(client):
@@ -69,7 +50,7 @@ def measure(programs, folder, people, speaking, seconds):
         # Playing everybody's sound leaves the machine no time for an audience that comes in.
         for talker in talkers:
             talker.write("mute on")
-        with Crowd(programs / "examples" / "crowd", link, people - speaking - 1) as crowd:
+        with Crowd(programs, link, people - speaking - 1) as crowd:
             begin = time.monotonic()
             crowd.is_in()
             came_in = time.monotonic() - begin

@@ -1,15 +1,8 @@
-//! An audience for a bench: so many muted people in one process, each with its own device, group
-//! state, control connection and relay session at a real server.
-//!
-//! `crowd LINK COUNT`. They publish tracks and nothing on them, as muted people without a camera do.
-//! They read nobody, and no heartbeat: what they cost is not what is measured. All come to the door
-//! first and knock together, so that the group grows by few commits. A line on standard output
-//! says when all are in; the process ends with its standard input.
+//! One of the audience: comes to the door, is let in, and takes a seat at the relay.
 
-use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -18,14 +11,16 @@ use conclave_meeting::{
     Command, Event, Identity, Input, InviteLink, MediaState, Meeting, Output, Phase,
 };
 use conclave_transport::{
-    Broadcast, ControlChannel, Delivery, Endpoint, Fingerprint, Proxies, Relay, TrackOptions,
-    TrackWriter, Trust,
+    Broadcast, ControlChannel, Delivery, Endpoint, Fingerprint, Proxies, Relay, TrackOptions, Trust,
 };
 use conclave_wire::{DeviceId, ServerMessage};
-use tokio::io::AsyncReadExt;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{Instant, interval, sleep, sleep_until};
+
+use crate::playing::{Order, Player, Writers};
+use crate::recording::Recording;
+use crate::{Counts, Failure};
 
 /// The tracks that a person publishes: name, delivery, priority.
 const TRACKS: [(&str, Delivery, u8); 6] = [
@@ -36,26 +31,19 @@ const TRACKS: [(&str, Delivery, u8); 6] = [
     ("video/medium", Delivery::Groups, 100),
     ("video/high", Delivery::Groups, 80),
 ];
-/// Between one who comes to the door and the next.
-const BETWEEN: Duration = Duration::from_millis(20);
 /// How often a right to connect to the relay is asked for, since an answer may be lost. It may also
 /// be late on a busy machine, and of too many questions the service forgets the oldest.
 const ASK_EVERY: Duration = Duration::from_secs(10);
-/// How often it is told how far the audience is.
-const TELL_EVERY: Duration = Duration::from_secs(5);
 /// Before a connection that broke is made again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-type Failure = Box<dyn Error + Send + Sync>;
-
-/// A media session with its tracks; all of it is withdrawn when this is dropped.
+/// A media session; what it publishes is withdrawn when this is dropped.
 struct Seat {
     relay: Relay,
     _broadcast: Broadcast,
-    _tracks: Vec<TrackWriter>,
 }
 
-struct Member {
+pub struct Member {
     meeting: Meeting,
     endpoint: Endpoint,
     trust: Trust,
@@ -64,65 +52,25 @@ struct Member {
     is_at_the_door: bool,
     has_knocked: bool,
     is_in: bool,
-}
-
-/// How far the audience is.
-#[derive(Default)]
-struct Counts {
-    at_the_door: AtomicUsize,
-    present: AtomicUsize,
-    seated: AtomicUsize,
-    /// Who will not come back.
-    lost: AtomicUsize,
-    /// Whether all may knock.
-    knock: watch::Sender<bool>,
-    /// Held by whose cryptography is at work.
-    turn: Mutex<()>,
-}
-
-#[tokio::main]
-async fn main() -> Result<(), Failure> {
-    let mut arguments = std::env::args().skip(1);
-    let usage = "crowd LINK COUNT";
-    let link: InviteLink = arguments.next().ok_or(usage)?.parse()?;
-    let count: usize = arguments.next().ok_or(usage)?.parse()?;
-    let counts = Arc::<Counts>::default();
-    for number in 0..count {
-        let member = Member::new(&link, number, counts.clone())?;
-        tokio::spawn(member.take_part());
-        sleep(BETWEEN).await;
-    }
-    while counts.at_the_door.load(Relaxed) < count {
-        sleep(BETWEEN).await;
-    }
-    eprintln!("crowd: {count} are at the door");
-    counts.knock.send_replace(true);
-    let mut told = now();
-    while counts.present.load(Relaxed) < count || counts.seated.load(Relaxed) < count {
-        if told.elapsed() > TELL_EVERY {
-            told = now();
-            let (present, seated) = (counts.present.load(Relaxed), counts.seated.load(Relaxed));
-            eprintln!("crowd: {present} are in, {seated} have a seat");
-        }
-        if counts.lost.load(Relaxed) > 0 {
-            return Err("somebody of the audience was turned away".into());
-        }
-        sleep(BETWEEN).await;
-    }
-    println!("{count} are in");
-    tokio::io::stdin().read_to_end(&mut Vec::new()).await?;
-    Ok(())
+    /// Whoever has tracks to publish on.
+    player: mpsc::UnboundedSender<Order>,
 }
 
 impl Member {
-    fn new(link: &InviteLink, number: usize, counts: Arc<Counts>) -> Result<Self, Failure> {
+    /// Shows and says the recording, if there is one.
+    pub fn new(
+        link: &InviteLink,
+        number: usize,
+        counts: Arc<Counts>,
+        recording: Option<Arc<Recording>>,
+    ) -> Result<Self, Failure> {
         let identity = Identity {
             name: format!("Audience {number}").parse()?,
             key: Arc::new(DeviceKey::generate().map_err(|_| "no key can be made")?),
         };
         let media = MediaState {
-            muted: true,
-            camera: false,
+            muted: recording.is_none(),
+            camera: recording.is_some(),
             ..MediaState::default()
         };
         let random = |buffer: &mut [u8]| {
@@ -130,6 +78,8 @@ impl Member {
                 std::process::abort();
             }
         };
+        let (player, orders) = mpsc::unbounded_channel();
+        tokio::spawn(play(recording, orders));
         Ok(Self {
             meeting: Meeting::join(link.clone(), identity, media, Box::new(random)),
             endpoint: Endpoint::new(link.host.clone(), link.port),
@@ -142,10 +92,11 @@ impl Member {
             is_at_the_door: false,
             has_knocked: false,
             is_in: false,
+            player,
         })
     }
 
-    async fn take_part(mut self) {
+    pub async fn take_part(mut self) {
         loop {
             if let Err(error) = self.connection().await {
                 eprintln!("crowd: {error}");
@@ -191,7 +142,11 @@ impl Member {
                     }
                     // After all that there is to do: what was for this connection is not for the next.
                     Output::Reconnect | Output::Close => is_over = true,
-                    Output::Event(_) | Output::Keys { .. } | Output::Grant { .. } => {}
+                    Output::Keys {
+                        keys,
+                        senders_move_at,
+                    } => drop(self.player.send(Order::Keys(keys.sealing, senders_move_at))),
+                    Output::Event(_) | Output::Grant { .. } => {}
                 }
             }
             if is_over {
@@ -244,10 +199,11 @@ impl Member {
     fn seat(&self, path: String, token: String) -> impl Future<Output = ()> + Send + 'static {
         let (endpoint, trust) = (self.endpoint.clone(), self.trust);
         let me = self.meeting.snapshot().device;
-        let counts = self.counts.clone();
+        let (counts, player) = (self.counts.clone(), self.player.clone());
         async move {
             match Seat::take(&endpoint, &trust, &path, &token, me).await {
-                Ok(seat) => {
+                Ok((seat, tracks)) => {
+                    let _ = player.send(Order::Tracks(tracks));
                     counts.seated.fetch_add(1, Relaxed);
                     let reason = seat.relay.closed().await;
                     counts.seated.fetch_sub(1, Relaxed);
@@ -266,28 +222,44 @@ impl Seat {
         path: &str,
         token: &str,
         me: DeviceId,
-    ) -> Result<Self, Failure> {
+    ) -> Result<(Self, Writers), Failure> {
         let relay = Relay::connect(endpoint, trust, &Proxies::None, path, token).await?;
         let mut instance = [0; 8];
         aws_lc_rs::rand::fill(&mut instance).map_err(|_| "no random bytes")?;
         let instance = u64::from_le_bytes(instance);
         let mut broadcast = relay.publish(&format!("{me}/{instance:016x}"))?;
-        let mut tracks = Vec::new();
+        let mut tracks = Writers::new();
         for (name, delivery, priority) in TRACKS {
-            tracks.push(broadcast.track(TrackOptions {
+            let track = broadcast.track(TrackOptions {
                 name,
                 delivery,
                 priority,
                 max_age: Duration::from_secs(1),
                 bitrate_bps: 0,
-            })?);
+            })?;
+            tracks.insert(name, track);
         }
         broadcast.announce()?;
-        Ok(Seat {
+        let seat = Seat {
             relay,
             _broadcast: broadcast,
-            _tracks: tracks,
-        })
+        };
+        Ok((seat, tracks))
+    }
+}
+
+/// Keeps the tracks, and plays on them what there is.
+async fn play(recording: Option<Arc<Recording>>, mut orders: mpsc::UnboundedReceiver<Order>) {
+    match recording {
+        Some(recording) => Player::new(recording, orders).run().await,
+        None => {
+            let mut _tracks = Writers::new();
+            while let Some(order) = orders.recv().await {
+                if let Order::Tracks(tracks) = order {
+                    _tracks = tracks;
+                }
+            }
+        }
     }
 }
 
