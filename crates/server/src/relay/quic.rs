@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use conclave_congestion::MediaBbr;
+use moq_relay::auth::Lease;
 use moq_tokio::tls::ReloadingServerConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use web_transport_moq::noq::crypto::rustls::QuicServerConfig;
 use web_transport_moq::noq::{Endpoint, Incoming, ServerConfig, TransportConfig, VarInt};
-use web_transport_moq::{Request, proto};
+use web_transport_moq::{Request, Session, proto};
 
 use conclave_server::limits::{
     DRAIN, HANDSHAKE, MAX_QUIC_CONNECTIONS, PING_EVERY, RELAY_DATAGRAMS_WAITING, RELAY_IDLE,
@@ -57,17 +58,22 @@ impl Quic {
 /// One connection until it ends. Peers' addresses stay in the QUIC library: nothing behind this door
 /// can log or keep them.
 async fn connection(incoming: Incoming, sessions: Sessions, _slot: OwnedSemaphorePermit) {
-    let request = async { Request::accept(incoming.await.ok()?).await.ok() };
-    let Ok(Some(request)) = timeout(HANDSHAKE, request).await else {
-        return;
-    };
+    if let Ok(Some((session, lease))) = timeout(HANDSHAKE, enter(incoming, &sessions)).await {
+        let session = moq_tokio::transport::Session::new(session);
+        sessions.serve(session, lease).await;
+    }
+}
+
+/// Shakes hands and answers the request; `None` for whoever is not let in.
+async fn enter(incoming: Incoming, sessions: &Sessions) -> Option<(Session, Lease)> {
+    let request = Request::accept(incoming.await.ok()?).await.ok()?;
     let (path, query) = (request.url.path(), request.url.query());
     let admitted = sessions.admit(moq_auth::Transport::Quic, path, query).await;
     let lease = match admitted {
         Ok(lease) => lease,
         Err(status) => {
-            let _ = timeout(HANDSHAKE, request.reject(status)).await;
-            return;
+            let _ = request.reject(status).await;
+            return None;
         }
     };
     let ours = sessions.versions().alpns();
@@ -79,10 +85,8 @@ async fn connection(incoming: Incoming, sessions: Sessions, _slot: OwnedSemaphor
     {
         response = response.with_protocol(version);
     }
-    if let Ok(Ok(session)) = timeout(HANDSHAKE, request.respond(response)).await {
-        let session = moq_tokio::transport::Session::new(session);
-        sessions.serve(session, lease).await;
-    }
+    let session = request.respond(response).await.ok()?;
+    Some((session, lease))
 }
 
 fn config(tls: &ReloadingServerConfig) -> anyhow::Result<ServerConfig> {
