@@ -22,18 +22,11 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) const WIDEST_RECEIVE: u32 = 64 * 1024;
 /// What we may have under way to the relay, bytes, at first and at the most: more would only be late.
 pub(crate) const WIDEST_SEND: u64 = 128 * 1024;
-/// The receive window opens only when an eighth of it was read, so it needs room.
-const RECEIVE: Bounds = Bounds {
-    room: 4.0 / 3.0,
-    least: 5_000,
-    widest: WIDEST_RECEIVE as u64,
-};
-/// The send window opens with each acknowledgement.
-const SEND: Bounds = Bounds {
-    room: 1.1,
-    least: 4_000,
-    widest: WIDEST_SEND,
-};
+/// Bytes that may always be under way: a picture of a few packets.
+const LEAST: u64 = 5_000;
+/// Times what the pictures need over a round trip, since they come in bursts. With a tenth more, those
+/// of a good link come ever later.
+const ROOM: f64 = 4.0 / 3.0;
 
 /// Looks over which loss is counted: a second.
 const COUNTED: u32 = 4;
@@ -128,40 +121,22 @@ impl Lossy {
     }
 }
 
-/// How large a window may be.
-#[derive(Clone, Copy)]
-struct Bounds {
-    /// Times what the pictures need over a round trip: they come in bursts.
-    room: f64,
-    /// Bytes that may always be under way: a picture of a few packets.
-    least: u64,
-    /// Bytes on a way that loses packets, and at the most.
-    widest: u64,
-}
-
-impl Bounds {
-    /// Bytes for so many bits a second.
-    fn size(self, bps: u64, rtt: Duration) -> u64 {
-        let needed = bps as f64 / 8.0 * rtt.as_secs_f64();
-        ((needed * self.room) as u64).clamp(self.least, self.widest)
-    }
-}
-
 /// One of the two windows of a connection.
 struct Window {
     demand: Demand,
     lossy: Lossy,
-    bounds: Bounds,
+    /// Bytes on a way that loses packets, and at the most.
+    widest: u64,
     size: u64,
 }
 
 impl Window {
-    fn new(demand: Demand, bounds: Bounds) -> Self {
+    fn new(demand: Demand, widest: u64) -> Self {
         Self {
             demand,
             lossy: Lossy::default(),
-            bounds,
-            size: bounds.widest,
+            widest,
+            size: widest,
         }
     }
 
@@ -169,11 +144,17 @@ impl Window {
     /// and of those the lost, since the beginning.
     fn look(&mut self, rtt: Duration, loss: (u64, u64)) -> Option<u64> {
         let size = match self.lossy.look(loss) {
-            true => self.bounds.widest,
-            false => self.bounds.size(self.demand.bps(), rtt),
+            true => self.widest,
+            false => needed(self.demand.bps(), rtt).min(self.widest),
         };
         (std::mem::replace(&mut self.size, size) != size).then_some(size)
     }
+}
+
+/// Bytes for so many bits a second.
+fn needed(bps: u64, rtt: Duration) -> u64 {
+    let bytes = bps as f64 / 8.0 * rtt.as_secs_f64();
+    ((bytes * ROOM) as u64).max(LEAST)
 }
 
 /// The shortest round trip of the last ten seconds: a queue makes it longer, and must not make room for
@@ -183,8 +164,8 @@ const SHORTEST: Least<Duration> = Least::new(Duration::from_secs(5), 2);
 /// Keeps the windows of a connection to what `read` and `written` need, while it lives.
 pub(crate) async fn follow(connection: Connection, read: Demand, written: Demand) {
     let (began, mut shortest) = (Instant::now(), SHORTEST);
-    let mut receive = Window::new(read, RECEIVE);
-    let mut send = Window::new(written, SEND);
+    let mut receive = Window::new(read, WIDEST_RECEIVE.into());
+    let mut send = Window::new(written, WIDEST_SEND);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -224,27 +205,25 @@ mod tests {
 
     #[test]
     fn the_window_holds_what_the_pictures_need_over_a_round_trip_and_never_less_than_a_picture() {
-        assert_eq!(RECEIVE.size(600_000, 50 * MS), 5_000);
-        assert_eq!(RECEIVE.size(1_800_000, 50 * MS), 15_000);
-        assert_eq!(RECEIVE.size(1_800_000, 200 * MS), 60_000);
-        assert_eq!(RECEIVE.size(0, 50 * MS), RECEIVE.least);
-        assert_eq!(SEND.size(0, 50 * MS), SEND.least);
-        assert_eq!(SEND.size(u64::MAX, 50 * MS), WIDEST_SEND);
+        assert_eq!(needed(600_000, 50 * MS), LEAST);
+        assert_eq!(needed(1_800_000, 50 * MS), 15_000);
+        assert_eq!(needed(1_800_000, 200 * MS), 60_000);
+        assert_eq!(needed(0, 50 * MS), LEAST);
     }
 
     #[test]
     fn a_window_follows_what_it_is_for_and_is_wide_where_packets_are_lost() {
         let demand = Demand::default();
-        let mut window = Window::new(demand.clone(), RECEIVE);
-        assert_eq!(window.look(50 * MS, (0, 0)), Some(RECEIVE.least));
+        let mut window = Window::new(demand.clone(), 20_000);
+        assert_eq!(window.look(50 * MS, (0, 0)), Some(LEAST));
         let large = demand.add(1_800_000);
         assert_eq!(window.look(50 * MS, (10, 0)), Some(15_000));
         assert_eq!(window.look(50 * MS, (20, 0)), None, "it stays");
-        assert_eq!(window.look(50 * MS, (100, 10)), Some(RECEIVE.widest));
+        assert_eq!(window.look(50 * MS, (100, 10)), Some(20_000), "lossy");
         drop(large);
         assert_eq!(window.look(50 * MS, (110, 10)), None, "still");
         let mut after = (0..LOSSY).map(|_| window.look(50 * MS, (110, 10)));
-        assert_eq!(after.find_map(|size| size), Some(RECEIVE.least));
+        assert_eq!(after.find_map(|size| size), Some(LEAST));
     }
 
     #[test]
