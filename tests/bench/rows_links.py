@@ -9,6 +9,8 @@ from tape import Tape, steady
 BEFORE_S, CUT_S, AFTER_S = 8, 20, 25
 WIDE, NARROW = "3Mbit/s", "300kbit/s"
 MOVING = 3  # pictures in a second: fewer is a picture that stands
+WHOLE = 25  # pictures in a second: fewer is the small picture, or one that comes too late
+STEADY_S = 30
 
 
 def cut(way, queue):
@@ -51,7 +53,10 @@ def judge(heard, reports, began, ended, stats):
     share = (concealed[-1] - before[-1]) / 10 / len(concealed)
     slow, slow_after = quantile(late, 0.95), quantile(later, 0.95)
     stands, full = picture(reports, began, ended)
+    # A small picture alone is cut more gently than what the row is about.
+    least = fewest([entry for entry in reports if entry[0] < began])
     return [
+        ("pictures a second before the cut, fewest", least, "", f">= {WHOLE}", least >= WHOLE),
         ("concealed during the cut", share, "%", "<= 1", share <= 1),
         ("PESQ of the cut", score, "", ">= 3.3", score >= 3.3),
         ("mouth to ear during, p50", quantile(late, 0.5), "ms", "", None),
@@ -77,6 +82,34 @@ def picture(reports, began, ended):
             longest = max(longest, run)
     full = [at - ended for at, _, size in steps if at > ended + 0.5 and size >= 0.8 * usual]
     return longest, full[0] if full else float("inf")
+
+
+def fewest(reports):
+    """Pictures in the second in which the fewest were shown, the first three seconds left out."""
+    shown = [report["video"]["played"] for _, report in reports][3:]
+    return min((now - before for before, now in zip(shown, shown[1:])), default=0)
+
+
+def steady_pictures(way):
+    """A row: a good link, half a minute, on which the picture stays whole."""
+    def row(bench):
+        with Stage(bench.programs, bench.folder, bench.seed) as stage:
+            network = stage.network("--both", DELAY)
+            through = {"down": (network, None), "up": (None, network)}[way]
+            ana = stage.host("Ana", *listens(bench), through=through[0])
+            stage.join("Ben", ana.link(), "--camera", PICTURE, *SILENT[:2], through=through[1])
+            ana.sees("Ben")
+            since = time.monotonic()
+            time.sleep(STEADY_S)
+            reports = ana.media("Ben", since)
+        late = [report["video"]["latency_ms"]["p95"] for _, report in reports[3:]]
+        least, slow = fewest(reports), quantile(late, 0.5)
+        return [
+            ("pictures a second, fewest", least, "", f">= {WHOLE}", least >= WHOLE),
+            ("camera to decoded picture, p95, median second", slow, "ms", "<= 100", slow <= 100),
+            ("the same, worst second", max(late), "ms", "", None),
+        ]
+    return row
 
 
 def two_receivers(bench):
@@ -113,5 +146,7 @@ ROWS = {
     "cut-packets": cut("down", "50pkt"),
     "cut-up-bytes": cut("up", "64KB"),
     "cut-up-packets": cut("up", "50pkt"),
+    "pictures-down": steady_pictures("down"),
+    "pictures-up": steady_pictures("up"),
     "two-receivers": two_receivers,
 }
