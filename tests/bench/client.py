@@ -73,9 +73,6 @@ class Client:
             sender["name"] == name and sender["video"]["played"] >= pictures
             for sender in event["senders"]))
 
-    def cpu_s(self):
-        return cpu_s(self.process.pid)
-
     def end(self):
         """Ends it if it runs; its exit code."""
         if self.process.poll() is None:
@@ -94,7 +91,23 @@ class Client:
             sys.exit(f"bench: a client left with exit code {code}")
 
 
+def cpu_percent(processes, seconds):
+    """What each uses of a core while so many seconds pass."""
+    before, since = [cpu_s(process) for process in processes], time.monotonic()
+    time.sleep(seconds)
+    passed = time.monotonic() - since
+    return [100 * (cpu_s(process) - first) / passed for process, first in zip(processes, before)]
+
+
 def cpu_s(process):
     """Seconds of processor time that a process has used."""
     fields = pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rate(reports, kind, count):
+    """How much a count in the reports on one sender grew in a second; 0 without two reports."""
+    if len(reports) < 2:
+        return 0.0
+    (begun, first), *_, (ended, last) = reports
+    return (last[kind][count] - first[kind][count]) / (ended - begun)

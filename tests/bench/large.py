@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from client import cpu_s
+from client import cpu_percent, rate
 from crowd import Crowd
 from listening import ffmpeg, speak
 from stage import Stage
@@ -58,16 +58,10 @@ def measure(programs, folder, people, speaking, seconds):
                 talker.write("mute off")
             time.sleep(SETTLE_S)
             parts = [listener.process.pid, talkers[1 % speaking].process.pid, stage.server.pid, crowd.process.pid]
-            before, since = [cpu_s(part) for part in parts], time.monotonic()
-            time.sleep(seconds)
-            passed = time.monotonic() - since
-            used = [100 * (cpu_s(part) - first) / passed for part, first in zip(parts, before)]
+            since = time.monotonic()
+            used = cpu_percent(parts, seconds)
             reports = [listener.media(f"P{number}", since) for number in range(speaking)]
-            heard = [
-                (all_of[-1][1]["audio"]["opened"] - all_of[0][1]["audio"]["opened"])
-                / (all_of[-1][0] - all_of[0][0])
-                for all_of in reports if len(all_of) > 1
-            ]
+            heard = [rate(all_of, "audio", "opened") for all_of in reports if len(all_of) > 1]
             seen = people_seen(listener)
     return [
         ("people that the client sees", seen, "", f"= {people}", seen == people),

@@ -9,7 +9,7 @@ all that it shows; a client without a window does so for what it saves."""
 import os
 import time
 
-from client import cpu_s
+from client import cpu_percent, rate
 from crowd import Crowd
 from stage import PICTURE, SAMPLES, Stage
 
@@ -29,33 +29,23 @@ def ten_people(bench):
             for name in others:
                 watcher.sees(name)
             parts = [watcher.process.pid, guest.process.pid, stage.server.pid, crowd.process.pid]
-            before, since = [cpu_s(part) for part in parts], time.monotonic()
-            time.sleep(SECONDS)
-            passed = time.monotonic() - since
-            used = [100 * (cpu_s(part) - first) / passed for part, first in zip(parts, before)]
+            since = time.monotonic()
+            used = cpu_percent(parts, SECONDS)
             reports = {name: watcher.media(name, since) for name in others}
             sent = guest.media("Ana", since)
     shown = [rate(told, "video", "played") for told in reports.values()]
     heard = [rate(told, "audio", "opened") for told in reports.values()]
-    watching, playing, relay, crowd = used
+    watching, hearing, relay, played = used
     return [
         ("client with nine tiles", watching, "% core", "<= 100", watching <= 100),
-        ("client that hears all and shows none", playing, "% core", "", None),
+        ("client that hears all and shows none", hearing, "% core", "", None),
         ("relay", relay, "% core", "", None),
-        ("the eight who are played", crowd, "% core", "", None),
+        ("the eight who are played", played, "% core", "", None),
         (f"all of {os.cpu_count()} cores", sum(used), "% core", "", None),
         ("pictures a second of a tile, fewest", min(shown), "", ">= 15", min(shown) >= 15),
         ("packets of sound a second of a voice, fewest", min(heard), "", ">= 49", min(heard) >= 49),
         ("pictures a second that are sent", rate(sent, "video", "received"), "", "", None),
     ]
-
-
-def rate(reports, kind, count):
-    """So many a second, by what a client told."""
-    if len(reports) < 2:
-        return 0.0
-    (begun, first), *_, (ended, last) = reports
-    return (last[kind][count] - first[kind][count]) / (ended - begun)
 
 
 ROWS = {"ten-people": ten_people}

@@ -86,13 +86,13 @@ class Talk:
         threading.Thread(target=self._go_on, args=[voice], daemon=True).start()
 
     def _go_on(self, voice):
-        while not self.ended.is_set():
-            if self.voice.wait() != 0 and not self.ended.is_set():
-                # The sound server did not take it: a meeting of silence is no measurement.
-                self.failed += 1
-                time.sleep(1)
-            if not self.ended.is_set():
-                self.voice = say(voice)
+        while True:
+            # The sound server may not take it: a meeting of silence is no measurement.
+            refused = self.voice.wait() != 0 and not self.ended.is_set()
+            self.failed += refused
+            if self.ended.wait(1 if refused else 0):
+                return
+            self.voice = say(voice)
 
     def end(self):
         self.ended.set()

@@ -50,9 +50,8 @@ pub struct Player {
     /// How many of its packets have gone out since.
     shown: usize,
     said: usize,
-    /// And in all the times before, of each size and of sound.
-    before: HashMap<Size, u32>,
-    said_before: u32,
+    /// The number of the next packet of each track, which counts on.
+    numbers: HashMap<Track, u32>,
 }
 
 impl Player {
@@ -67,8 +66,7 @@ impl Player {
             began_us: now_us(),
             shown: 0,
             said: 0,
-            before: HashMap::new(),
-            said_before: 0,
+            numbers: HashMap::new(),
         }
     }
 
@@ -133,21 +131,19 @@ impl Player {
             self.shown += 1;
         }
         if self.said == recording.sound.len() && self.shown == recording.pictures.len() {
-            self.begin_anew();
+            (self.began_us, self.said, self.shown) = (now_us(), 0, 0);
         }
     }
 
-    fn begin_anew(&mut self) {
-        for packet in &self.recording.pictures {
-            *self.before.entry(packet.size).or_default() += 1;
-        }
-        self.said_before += self.recording.sound.len() as u32;
-        (self.began_us, self.said, self.shown) = (now_us(), 0, 0);
+    fn number(&mut self, track: Track) -> u32 {
+        let next = self.numbers.entry(track).or_default();
+        *next += 1;
+        *next - 1
     }
 
     fn say(&mut self, packet: &AudioPacket, first_us: u64) {
         let packet = AudioPacket {
-            seq: self.said_before + self.said as u32,
+            seq: self.number(Track::AUDIO),
             capture_us: self.began_us + (packet.capture_us - first_us),
             ..packet.clone()
         };
@@ -164,10 +160,8 @@ impl Player {
             Size::Low => ("video/low", Track::VIDEO_LOW),
             _ => ("video/medium", Track::VIDEO_MEDIUM),
         };
-        let mut earlier = self.recording.pictures[..self.shown].iter();
-        let shown = earlier.by_ref().filter(|other| other.size == packet.size);
         let packet = VideoPacket {
-            seq: self.before.get(&packet.size).copied().unwrap_or(0) + shown.count() as u32,
+            seq: self.number(track),
             capture_us: self.began_us + packet.capture_us.saturating_sub(first_us),
             ..packet.clone()
         };
