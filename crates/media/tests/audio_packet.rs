@@ -1,5 +1,5 @@
-//! Audio packets have one size whatever is said, a smaller one where nothing is
-//! lost and this may show, and garbage is refused.
+//! Audio packets have one size whatever is said, another one where nothing or much
+//! is lost and this may show, and garbage is refused.
 
 mod audio_signal;
 
@@ -83,7 +83,7 @@ fn how_much_is_repeated_does_not_change_the_size() {
 #[test]
 fn a_packet_survives_the_way() {
     let all = packets_with(&speech_like(3.0), changing).into_iter();
-    for packet in all.chain(spare_packets()) {
+    for packet in all.chain(spare_packets()).chain(large_packets()) {
         assert_eq!(AudioPacket::decode(&packet.encode()), Ok(packet));
     }
 }
@@ -94,6 +94,28 @@ fn spare_packets() -> Vec<AudioPacket> {
     framer.keep_one_size(false);
     let mut packets = packets_by(&mut framer, &speech_like(11.0), |_| Loss::default());
     packets.split_off(500)
+}
+
+/// What is sent where much is lost.
+fn large_packets() -> Vec<AudioPacket> {
+    let mut framer = Framer::new().unwrap();
+    framer.keep_one_size(false);
+    let much = Loss {
+        percent: 20,
+        bursts: false,
+    };
+    let mut packets = packets_by(&mut framer, &speech_like(1.0), |_| much);
+    packets.split_off(3)
+}
+
+#[test]
+fn where_much_is_lost_packets_have_room_for_more_and_one_size() {
+    let packets = large_packets();
+    assert!(packets.len() > 10);
+    for packet in packets {
+        assert_eq!((packet.payload.len(), packet.copies.len()), (93, 3));
+        assert_eq!(packet.encode().len(), PacketSize::Large.encoded_len());
+    }
 }
 
 #[test]

@@ -1,15 +1,17 @@
-//! One audio packet as it travels sealed: one of two numbers of bytes, which
+//! One audio packet as it travels sealed: one of three numbers of bytes, which
 //! does not depend on whether somebody speaks, is silent or is muted.
 //!
 //! ```text
 //! whole:  2 u8 | seq u32 | capture_us u64 | length u8 | 3 × (back u8 | length u8) | frames
 //! spare:  3 u8 | seq u32 | capture_us u64 | length u8 | frame
+//! large:  4 u8 | like a whole one
 //! ```
 //! Integers are big-endian. The frames of a whole packet take 280 bytes: the
 //! packet's own one, then copies of those sent `back` packets before, then
 //! zeros. A slot without a copy is zero. Each frame has its own length, so that
 //! longer and shorter ones may stand side by side while the sender changes
 //! their size. A spare packet repeats nothing, and its frame has room for 140.
+//! Those of a large one take 372.
 
 use bytes::Bytes;
 
@@ -24,13 +26,15 @@ const SLOT_LEN: usize = 2;
 /// How many packets later a frame may be sent again, at most.
 pub const MOST_BACK: u8 = 8;
 
-/// The two sizes of packets.
+/// The sizes of packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PacketSize {
     /// For links that lose nothing: half of a whole one, nothing twice.
     Spare,
     /// With room for copies.
     Whole,
+    /// For links that lose much: three copies, and no shorter frames for it than with two.
+    Large,
 }
 
 impl PacketSize {
@@ -39,6 +43,7 @@ impl PacketSize {
         match self {
             Self::Spare => 140,
             Self::Whole => 280,
+            Self::Large => 372,
         }
     }
 
@@ -46,7 +51,7 @@ impl PacketSize {
     pub const fn most_copies(self) -> usize {
         match self {
             Self::Spare => 0,
-            Self::Whole => 3,
+            Self::Whole | Self::Large => 3,
         }
     }
 
@@ -64,12 +69,13 @@ impl PacketSize {
         match self {
             Self::Spare => 3,
             Self::Whole => 2,
+            Self::Large => 4,
         }
     }
 
     fn of(layout: u8) -> Option<Self> {
-        let both = [Self::Spare, Self::Whole];
-        both.into_iter().find(|size| size.layout() == layout)
+        let all = [Self::Spare, Self::Whole, Self::Large];
+        all.into_iter().find(|size| size.layout() == layout)
     }
 }
 

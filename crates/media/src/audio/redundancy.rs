@@ -1,9 +1,9 @@
 //! How much of a packet is copies of earlier frames.
 //!
-//! Where nothing is lost, nothing is repeated and packets are short, unless
-//! they are to have one size. From the first loss on they have the other size
-//! whatever they hold, and copies are paid for with the bit rate of the frames.
-//! What each plan is worth at which loss was measured with
+//! Where nothing is lost, nothing is repeated and packets are short; from the
+//! first loss on they are whole, and copies are paid for with the bit rate of the
+//! frames. Where much is lost they are large. Packets that are to have one size
+//! are whole whatever is lost. What each plan is worth at which loss was measured with
 //! `./dev bench media-loss`.
 
 use super::loss_meter::Loss;
@@ -23,31 +23,27 @@ pub(super) struct Plan {
     from_percent: u8,
 }
 
-const fn whole(back: &'static [u8], from_percent: u8) -> Plan {
+const fn plan(size: PacketSize, back: &'static [u8], from_percent: u8) -> Plan {
     Plan {
         back,
-        size: PacketSize::Whole,
+        size,
         from_percent,
     }
 }
 
 /// From the least redundancy to the most. Copies further apart outlive a
 /// longer burst, and are waited for longer.
-const PLANS: [Plan; 5] = [
-    Plan {
-        back: &[],
-        size: PacketSize::Spare,
-        from_percent: 0,
-    },
-    whole(&[1], 1),
-    whole(&[1, 2], 6),
-    whole(&[1, 2, 3], 21),
+const PLANS: [Plan; 6] = [
+    plan(PacketSize::Spare, &[], 0),
+    plan(PacketSize::Whole, &[1], 1),
+    plan(PacketSize::Whole, &[1, 2], 6),
+    plan(PacketSize::Whole, &[1, 2, 3], 21),
+    plan(PacketSize::Large, &[1, 2, 3], 12),
     BURSTS,
 ];
-/// The first one whose packets are whole. A sender begins with it: nothing is
-/// known of the link yet.
-const LEAST_WHOLE: usize = 1;
-const BURSTS: Plan = whole(&[1, 3, 5], u8::MAX);
+/// A sender begins with it: nothing is known of the link yet.
+const FIRST: usize = 1;
+const BURSTS: Plan = plan(PacketSize::Whole, &[1, 3, 5], u8::MAX);
 
 impl Plan {
     /// Bytes of one frame, so that it and its copies fill the room.
@@ -70,7 +66,7 @@ impl Default for Redundancy {
         Self {
             expected: Loss::default(),
             one_size: true,
-            plan: LEAST_WHOLE,
+            plan: FIRST,
             calm: 0,
         }
     }
@@ -94,13 +90,15 @@ impl Redundancy {
             BURSTS => bursts,
             plan => plan.from_percent <= percent,
         };
-        let least = if self.one_size { LEAST_WHOLE } else { 0 };
-        let wanted = PLANS.iter().rposition(pays).unwrap_or(0).max(least);
+        let may = |plan: &Plan| !self.one_size || plan.size == PacketSize::Whole;
+        let wanted = PLANS.iter().rposition(|plan| may(plan) && pays(plan));
+        let wanted = wanted.unwrap_or(FIRST);
+        let must = wanted > self.plan || !may(&PLANS[self.plan]);
         self.calm = match wanted < self.plan {
             true => self.calm + 1,
             false => 0,
         };
-        if wanted > self.plan || self.calm >= CALM_FRAMES {
+        if must || self.calm >= CALM_FRAMES {
             self.plan = wanted;
             self.calm = 0;
         }
@@ -129,7 +127,7 @@ mod tests {
     #[test]
     fn bursts_are_answered_with_copies_far_apart() {
         let mut redundancy = Redundancy::default();
-        assert_eq!(redundancy.next(), PLANS[LEAST_WHOLE]);
+        assert_eq!(redundancy.next(), PLANS[FIRST]);
         redundancy.expect_loss(Loss {
             percent: 1,
             bursts: true,
@@ -153,20 +151,24 @@ mod tests {
     }
 
     #[test]
-    fn packets_are_short_after_a_calm_time_unless_they_have_one_size() {
+    fn packets_are_short_or_large_as_the_link_wants_unless_they_have_one_size() {
         let mut redundancy = Redundancy::default();
         let mut size_after = |frames, one_size, percent| {
             redundancy.keep_one_size(one_size);
             redundancy.expect_loss(random(percent));
             (0..frames).map(|_| redundancy.next().size).last().unwrap()
         };
-        let (spare, whole) = (PacketSize::Spare, PacketSize::Whole);
+        let (spare, whole, large) = (PacketSize::Spare, PacketSize::Whole, PacketSize::Large);
         assert_eq!(size_after(2 * CALM_FRAMES, true, 0), whole);
         assert_eq!(size_after(CALM_FRAMES - 1, false, 0), whole);
         assert_eq!(size_after(1, false, 0), spare);
         assert_eq!(size_after(1, false, 1), whole, "the first loss counts");
         assert_eq!(size_after(CALM_FRAMES, false, 0), spare);
         assert_eq!(size_after(1, true, 0), whole, "secrecy does not wait");
+        assert_eq!(size_after(1, true, 30), whole);
+        assert_eq!(size_after(1, false, 30), large);
+        assert_eq!(size_after(1, true, 30), whole, "nor for large ones");
+        assert_eq!(size_after(1, false, 0), whole);
     }
 
     #[test]
