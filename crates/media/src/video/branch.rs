@@ -1,8 +1,8 @@
 //! One size: scaler and VP9 encoder behind a valve.
 //!
 //! ```text
-//! tee → valve → queue (1, leaky) → scaler → shape → vp9enc → appsink → Outlet
-//!                └── fewer ◀─────────────── smaller ◀──── Strain ┘
+//! tee → valve → queue (1, leaky) → scaler → shape → colours → vp9enc → appsink → Outlet
+//!                └── fewer ◀─────────────── smaller ◀───────────────── Strain ┘
 //! ```
 //! A shut valve stops the frames before any work is done on them, so a size nobody watches costs nothing.
 //! The queue holds one frame and replaces it: an encoder that is too slow lowers the frame rate, not the
@@ -23,7 +23,7 @@ use super::error::VideoError;
 use super::outlet::{EncodedFrame, Next, Outlet};
 use super::pace::{limit_rate, thin_out};
 use super::packet::MAX_PAYLOAD;
-use super::recipe::{Recipe, Shape};
+use super::recipe::{Recipe, Shape, encoded_caps};
 use super::stamp::capture_us;
 use super::strain::{Effort, Strain};
 use super::vp9::FrameHeader;
@@ -58,7 +58,9 @@ impl Branch {
         let valve = make("valve")?;
         valve.set_property("drop", !active);
         let queue = latest()?;
-        let scaler = make("videoconvertscale")?;
+        // Colours cost by the pixel: they are changed when there are fewest.
+        let scaler = make("videoscale")?;
+        let colours = make("videoconvert")?;
         scaler.set_property_from_str("method", recipe.method);
         scaler.set_property("add-borders", true);
         let encoder = encoder(recipe)?;
@@ -77,8 +79,10 @@ impl Branch {
         }
         let shape = filter(&recipe.shape.caps())?;
         branch.deliver(&sink, &shape, recipe);
-        let chained = [&valve, &queue, &scaler, &shape, &encoder, sink.upcast_ref()];
-        chain(pipeline, &chained)?;
+        let encoded = filter(&encoded_caps())?;
+        let small = [&valve, &queue, &scaler, &shape];
+        let made = [&colours, &encoded, &encoder, sink.upcast_ref()];
+        chain(pipeline, &[small, made].concat())?;
         tee.link(&valve).map_err(|error| refused(&error))?;
         Ok(branch)
     }
@@ -305,6 +309,7 @@ fn lock(outlet: &Mutex<Outlet>) -> std::sync::MutexGuard<'_, Outlet> {
 #[cfg(test)]
 mod tests {
     use super::super::decoder::VideoDecoder;
+    use super::super::packet::VideoPacket;
     use super::super::recipe::Source;
     use super::super::size::Size;
     use super::super::source::CameraSource;
@@ -315,13 +320,13 @@ mod tests {
     const LATE_US: u32 = 60_000;
     const LIMIT: Duration = Duration::from_secs(60);
 
-    #[test]
-    fn a_slow_computer_makes_smaller_pictures_that_go_on_with_a_key_frame() {
+    type Packets = tokio::sync::mpsc::Receiver<VideoPacket>;
+
+    /// What the camera's middle size makes of pictures that GStreamer is told to make.
+    fn medium_of(pictures: &str) -> (gst::Pipeline, Branch, Packets) {
         super::super::elements::init().unwrap();
         let launched = gst::parse::launch(&format!(
-            "videotestsrc is-live=true pattern=ball \
-             ! video/x-raw,format=I420,width=640,height=360,framerate=20/1,colorimetry=bt601 \
-             ! identity name=stamp ! identity sleep-time={LATE_US} ! tee name=tee"
+            "videotestsrc is-live=true {pictures} ! tee name=tee"
         ));
         let pipeline = launched.unwrap().downcast::<gst::Pipeline>().unwrap();
         let named = |name| pipeline.by_name(name).unwrap();
@@ -330,20 +335,61 @@ mod tests {
         let source = Source::of(&CameraSource::Test.into());
         let of_size = |recipe: &&Recipe| recipe.size == Size::Medium;
         let recipe = source.recipes.iter().find(of_size).unwrap();
-        let (packets, mut received) = tokio::sync::mpsc::channel(1000);
+        let (packets, received) = tokio::sync::mpsc::channel(1000);
         let outlet = Outlet::new(Size::Medium, recipe.key_interval, packets);
-        let _branch = Branch::attach(&pipeline, &named("tee"), recipe, true, outlet).unwrap();
+        let branch = Branch::attach(&pipeline, &named("tee"), recipe, true, outlet).unwrap();
         pipeline.set_state(gst::State::Playing).unwrap();
+        (pipeline, branch, received)
+    }
+
+    fn next(received: &mut Packets) -> VideoPacket {
+        let begun = std::time::Instant::now();
+        loop {
+            match received.try_recv() {
+                Ok(packet) => return packet,
+                Err(_) => assert!(begun.elapsed() < LIMIT, "no picture comes"),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn colours_of_another_matrix_come_out_as_themselves() {
+        const RED: [u8; 3] = [255, 0, 0];
+        for colorimetry in ["bt601", "bt709", "1:4:0:0"] {
+            let (pipeline, _branch, mut received) = medium_of(&format!(
+                "pattern=red ! videoconvert \
+                 ! video/x-raw,format=I420,width=1280,height=720,framerate=20/1,colorimetry={colorimetry} \
+                 ! identity name=stamp"
+            ));
+            let mut decoder = VideoDecoder::new().unwrap();
+            decoder.push(&next(&mut received)).unwrap();
+            let picture = decoder.wait_picture(LIMIT).unwrap();
+            pipeline.set_state(gst::State::Null).unwrap();
+            let rgb = picture.to_rgb();
+            let middle = &rgb[rgb.len() / 2..][..3];
+            let differs = |(is, was): (&u8, u8)| is.abs_diff(was) > 6;
+            assert!(
+                !middle.iter().zip(RED).any(differs),
+                "{colorimetry}: {middle:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_slow_computer_makes_smaller_pictures_that_go_on_with_a_key_frame() {
+        let (pipeline, _branch, mut received) = medium_of(&format!(
+            "pattern=ball \
+             ! video/x-raw,format=I420,width=640,height=360,framerate=20/1,colorimetry=bt601 \
+             ! identity name=stamp ! identity sleep-time={LATE_US}"
+        ));
         let begun = std::time::Instant::now();
         let mut decoder = VideoDecoder::new().unwrap();
         let mut shapes = Vec::new();
         // Some pictures beyond the change.
         while shapes.iter().filter(|shape| **shape == (320, 180)).count() < 10 {
             assert!(begun.elapsed() < LIMIT, "{shapes:?}");
-            let Ok(packet) = received.try_recv() else {
-                std::thread::sleep(Duration::from_millis(5));
-                continue;
-            };
+            let packet = next(&mut received);
             let shape = (packet.width, packet.height);
             if shapes.last() != Some(&shape) {
                 assert!(packet.key, "{shape:?} begins");

@@ -20,8 +20,16 @@ pub(super) struct Source {
     pub largest: (u16, u16),
     /// Pictures a second, at most.
     pub fps: u64,
+    /// Whether its pictures keep their own colour matrix until they are scaled. Most cameras have another
+    /// one, and to change it costs a tenth of a core at 1280×720. A screen has none: its pictures get
+    /// the one of all sizes at once.
+    pub keeps_matrix: bool,
     pub recipes: Vec<Recipe>,
 }
+
+/// Pictures of every size leave in this form, so that one shader shows them all.
+const FORMAT: &str = "I420";
+const MATRIX: &str = "bt601";
 
 /// One size of a source.
 pub(super) struct Recipe {
@@ -60,21 +68,35 @@ impl Source {
             PictureSource::Camera(_) => Self {
                 largest: (1280, 720),
                 fps: MAX_FPS,
+                keeps_matrix: true,
                 recipes: Size::ALL.map(camera).into(),
             },
             PictureSource::Screen(_, mode) => Self {
                 largest: mode.largest(),
                 fps: mode.fps(),
+                keeps_matrix: false,
                 recipes: vec![screen(Size::Low, *mode), screen(Size::High, *mode)],
             },
         }
     }
 
-    /// Square pixels, at most the largest size, one colour matrix for all sizes.
+    /// Square pixels, at most the largest size.
     pub(super) fn raw_caps(&self) -> gst::Caps {
         let (width, height) = self.largest;
-        Shape::Within(width, height).caps()
+        let mut caps = Shape::Within(width, height).caps();
+        if !self.keeps_matrix {
+            caps.make_mut().set("colorimetry", MATRIX);
+        }
+        caps
     }
+}
+
+/// What the encoders of all sizes take.
+pub(super) fn encoded_caps() -> gst::Caps {
+    gst::Caps::builder("video/x-raw")
+        .field("format", FORMAT)
+        .field("colorimetry", MATRIX)
+        .build()
 }
 
 impl Shape {
@@ -86,10 +108,10 @@ impl Shape {
         }
     }
 
-    /// Matrix and shape are the same at every size, so that one shader shows them all.
+    /// Of any colour matrix.
     pub(super) fn caps(self) -> gst::Caps {
         const LEAST: i32 = 16;
-        let caps = gst::Caps::builder("video/x-raw").field("format", "I420");
+        let caps = gst::Caps::builder("video/x-raw").field("format", FORMAT);
         let caps = match self {
             Self::Exactly(width, height) => caps
                 .field("width", i32::from(width))
@@ -99,7 +121,6 @@ impl Shape {
                 .field("height", gst::IntRange::new(LEAST, height.into())),
         };
         caps.field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
-            .field("colorimetry", "bt601")
             .build()
     }
 }
