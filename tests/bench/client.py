@@ -1,5 +1,6 @@
 """A person in a bench: a `conclave` process."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -100,9 +101,19 @@ def cpu_percent(processes, seconds):
 
 
 def cpu_s(process):
-    """Seconds of processor time that a process has used."""
+    """Seconds of processor time that a process, or a thread of one, has used."""
     fields = pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of_threads(process, names):
+    """Seconds of processor time that all threads have used whose name begins with one of these."""
+    used = 0.0
+    for thread in pathlib.Path(f"/proc/{process}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
+            if (thread / "comm").read_text().startswith(names):
+                used += cpu_s(f"{process}/task/{thread.name}")
+    return used
 
 
 def rate(reports, kind, count):

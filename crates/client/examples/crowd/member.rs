@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{Instant, interval, sleep, sleep_until};
 
 use crate::playing::{Order, Player, Writers};
-use crate::recording::Recording;
+use crate::recording::{LENGTH, Recording};
 use crate::{Counts, Failure};
 
 /// The tracks that a person publishes: name, delivery, priority.
@@ -34,6 +34,8 @@ const TRACKS: [(&str, Delivery, u8); 6] = [
 /// How often a right to connect to the relay is asked for, since an answer may be lost. It may also
 /// be late on a busy machine, and of too many questions the service forgets the oldest.
 const ASK_EVERY: Duration = Duration::from_secs(10);
+/// Key frames of people's pictures do not come together: one in so many begins at the same moment.
+const TURNS: u32 = 8;
 /// Before a connection that broke is made again.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -79,7 +81,8 @@ impl Member {
             }
         };
         let (player, orders) = mpsc::unbounded_channel();
-        tokio::spawn(play(recording, orders));
+        let later = LENGTH * (number as u32 % TURNS) / TURNS;
+        tokio::spawn(play(recording, orders, later));
         Ok(Self {
             meeting: Meeting::join(link.clone(), identity, media, Box::new(random)),
             endpoint: Endpoint::new(link.host.clone(), link.port),
@@ -249,9 +252,13 @@ impl Seat {
 }
 
 /// Keeps the tracks, and plays on them what there is.
-async fn play(recording: Option<Arc<Recording>>, mut orders: mpsc::UnboundedReceiver<Order>) {
+async fn play(
+    recording: Option<Arc<Recording>>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    later: Duration,
+) {
     match recording {
-        Some(recording) => Player::new(recording, orders).run().await,
+        Some(recording) => Player::new(recording, orders, later).run().await,
         None => {
             let mut _tracks = Writers::new();
             while let Some(order) = orders.recv().await {

@@ -55,7 +55,12 @@ pub struct Player {
 }
 
 impl Player {
-    pub fn new(recording: Arc<Recording>, orders: mpsc::UnboundedReceiver<Order>) -> Self {
+    /// Begins the recording so much later.
+    pub fn new(
+        recording: Arc<Recording>,
+        orders: mpsc::UnboundedReceiver<Order>,
+        later: Duration,
+    ) -> Self {
         Self {
             recording,
             orders,
@@ -63,7 +68,7 @@ impl Player {
             sealers: SEALED.map(Sealer::new).into(),
             attestor: Attestor::new(),
             writers: Writers::new(),
-            began_us: now_us(),
+            began_us: now_us() + later.as_micros() as u64,
             shown: 0,
             said: 0,
             numbers: HashMap::new(),
@@ -116,7 +121,9 @@ impl Player {
         let Some(first_us) = recording.sound.first().map(|packet| packet.capture_us) else {
             return;
         };
-        let played_us = now_us().saturating_sub(self.began_us);
+        let Some(played_us) = now_us().checked_sub(self.began_us) else {
+            return;
+        };
         let is_due = |capture_us: u64| capture_us.saturating_sub(first_us) <= played_us;
         while let Some(packet) = recording.sound.get(self.said)
             && is_due(packet.capture_us)

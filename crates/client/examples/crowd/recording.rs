@@ -13,7 +13,7 @@ use crate::Failure;
 /// In which sizes everybody is shown.
 const SIZES: [Size; 2] = [Size::Low, Size::Medium];
 /// It begins anew after this. A reader who comes in between waits for the beginning.
-const LENGTH: Duration = Duration::from_secs(4);
+pub const LENGTH: Duration = Duration::from_secs(4);
 
 /// Packets in the order in which they were captured.
 pub struct Recording {
