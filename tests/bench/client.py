@@ -94,10 +94,15 @@ class Client:
 
 def cpu_percent(processes, seconds):
     """What each uses of a core while so many seconds pass."""
-    before, since = [cpu_s(process) for process in processes], time.monotonic()
+    return growth_percent(lambda: [cpu_s(process) for process in processes], seconds)
+
+
+def growth_percent(read, seconds):
+    """How much of the time each of the seconds that `read` gives grows by, while so many pass."""
+    before, since = read(), time.monotonic()
     time.sleep(seconds)
-    passed = time.monotonic() - since
-    return [100 * (cpu_s(process) - first) / passed for process, first in zip(processes, before)]
+    after, passed = read(), time.monotonic() - since
+    return [100 * (last - first) / passed for last, first in zip(after, before)]
 
 
 def cpu_s(process):

@@ -9,7 +9,7 @@ all that it shows; a client without a window does so for what it saves."""
 import os
 import time
 
-from client import cpu_of_threads, cpu_percent, rate
+from client import cpu_of_threads, cpu_s, growth_percent, rate
 from crowd import Crowd
 from stage import PICTURE, SAMPLES, Stage
 
@@ -41,22 +41,20 @@ def ten_people(bench):
             settle(watcher, others)
             parts = [watcher.process.pid, guest.process.pid, stage.server.pid, crowd.process.pid]
             since = time.monotonic()
-            before = worked(watcher)
-            used = cpu_percent(parts, SECONDS)
-            works = [100 * (after - first) / SECONDS for after, first in zip(worked(watcher), before)]
+            used = growth_percent(lambda: [*map(cpu_s, parts), *worked(watcher)], SECONDS)
             reports = {name: watcher.media(name, since) for name in others}
             sent = guest.media("Ana", since)
     shown = [rate(told, "video", "played") for told in reports.values()]
     large = [sum(report["picture"] == LARGE for _, report in told) / len(told) for told in reports.values()]
     heard = [rate(told, "audio", "opened") for told in reports.values()]
-    watching, hearing, relay, played = used
+    watching, hearing, relay, played, *works = used
     return [
         ("client with nine tiles", watching, "% core", "<= 100", watching <= 100),
         *((f"  of it: {what}", percent, "% core", "", None) for what, percent in zip(WORK, works)),
         ("client that hears all and shows none", hearing, "% core", "", None),
         ("relay", relay, "% core", "", None),
         ("the eight who are played", played, "% core", "", None),
-        (f"all of {os.cpu_count()} cores", sum(used), "% core", "", None),
+        (f"all of {os.cpu_count()} cores", watching + hearing + relay + played, "% core", "", None),
         ("pictures a second of a tile, fewest", min(shown), "", ">= 15", min(shown) >= 15),
         ("share of the time in which a tile has 640x360", 100 * min(large), "%", ">= 95", min(large) >= 0.95),
         ("packets of sound a second of a voice, fewest", min(heard), "", ">= 49", min(heard) >= 49),

@@ -1,11 +1,12 @@
 """An hour with four people: whether memory stays flat, and sound in time.
 
 Ana and Ben are whole clients: they speak by the virtual microphone, which is the same for both, hear
-through the virtual loudspeaker and show a picture; Ana decodes and saves what the three others show. Four of them would fill the two cores of
-the machine that this is measured on, and an hour would say what a full machine does; so the other two
-are played by one process (`crowd`). The first twelfth is for warming up; after that the first sixth
-is held against the last."""
+through the virtual loudspeaker and show a picture; Ana decodes and saves what the three others show.
+Four of them would fill the two cores of the machine that this is measured on, and an hour would say
+what a full machine does; so the other two are played by one process (`crowd`). The first twelfth is for
+warming up; after that the first sixth is held against the last."""
 
+import itertools
 import pathlib
 import statistics
 import subprocess
@@ -90,7 +91,9 @@ class Talk:
     """A voice that does not stop: one stream, since the sound server may refuse a new one."""
 
     def __init__(self, voice):
-        self.sound = ffmpeg(voice, "-ac", 1, "-ar", RATE, "-f", "s16le")
+        sound = ffmpeg(voice, "-ac", 1, "-ar", RATE, "-f", "s16le")
+        starts = range(0, len(sound), SPOKEN_AT_ONCE)
+        self.parts = itertools.cycle([sound[start:start + SPOKEN_AT_ONCE] for start in starts])
         self.ended = threading.Event()
         self.failed = 0
         self.speaking = threading.Thread(target=self._go_on, daemon=True)
@@ -103,8 +106,7 @@ class Talk:
                 stdin=subprocess.PIPE)
             try:
                 while not self.ended.is_set():
-                    player.stdin.write(self.sound[:SPOKEN_AT_ONCE])
-                    self.sound = self.sound[SPOKEN_AT_ONCE:] + self.sound[:SPOKEN_AT_ONCE]
+                    player.stdin.write(next(self.parts))
                 player.kill()
             except BrokenPipeError:
                 # The sound server ended it: a meeting of silence is no measurement.

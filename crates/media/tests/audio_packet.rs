@@ -88,44 +88,44 @@ fn a_packet_survives_the_way() {
     }
 }
 
-/// What is sent after ten seconds without loss.
-fn spare_packets() -> Vec<AudioPacket> {
+/// What is sent where the size may follow the loss.
+fn sized_packets(seconds: f32, loss: Loss) -> Vec<AudioPacket> {
     let mut framer = Framer::new().unwrap();
     framer.keep_one_size(false);
-    let mut packets = packets_by(&mut framer, &speech_like(11.0), |_| Loss::default());
-    packets.split_off(500)
+    packets_by(&mut framer, &speech_like(seconds), |_| loss)
 }
 
-/// What is sent where much is lost.
+/// After ten seconds without loss.
+fn spare_packets() -> Vec<AudioPacket> {
+    sized_packets(11.0, Loss::default()).split_off(500)
+}
+
+fn assert_all(packets: Vec<AudioPacket>, size: PacketSize, frame_bytes: usize, copies: usize) {
+    assert!(packets.len() > 10);
+    for packet in packets {
+        let held = (packet.payload.len(), packet.copies.len());
+        assert_eq!(held, (frame_bytes, copies));
+        assert_eq!(packet.encode().len(), size.encoded_len());
+    }
+}
+
+/// Where much is lost, once there is enough to repeat.
 fn large_packets() -> Vec<AudioPacket> {
-    let mut framer = Framer::new().unwrap();
-    framer.keep_one_size(false);
     let much = Loss {
         percent: 20,
         bursts: false,
     };
-    let mut packets = packets_by(&mut framer, &speech_like(1.0), |_| much);
-    packets.split_off(3)
+    sized_packets(1.0, much).split_off(3)
 }
 
 #[test]
 fn where_much_is_lost_packets_have_room_for_more_and_one_size() {
-    let packets = large_packets();
-    assert!(packets.len() > 10);
-    for packet in packets {
-        assert_eq!((packet.payload.len(), packet.copies.len()), (93, 3));
-        assert_eq!(packet.encode().len(), PacketSize::Large.encoded_len());
-    }
+    assert_all(large_packets(), PacketSize::Large, 93, 3);
 }
 
 #[test]
 fn where_nothing_is_lost_packets_are_short_and_of_one_size() {
-    let packets = spare_packets();
-    assert!(packets.len() > 10);
-    for packet in packets {
-        assert_eq!((packet.payload.len(), packet.copies.len()), (140, 0));
-        assert_eq!(packet.encode().len(), PacketSize::Spare.encoded_len());
-    }
+    assert_all(spare_packets(), PacketSize::Spare, 140, 0);
     assert!(PacketSize::Spare.encoded_len() * 3 < ENCODED_LEN * 2);
 }
 

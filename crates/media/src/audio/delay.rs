@@ -80,12 +80,15 @@ impl DelayEstimator {
     /// Forgets what came before and while the link was full, if it was and is no more.
     fn forget_full(&mut self) {
         self.wary = self.wary.saturating_sub(1);
+        if self.wary > 0 {
+            return;
+        }
         let delays = self.delays_us.iter();
-        let (Some(least), Some(most)) = (delays.clone().min(), delays.clone().max()) else {
+        let (Some(least), Some(most)) = (self.least_us(), delays.clone().max()) else {
             return;
         };
-        let above_us = most.saturating_sub(*least);
-        if self.wary > 0 || !(FULL_US..JUMP_US).contains(&above_us) {
+        let above_us = most.saturating_sub(least);
+        if !(FULL_US..JUMP_US).contains(&above_us) {
             return;
         }
         let is_late = |delay: &&i64| **delay > least + above_us / 4;

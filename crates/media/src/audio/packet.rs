@@ -10,8 +10,8 @@
 //! packet's own one, then copies of those sent `back` packets before, then
 //! zeros. A slot without a copy is zero. Each frame has its own length, so that
 //! longer and shorter ones may stand side by side while the sender changes
-//! their size. A spare packet repeats nothing, and its frame has room for 140.
-//! Those of a large one take 372.
+//! their size. The frames of a large packet take 372. A spare one repeats nothing,
+//! and its frame has room for 140.
 
 use bytes::Bytes;
 

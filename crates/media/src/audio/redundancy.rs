@@ -31,8 +31,9 @@ const fn plan(size: PacketSize, back: &'static [u8], from_percent: u8) -> Plan {
     }
 }
 
-/// From the least redundancy to the most. Copies further apart outlive a
-/// longer burst, and are waited for longer.
+/// From the least redundancy to the most: of those that pay and are allowed, the
+/// last one is taken. Copies further apart outlive a longer burst, and are waited
+/// for longer.
 const PLANS: [Plan; 6] = [
     plan(PacketSize::Spare, &[], 0),
     plan(PacketSize::Whole, &[1], 1),

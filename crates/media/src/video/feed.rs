@@ -13,7 +13,7 @@ use super::camera;
 use super::elements::{chain, entry, filter, init, make, refused};
 use super::error::VideoError;
 use super::looping;
-use super::recipe::Source;
+use super::recipe::{Source, encoded_caps};
 use super::screen::{self, ScreenSource, ShareMode};
 use super::source::{CameraSource, PictureSource};
 use crate::DeviceInfo;
@@ -233,12 +233,10 @@ fn test_pattern(shape: &Source) -> Result<Opened, VideoError> {
     pattern.set_property_from_str("pattern", "smpte100");
     pattern.set_property("horizontal-speed", TEST_PATTERN_SPEED);
     let (width, height) = shape.largest;
-    let shape = gst::Caps::builder("video/x-raw")
-        .field("format", "I420")
-        .field("width", i32::from(width))
-        .field("height", i32::from(height))
-        .field("framerate", gst::Fraction::new(shape.fps as i32, 1))
-        .field("colorimetry", "bt601")
-        .build();
-    Ok((vec![pattern, filter(&shape)?], Origin::Pattern, None))
+    let mut caps = encoded_caps();
+    let fields = caps.make_mut();
+    fields.set("width", i32::from(width));
+    fields.set("height", i32::from(height));
+    fields.set("framerate", gst::Fraction::new(shape.fps as i32, 1));
+    Ok((vec![pattern, filter(&caps)?], Origin::Pattern, None))
 }
