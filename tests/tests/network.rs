@@ -1,7 +1,7 @@
 //! Meetings over bad networks: real clients and a real server with the program `impair` between.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::event::{Event, Sender};
 use e2e::impair::Network;
@@ -172,6 +172,32 @@ fn a_listener_on_a_good_link_does_not_notice_anothers_bad_one() {
     );
     assert!(noticed < 150, "{at_ben:?} beside {at_cleo:?}");
     assert!(network.stats().down.dropped.burst > 0);
+}
+
+#[test]
+fn media_go_over_to_datagrams_once_these_pass() {
+    let server = Server::start();
+    let mut network = Network::before(server.port(), "delay=10ms,udp=off");
+    let (mut ana, mut ben) = two_talkers(&server, &network);
+    network.becomes("udp=on");
+    for person in [&mut ana, &mut ben] {
+        until_logged(person, "quic=true");
+        assert!(person.log().contains("quic=false"), "{}", person.log());
+        person.look_up();
+    }
+    ana.flows("Ben", BACK);
+    ben.flows("Ana", BACK);
+    for person in [&mut ana, &mut ben] {
+        assert!(!recovered(person), "{} was cut off", person.name());
+    }
+}
+
+fn until_logged(person: &Person, what: &str) {
+    let begun = Instant::now();
+    while !person.log().contains(what) {
+        assert!(begun.elapsed() < BACK, "no {what}: {}", person.log());
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Ana hosts, Ben comes, both through `network`, with test signals and a log.

@@ -198,9 +198,10 @@ pub struct TrackReport {
     pub received: u64,
     /// Frames that opened.
     pub opened: u64,
-    /// Frames that were forged, damaged or played again.
+    /// Frames that were forged or damaged.
     pub failed: u64,
-    /// Frames of an epoch whose keys this device never had, or has dropped.
+    /// Frames of another time: of an epoch whose keys this device never had, or has dropped, or opened
+    /// before. The relay sends what it keeps of the last second to whoever connects anew.
     pub missed: u64,
     /// Frames played, or decoded.
     pub played: u64,

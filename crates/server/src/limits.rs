@@ -128,6 +128,9 @@ pub const CONTROL_SILENCE: Duration = Duration::from_secs(5);
 /// Longest time for one frame to leave towards a slow connection.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// What a round trip is taken for before one was measured: a lost first packet is sent again after three
+/// times that. With the 333 ms that RFC 9002 §6.2.2 recommends, WebSocket is there before.
+pub const RELAY_FIRST_RTT: Duration = Duration::from_millis(100);
 /// A relay session is gone after this much silence, on QUIC and on WebSocket.
 pub const RELAY_IDLE: Duration = Duration::from_secs(3);
 

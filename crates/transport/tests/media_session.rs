@@ -2,10 +2,12 @@
 
 mod local;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use conclave_transport::relay::IDLE_TIMEOUT;
+use conclave_impair::{Direction, Plan, Proxy, Settings};
+use conclave_transport::relay::{IDLE_TIMEOUT, Successor};
 use conclave_transport::{
     Broadcast, BroadcastUpdate, ConnectError, Delivery, Endpoint, Proxies, ReadError,
     ReceivedFrame, Relay, SubscribeError, SubscribeOptions, TrackOptions, TrackReader, TrackWriter,
@@ -390,6 +392,48 @@ async fn a_host_name_leads_to_quic_although_its_first_address_does_not_answer() 
     let alice = Relay::connect(&endpoint, &pin, &Proxies::None, PATH, TOKEN);
     let alice = soon(alice).await;
     assert!(alice.unwrap().carries_datagrams());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_only_websocket_is_there_in_time_quic_takes_its_place_later() {
+    let relay = TestRelay::start(Offer::Both).await;
+    let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let plan = Plan::default();
+    let network = Proxy::start(loopback(0), loopback(relay.port), &plan).unwrap();
+    let let_datagrams_pass = |udp| {
+        let settings = Settings {
+            udp,
+            ..Settings::default()
+        };
+        network.set(Direction::Up, settings).unwrap();
+    };
+    let_datagrams_pass(false);
+    let endpoint = Endpoint::new("127.0.0.1", network.local_addr().port());
+    let pin = relay.certificate.pin();
+    let connecting = Relay::connect(&endpoint, &pin, &Proxies::None, PATH, TOKEN);
+    let mut alice = soon(connecting).await.unwrap();
+    assert!(!alice.carries_datagrams());
+
+    let mut successor = alice.successor();
+    let_datagrams_pass(true);
+    let mut better = soon(successor.come()).await;
+    assert!(better.carries_datagrams());
+    // It is a session of its own, and the last one.
+    drop(alice);
+    let bob = relay.connect().await;
+    let (_broadcast, mut writer) = publish(&better, "a/1", Delivery::Groups);
+    let written = write(&mut writer, 0, true);
+    let options = read(Delivery::Groups, Duration::from_secs(5));
+    let mut reader = soon(bob.subscribe("a/1", "t", options)).await.unwrap();
+    assert_eq!(next(&mut reader).await, written);
+    assert_never(better.successor()).await;
+    assert_never(successor).await;
+}
+
+/// What never comes does not come in a moment either.
+async fn assert_never(mut successor: Successor) {
+    let came = tokio::time::timeout(Duration::from_millis(50), successor.come()).await;
+    assert!(came.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -161,7 +161,7 @@ impl TrackFigures {
     pub(crate) fn shut(&self, error: &OpenError) {
         match error {
             OpenError::NotYet => {}
-            OpenError::UnknownKey | OpenError::Expired => {
+            OpenError::UnknownKey | OpenError::Expired | OpenError::Replay => {
                 self.missed.fetch_add(1, Relaxed);
             }
             _ => self.damaged(),

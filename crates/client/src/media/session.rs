@@ -71,7 +71,10 @@ impl Session {
             match self.connect(&grant).await {
                 Ok(relay) => {
                     tries = 0;
-                    self.serve(Arc::new(relay)).await;
+                    let mut next = Some(relay);
+                    while let Some(relay) = next {
+                        next = self.serve(relay).await;
+                    }
                 }
                 Err(error) => tracing::debug!(%error, "the media relay could not be reached"),
             }
@@ -98,8 +101,11 @@ impl Session {
         Relay::connect(server, &trust, &self.proxies, &grant.path, &grant.token).await
     }
 
-    /// Publishes and reads until the connection ends or this device becomes another one.
-    async fn serve(&mut self, relay: Arc<Relay>) {
+    /// Publishes and reads until the connection ends, this device becomes another one, or a better
+    /// connection is there, which it gives.
+    async fn serve(&mut self, mut relay: Relay) -> Option<Relay> {
+        let mut successor = relay.successor();
+        let relay = Arc::new(relay);
         let me = self.peers.borrow().me;
         let name = format!("{me}/{}", randomness::instance());
         let writers = relay.publish(&name).and_then(Writers::new);
@@ -109,10 +115,14 @@ impl Session {
         }
         self.is_up.store(true, Relaxed);
         let _ = self.screen.events.send(MediaEvent::Up).await;
-        let reason = self.read_all(&relay, me).await;
+        let (reason, better) = tokio::select! {
+            reason = self.read_all(&relay, me) => (reason, None),
+            better = successor.come() => ("Datagrams pass after all.".into(), Some(better)),
+        };
         self.is_up.store(false, Relaxed);
         let _ = self.orders.send(Order::NoRelay).await;
         let _ = self.screen.events.send(MediaEvent::Down(reason)).await;
+        better
     }
 
     async fn read_all(&mut self, relay: &Arc<Relay>, me: DeviceId) -> String {

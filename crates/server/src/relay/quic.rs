@@ -14,8 +14,8 @@ use web_transport_moq::noq::{Endpoint, Incoming, ServerConfig, TransportConfig, 
 use web_transport_moq::{Request, Session, proto};
 
 use conclave_server::limits::{
-    DRAIN, HANDSHAKE, MAX_QUIC_CONNECTIONS, PING_EVERY, RELAY_DATAGRAMS_WAITING, RELAY_IDLE,
-    RELAY_RECEIVE_WINDOW, RELAY_SEND_WINDOW, RELAY_STREAMS,
+    DRAIN, HANDSHAKE, MAX_QUIC_CONNECTIONS, PING_EVERY, RELAY_DATAGRAMS_WAITING, RELAY_FIRST_RTT,
+    RELAY_IDLE, RELAY_RECEIVE_WINDOW, RELAY_SEND_WINDOW, RELAY_STREAMS,
 };
 
 use super::sessions::Sessions;
@@ -113,6 +113,7 @@ fn transport() -> anyhow::Result<TransportConfig> {
     transport
         .max_idle_timeout(Some(idle))
         .keep_alive_interval(Some(PING_EVERY))
+        .initial_rtt(RELAY_FIRST_RTT)
         .max_concurrent_bidi_streams(VarInt::from_u32(RELAY_STREAMS))
         .max_concurrent_uni_streams(VarInt::from_u32(RELAY_STREAMS))
         .receive_window(VarInt::from_u32(RELAY_RECEIVE_WINDOW))

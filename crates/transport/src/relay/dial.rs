@@ -1,12 +1,15 @@
-//! QUIC first, WebSocket where UDP does not pass.
+//! QUIC first, WebSocket where UDP does not pass, and QUIC still where it only was slower.
 
 use std::future::Future;
 use std::pin::Pin;
 
 use moq_net::{Session, Versions, origin, transport};
+use tokio::time::timeout;
 use url::Url;
+use zeroize::Zeroizing;
 
-use super::{QUIC_HEAD_START, quic, websocket};
+use super::{CONNECT_TIMEOUT, Origins, QUIC_HEAD_START, Relay, quic, websocket};
+use crate::task::OwnedTask;
 use crate::{ConnectError, Endpoint, Proxies, Trust};
 
 /// The protocol versions we speak. Earlier ones carry neither timestamps nor datagrams; both
@@ -14,20 +17,21 @@ use crate::{ConnectError, Endpoint, Proxies, Trust};
 const VERSIONS: [&str; 2] = ["moq-lite-06", "moq-lite-05"];
 
 /// Where to connect and how to be admitted.
-pub(super) struct Target<'a> {
-    pub(super) endpoint: &'a Endpoint,
-    pub(super) trust: &'a Trust,
-    pub(super) proxies: &'a Proxies,
-    pub(super) path: &'a str,
-    pub(super) token: &'a str,
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) endpoint: Endpoint,
+    pub(super) trust: Trust,
+    pub(super) proxies: Proxies,
+    pub(super) path: String,
+    pub(super) token: Zeroizing<String>,
 }
 
-impl Target<'_> {
+impl Target {
     /// The request target. It carries the token: never print it.
     pub(super) fn url(&self, scheme: &str) -> Result<Url, ConnectError> {
-        let url = self.endpoint.url(scheme, self.path);
+        let url = self.endpoint.url(scheme, &self.path);
         let mut url = url.ok_or(ConnectError::InvalidEndpoint)?;
-        url.query_pairs_mut().append_pair("token", self.token);
+        url.query_pairs_mut().append_pair("token", &self.token);
         Ok(url)
     }
 }
@@ -67,39 +71,80 @@ pub(super) fn alpns() -> Vec<&'static str> {
     versions().alpns()
 }
 
-/// Races the two transports; dropping the loser ends it.
-pub(super) async fn dial(
-    client: &moq_net::Client,
-    target: &Target<'_>,
-) -> Result<Connected, ConnectError> {
+/// Races the two transports; dropping the loser ends it. QUIC goes on where only WebSocket is there.
+pub(super) async fn dial(target: Target) -> Result<Relay, ConnectError> {
     if !target.proxies.allow_direct() {
-        return websocket::connect(client, target).await;
+        return by_websocket(&target).await;
     }
-    let mut quic = Box::pin(quic::connect(client, target));
-    let first = match tokio::time::timeout(QUIC_HEAD_START, &mut quic).await {
-        Ok(Ok(connected)) => return Ok(connected),
+    let mut quic = Attempt::begin(&target);
+    let first = match timeout(QUIC_HEAD_START, quic.end()).await {
+        Ok(Ok(relay)) => return Ok(relay),
         Ok(Err(error)) if error.is_final() => return Err(error),
         Ok(Err(error)) => Some(error),
         Err(_) => None,
     };
-    let mut websocket = Box::pin(websocket::connect(client, target));
+    let mut websocket = Box::pin(by_websocket(&target));
     if let Some(error) = first {
         return websocket.await.map_err(|other| blame(error, other));
     }
     tokio::select! {
-        connected = &mut quic => match connected {
+        connected = quic.end() => match connected {
             Err(error) if !error.is_final() => {
                 websocket.await.map_err(|other| blame(error, other))
             }
             settled => settled,
         },
         connected = &mut websocket => match connected {
+            Ok(relay) => Ok(relay.with_successor(keep_trying(quic, target.clone()))),
             Err(error) if !error.is_final() => {
-                quic.await.map_err(|other| blame(other, error))
+                quic.end().await.map_err(|other| blame(other, error))
             }
-            settled => settled,
+            verdict => verdict,
         },
     }
+}
+
+async fn by_websocket(target: &Target) -> Result<Relay, ConnectError> {
+    let (origins, client) = Origins::new();
+    let connected = websocket::connect(&client, target).await?;
+    Ok(Relay::over(origins, connected))
+}
+
+/// One try over QUIC, which goes on until this is dropped.
+struct Attempt(OwnedTask<Result<Relay, ConnectError>>);
+
+impl Attempt {
+    fn begin(target: &Target) -> Self {
+        let target = target.clone();
+        Self(OwnedTask::spawn(async move {
+            let (origins, client) = Origins::new();
+            let connected = quic::connect(&client, &target).await?;
+            Ok(Relay::over(origins, connected))
+        }))
+    }
+
+    async fn end(&mut self) -> Result<Relay, ConnectError> {
+        self.0.end().await.unwrap_or_else(|| {
+            Err(ConnectError::Local {
+                reason: "the attempt over QUIC broke".into(),
+            })
+        })
+    }
+}
+
+/// QUIC for as long as a connection may take at all: where many packets are lost, its handshake needs
+/// several tries, and so much the more does sound need datagrams.
+async fn keep_trying(mut quic: Attempt, target: Target) -> Option<Relay> {
+    let trying = async {
+        loop {
+            match quic.end().await {
+                Ok(relay) => return Some(relay),
+                Err(ConnectError::Timeout) => quic = Attempt::begin(&target),
+                Err(_) => return None,
+            }
+        }
+    };
+    timeout(CONNECT_TIMEOUT, trying).await.ok().flatten()
 }
 
 /// Which of two failures to report: a verdict of the server, then what else was answered or a proxy
@@ -187,13 +232,12 @@ mod tests {
 
     #[test]
     fn a_token_cannot_change_the_request_around_it() {
-        let endpoint = Endpoint::new("localhost", 4443);
         let target = Target {
-            endpoint: &endpoint,
-            trust: &Trust::System,
-            proxies: &Proxies::None,
-            path: "/m/00",
-            token: "a&b=c#d",
+            endpoint: Endpoint::new("localhost", 4443),
+            trust: Trust::System,
+            proxies: Proxies::None,
+            path: "/m/00".into(),
+            token: Zeroizing::new("a&b=c#d".into()),
         };
         let url = target.url("https").unwrap();
         assert_eq!(url.path(), "/m/00");

@@ -3,6 +3,9 @@
 //! A [`Relay`] is one connection: it does not reconnect. When it ends ([`Relay::closed`]), all it
 //! published is withdrawn, all it read ends with `Disconnected`, and a new one is made.
 //!
+//! Where UDP passes badly, the first session may be one over WebSocket, and a better one come later
+//! ([`Relay::successor`]).
+//!
 //! It owns its tasks, aborted on drop: the drivers of two MoQ origins (what we publish, what the
 //! relay announces) and of the session between them, and over QUIC one that follows what the
 //! pictures need (`reach.rs`). The QUIC and WebSocket layers below run their sockets on tasks of
@@ -10,12 +13,16 @@
 
 mod dial;
 mod quic;
+mod successor;
 mod websocket;
 
+use std::future::Future;
 use std::time::Duration;
 
+use dial::Connected;
 use moq_net::origin;
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use crate::publish::{Broadcast, PublishError};
 use crate::reach::{self, Demand};
@@ -23,12 +30,17 @@ use crate::subscribe::{BroadcastUpdates, SubscribeError, SubscribeOptions, Track
 use crate::task::OwnedTask;
 use crate::{ConnectError, Delivery, Endpoint, Proxies, Trust};
 
+pub use successor::Successor;
+
 /// How long the relay may be silent before the session counts as dead.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a quiet session is kept alive.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// Time for both transports and the MoQ handshake together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a round trip is taken for before one was measured: a lost first packet is sent again after three
+/// times that. RFC 9002 §6.2.2 recommends 333 ms, with which WebSocket is there before the second try.
+const FIRST_RTT: Duration = Duration::from_millis(100);
 /// How long QUIC is tried alone before WebSocket joins. Longer than the pause between two
 /// addresses of one host, so that QUIC gets to try a second one.
 pub const QUIC_HEAD_START: Duration = Duration::from_millis(600);
@@ -47,6 +59,7 @@ pub struct Relay {
     endpoint: Option<web_transport_moq::noq::Endpoint>,
     read: Demand,
     written: Demand,
+    successor: Successor,
     // Last, so that the handles above are gone when the tasks are aborted.
     _tasks: Vec<OwnedTask>,
 }
@@ -74,9 +87,9 @@ impl Relay {
     /// Connects to `path` on the relay, showing `token`.
     ///
     /// QUIC (UDP) and WebSocket (TCP) live on the same port. QUIC is tried first; WebSocket joins
-    /// after [`QUIC_HEAD_START`], or at once when QUIC fails, and the first session stands. A
-    /// verdict of the server (refused, wrong certificate) ends both. Behind a proxy the WebSocket
-    /// goes through it; when [`Proxies::Only`] names it, QUIC is not tried.
+    /// after [`QUIC_HEAD_START`], or at once when QUIC fails, and the first session stands; see
+    /// [`Relay::successor`]. A verdict of the server (refused, wrong certificate) ends both. Behind a
+    /// proxy the WebSocket goes through it; when [`Proxies::Only`] names it, QUIC is not tried.
     ///
     /// Who may not come in is told so before the session begins: [`ConnectError::Refused`].
     ///
@@ -89,54 +102,68 @@ impl Relay {
         path: &str,
         token: &str,
     ) -> Result<Self, ConnectError> {
-        let (published, publishing) = origin::Producer::new(origin::Config::default());
-        let (seen, seeing) = origin::Producer::new(origin::Config::default());
-        let announced = seen.consume();
-        // The origins have to run before the session: the handshake already announces.
-        let publishing = OwnedTask::spawn(drive(publishing));
-        let seeing = OwnedTask::spawn(drive(seeing));
+        let dialing = dial::dial(dial::Target {
+            endpoint: endpoint.clone(),
+            trust: *trust,
+            proxies: proxies.clone(),
+            path: path.to_owned(),
+            token: Zeroizing::new(token.to_owned()),
+        });
+        match tokio::time::timeout(CONNECT_TIMEOUT, dialing).await {
+            Ok(dialed) => dialed,
+            Err(_) => Err(ConnectError::Timeout),
+        }
+    }
 
-        let client = dial::client(&published, seen);
-        let target = dial::Target {
-            endpoint,
-            trust,
-            proxies,
-            path,
-            token,
-        };
-        let dialing = dial::dial(&client, &target);
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, dialing).await;
-        let connected = connected.map_err(|_| ConnectError::Timeout)??;
+    fn over(origins: Origins, connected: Connected) -> Self {
         tracing::debug!(
             quic = connected.quic.is_some(),
             version = %connected.session.version(),
             "media session connected"
         );
-
+        let Origins {
+            published,
+            announced,
+            mut tasks,
+        } = origins;
         let (end, ended) = watch::channel(None);
-        let session = connected.session.clone();
         let driver = connected.driver;
-        let driving = OwnedTask::spawn(async move {
+        tasks.push(OwnedTask::spawn(async move {
             let reason = driver.await;
             end.send_replace(Some(end_reason(&reason)));
-        });
+        }));
         let (read, written) = (Demand::default(), Demand::default());
-        let mut tasks = vec![driving, publishing, seeing];
         let endpoint = connected.quic.map(|quic| {
             let following = reach::follow(quic.connection, read.clone(), written.clone());
             tasks.push(OwnedTask::spawn(following));
             quic.endpoint
         });
-        Ok(Self {
-            session,
+        Self {
+            session: connected.session,
             published,
             announced,
             ended,
             endpoint,
             read,
             written,
+            successor: Successor::none(),
             _tasks: tasks,
-        })
+        }
+    }
+
+    fn with_successor(
+        mut self,
+        coming: impl Future<Output = Option<Self>> + Send + 'static,
+    ) -> Self {
+        self.successor = Successor::of(coming);
+        self
+    }
+
+    /// What takes this session's place once it is there. Where WebSocket was faster, QUIC is still tried
+    /// for [`CONNECT_TIMEOUT`]: with it lost packets hold nothing up. It is given once, and ends with
+    /// its last owner.
+    pub fn successor(&mut self) -> Successor {
+        std::mem::replace(&mut self.successor, Successor::none())
     }
 
     /// Whether the session is QUIC. Over WebSocket no datagram arrives: tracks with
@@ -218,6 +245,30 @@ impl Relay {
             let draining = endpoint.wait_all_draining();
             let _ = tokio::time::timeout(KEEP_ALIVE, draining).await;
         }
+    }
+}
+
+/// What a session publishes, what its relay announces, and the tasks that drive both.
+struct Origins {
+    published: origin::Producer,
+    announced: origin::Consumer,
+    tasks: Vec<OwnedTask>,
+}
+
+impl Origins {
+    /// They run before the session: the handshake of this client of theirs already announces.
+    fn new() -> (Self, moq_net::Client) {
+        let (published, publishing) = origin::Producer::new(origin::Config::default());
+        let (seen, seeing) = origin::Producer::new(origin::Config::default());
+        let announced = seen.consume();
+        let tasks = [publishing, seeing].map(|driver| OwnedTask::spawn(drive(driver)));
+        let client = dial::client(&published, seen);
+        let origins = Self {
+            published,
+            announced,
+            tasks: tasks.into(),
+        };
+        (origins, client)
     }
 }
 

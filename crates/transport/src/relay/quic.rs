@@ -13,7 +13,7 @@ use web_transport_moq::noq::{
 use web_transport_moq::{ClientError, ConnectError as RequestError, proto};
 
 use super::dial::{self, Connected, Quic, Target};
-use super::{IDLE_TIMEOUT, KEEP_ALIVE};
+use super::{FIRST_RTT, IDLE_TIMEOUT, KEEP_ALIVE};
 use crate::ConnectError;
 use crate::reach;
 use crate::trust;
@@ -29,10 +29,10 @@ const DATAGRAMS_WAITING: usize = 16 * 1024;
 /// Dials, asks for the session and shakes hands; the caller sets the deadline.
 pub(super) async fn connect(
     client: &moq_net::Client,
-    target: &Target<'_>,
+    target: &Target,
 ) -> Result<Connected, ConnectError> {
     let url = target.url("https")?;
-    let (mut tls, verdicts) = trust::client_config(target.trust)?;
+    let (mut tls, verdicts) = trust::client_config(&target.trust)?;
     tls.alpn_protocols = vec![web_transport_moq::ALPN.as_bytes().to_vec()];
     let tls = QuicClientConfig::try_from(tls).map_err(|error| ConnectError::Local {
         reason: error.to_string(),
@@ -73,6 +73,7 @@ fn transport() -> Result<TransportConfig, ConnectError> {
     transport
         .max_idle_timeout(Some(idle))
         .keep_alive_interval(Some(KEEP_ALIVE))
+        .initial_rtt(FIRST_RTT)
         .max_concurrent_bidi_streams(VarInt::from_u32(MAX_STREAMS))
         .max_concurrent_uni_streams(VarInt::from_u32(MAX_STREAMS))
         .receive_window(VarInt::from_u32(reach::WIDEST_RECEIVE))

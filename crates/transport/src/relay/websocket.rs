@@ -23,11 +23,11 @@ const MAX_STREAMS: u64 = 10_000;
 /// The stream is ours and not one that QMux dials: a proxy may stand before the relay.
 pub(super) async fn connect(
     client: &moq_net::Client,
-    target: &Target<'_>,
+    target: &Target,
 ) -> Result<Connected, ConnectError> {
     let request = request(target)?;
-    let (tls, verdicts) = trust::client_config(target.trust)?;
-    let stream = tcp::reach(target.endpoint, target.proxies, tcp::Socket::default()).await?;
+    let (tls, verdicts) = trust::client_config(&target.trust)?;
+    let stream = tcp::reach(&target.endpoint, &target.proxies, tcp::Socket::default()).await?;
     let tls = Connector::Rustls(Arc::new(tls));
     let config = WebSocketConfig::default().read_buffer_size(tcp::READ_BUFFER);
     let upgraded = client_async_tls_with_config(request, stream, Some(config), Some(tls)).await;
@@ -60,7 +60,7 @@ fn protocols() -> String {
     offered.join(", ")
 }
 
-fn request(target: &Target<'_>) -> Result<Request, ConnectError> {
+fn request(target: &Target) -> Result<Request, ConnectError> {
     let url = target.url("wss")?;
     let request = url.as_str().into_client_request();
     let mut request = request.map_err(|_| ConnectError::InvalidEndpoint)?;
