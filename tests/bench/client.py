@@ -61,6 +61,13 @@ class Client:
         with self.more:
             return next(event for _, event in reversed(self.events) if event["event"] == "media")["holes"]
 
+    def unmixed_ms(self, since, until):
+        """How much was not mixed in time meanwhile, by the reports on it."""
+        with self.more:
+            told = [(at, event["holes"]["unmixed_ms"]) for at, event in self.events if event["event"] == "media"]
+        counts = [max([ms for at, ms in told if at < moment], default=0.0) for moment in (since, until)]
+        return counts[1] - counts[0]
+
     def link(self):
         return self.wait_for("link", lambda event: event["event"] == "link")[1]["link"]
 
@@ -111,6 +118,12 @@ def cpu_s(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def taken_s():
+    """Seconds of processor time that a virtual machine's host gave to others while this one wanted it."""
+    everything = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    return int(everything[8]) / os.sysconf("SC_CLK_TCK")
+
+
 def cpu_of_threads(process, names):
     """Seconds of processor time that all threads have used whose name begins with one of these."""
     used = 0.0
@@ -122,8 +135,13 @@ def cpu_of_threads(process, names):
 
 
 def rate(reports, kind, count):
-    """How much a count in the reports on one sender grew in a second; 0 without two reports."""
+    """How much a count in the reports on one sender grew in a second."""
     if len(reports) < 2:
-        return 0.0
+        sys.exit(f"bench: {len(reports)} reports on a sender: no rate of its {kind} can be told")
     (begun, first), *_, (ended, last) = reports
     return (last[kind][count] - first[kind][count]) / (ended - begun)
+
+
+def concealed(reports):
+    """The share of time in which a sender's sound was made up, in percent."""
+    return rate(reports, "audio", "concealed_ms") / 10

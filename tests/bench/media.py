@@ -20,6 +20,7 @@ import rows_hour
 import rows_links
 import rows_plain
 import rows_sound
+from client import taken_s
 from listening import ffmpeg, speak
 
 ROWS = {
@@ -46,12 +47,6 @@ class Bench:
         speak(self.voice)
         repeat = ["-af", f"aloop=loop={COPIES - 1}:size=2e9", "-f", "wav"]
         self.long_voice.write_bytes(ffmpeg(self.voice, *repeat))
-
-
-def taken_s():
-    """Seconds of processor time that a virtual machine's host gave to others while this one wanted it."""
-    everything = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()
-    return int(everything[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def show(name, seed, measures, taken):

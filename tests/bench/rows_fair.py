@@ -7,6 +7,7 @@ Chiu and Hawe 1984): 1 when all get the same, 1/n when one gets everything."""
 
 import time
 
+from client import concealed
 from rows_links import MOVING
 from rows_sound import DELAY, SILENT
 from stage import PICTURE, Stage
@@ -74,7 +75,7 @@ def judge(ways, network, way, equally=True):
     passed = time.monotonic() - since
     reports = [[report for _, report in listener.media(name, since)] for listener, name in ways]
     rates = [8 * grown(one, "video", "bytes") / 1000 / passed for one in reports]
-    concealed = [grown(one, "audio", "concealed_ms") / 10 / passed for one in reports]
+    hidden = [concealed(listener.media(name, since)) for listener, name in ways]
     moved = [moving(one) for one in reports]
     equal = sum(rates) ** 2 / (len(rates) * sum(rate * rate for rate in rates)) if any(rates) else 0.0
     queue = network.stats()[way]
@@ -83,7 +84,7 @@ def judge(ways, network, way, equally=True):
         ("picture, most of all", max(rates), "kbit/s", "", None),
         ("Jain's index of the pictures", equal, "", *((">= 0.9", equal >= 0.9) if equally else ("", None))),
         ("picture moves, least of all", min(moved), "% time", ">= 90", min(moved) >= 90),
-        ("concealed, most of all", max(concealed), "%", "<= 1", max(concealed) <= 1),
+        ("concealed, most of all", max(hidden), "%", "<= 1", max(hidden) <= 1),
         ("queue before the link, mean", queue["queue_ms_mean"], "ms", "", None),
     ]
 

@@ -7,12 +7,14 @@ what a full machine does; so the other two are played by one process (`crowd`). 
 warming up; after that the first sixth is held against the last."""
 
 import itertools
+import os
 import pathlib
 import statistics
 import subprocess
 import threading
 import time
 
+from client import concealed, taken_s
 from crowd import Crowd
 from listening import RATE, ffmpeg
 from stage import PICTURE, SAMPLES, Stage
@@ -40,28 +42,30 @@ def hour(bench):
             processes = [ana.process.pid, ben.process.pid, stage.server.pid]
             talk = Talk(bench.long_voice)
             begun = time.monotonic()
-            memory, moments = [], [begun]
+            memory, moments, taken = [], [begun], [taken_s()]
             for look in range(1, LOOKS + 1):
                 time.sleep(max(0.0, begun + look * every_s - time.monotonic()))
                 memory.append([resident_mb(process) for process in processes])
                 moments.append(time.monotonic())
+                taken.append(taken_s())
             talk.end()
             # The end of the meeting is a change of devices, and not counted.
-            told = [event["text"] for person in (ana, ben) for at, event in list(person.events)
+            told = [(at, event["text"]) for person in (ana, ben) for at, event in list(person.events)
                     if event["event"] == "warning" and at > begun]
             holes = [person.holes() for person in (ana, ben)]
         parts = [(moments[WARM], moments[WARM + PART]), (moments[-1 - PART], moments[-1])]
         # Only whole clients hear by devices what others say by devices.
         pair = [(ana, "Ben"), (ben, "Ana")]
         late = [statistics.median(latencies(pair, *part)) for part in parts]
-        hidden = [concealed(pair, *part) for part in parts]
+        hidden = [statistics.mean(concealed(person.media(name, *part)) for person, name in pair) for part in parts]
         unheard = sum(
             person.media(name, begun)[-1][1]["audio"][count]
             for person, whole in pair for name in [whole, *crowd.names] for count in ("failed", "forged"))
     first, last = memory[WARM:WARM + PART], memory[-PART:]
     growth = [100 * (median_of(last, at) / median_of(first, at) - 1) for at in range(len(processes))]
-    for text in sorted(set(told)):
-        print(f"  told {told.count(text)} times: {text}")
+    for at, text in sorted(told):
+        print(f"  told after {(at - begun) / 60:.1f} min: {text}")
+    explain((ana, ben), moments, taken)
     anas, bens, servers = growth
     drift = late[1] - late[0]
     unmixed = sum(one["unmixed_ms"] for one in holes)
@@ -85,6 +89,16 @@ def hour(bench):
         ("times the voice could not be played", talk.failed, "", "0", talk.failed == 0),
         ("warnings, notices and device troubles told", len(told), "", "0", not told),
     ]
+
+
+def explain(people, moments, taken):
+    """Says between which looks too little was mixed, and what the machine's host took meanwhile."""
+    for since, until, before, after in zip(moments, moments[1:], taken, taken[1:]):
+        unmixed = sum(person.unmixed_ms(since, until) for person in people)
+        if unmixed:
+            share = 100 * (after - before) / (until - since) / os.cpu_count()
+            print(f"  {unmixed:.0f} ms were not mixed in time within the {until - since:.0f} s before"
+                  f" {(until - moments[0]) / 60:.1f} min; the host took {share:.1f} % then")
 
 
 class Talk:
@@ -136,16 +150,6 @@ def latencies(pair, since, until):
         for person, name in pair for _, report in person.media(name, since, until)
         if report["audio"]["latency_ms"]
     ]
-
-
-def concealed(pair, since, until):
-    """The share of time in which a sender's sound was made up, in percent."""
-    shares = []
-    for person, name in pair:
-        (at, first), *_, (end, last) = person.media(name, since, until)
-        ms = last["audio"]["concealed_ms"] - first["audio"]["concealed_ms"]
-        shares.append(ms / 10 / (end - at))
-    return statistics.mean(shares)
 
 
 ROWS = {"hour": hour}

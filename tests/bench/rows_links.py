@@ -2,6 +2,7 @@
 
 import time
 
+from client import concealed
 from rows_sound import DELAY, SILENT, SPEAKS, listens, quality, quantile, say
 from stage import PICTURE, Stage
 from tape import Tape, steady
@@ -48,16 +49,14 @@ def judge(heard, reports, began, ended, stats):
     late = [ms for at, ms in during.delays() if at < ended - 1]
     later = [ms for _, ms in after.delays()]
     score, _ = quality(heard.part(began, ended))
-    before = [report["audio"]["concealed_ms"] for at, report in reports if at < began]
-    concealed = [report["audio"]["concealed_ms"] for at, report in reports if began <= at < ended + 1]
-    share = (concealed[-1] - before[-1]) / 10 / len(concealed)
+    hidden = concealed([entry for entry in reports if began - 1 <= entry[0] < ended + 1])
     slow, slow_after = quantile(late, 0.95), quantile(later, 0.95)
     stands, full = picture(reports, began, ended)
     # A small picture alone is cut more gently than what the row is about.
     least = fewest([entry for entry in reports if entry[0] < began])
     return [
         ("pictures a second before the cut, fewest", least, "", f">= {WHOLE}", least >= WHOLE),
-        ("concealed during the cut", share, "%", "<= 1", share <= 1),
+        ("concealed during the cut", hidden, "%", "<= 1", hidden <= 1),
         ("PESQ of the cut", score, "", ">= 3.3", score >= 3.3),
         ("mouth to ear during, p50", quantile(late, 0.5), "ms", "", None),
         ("mouth to ear during, p95", slow, "ms", "<= 250", slow <= 250),
@@ -127,10 +126,7 @@ def two_receivers(bench):
         say(bench.voice).wait()
         time.sleep(1)
         heard = tape.finish().spoken()
-        lost = {}
-        for listener in (ana, cleo):
-            concealed = [report["audio"]["concealed_ms"] for _, report in listener.media("Ben", since)]
-            lost[listener] = (concealed[-1] - concealed[0]) / 10 / (len(concealed) - 1)
+        lost = {listener: concealed(listener.media("Ben", since)) for listener in (ana, cleo)}
     score, _ = quality(heard)
     late = quantile([ms for _, ms in heard.delays()], 0.95)
     return [
