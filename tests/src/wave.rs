@@ -19,18 +19,13 @@ const PIECE: usize = RATE / 5 / THIN;
 const DRIFT: usize = RATE * 60 / 1000 / THIN;
 /// Less common sound than this proves nothing, in steps.
 const LEAST_OVERLAP: usize = 150;
-/// A part that is compared by itself, in steps: 3 s. Where the machine stood still for a moment, what comes
-/// after it is heard later than what came before.
-const PART: usize = LEAST_OVERLAP;
-/// How far from its place a part may be found, in steps: half a second.
-const STOOD_STILL: usize = 25;
 
 /// How alike two sounds are.
 #[derive(Debug, Clone, Copy)]
 pub struct Likeness {
-    /// Correlation of loudness over time, -1 to 1: the median of all parts.
+    /// Correlation of loudness over time, -1 to 1.
     pub envelope: f64,
-    /// Median correlation of the waves, piece by piece, 0 to 1: the median of all parts.
+    /// Median correlation of the waves, piece by piece, 0 to 1.
     pub wave: f64,
     /// Where the source begins in what was heard, in steps of 20 ms; negative when its beginning
     /// was missed.
@@ -85,46 +80,19 @@ pub fn find(source: &[f32], heard: &[f32]) -> Likeness {
         .map_or(quiet, |last| last + 1);
     let heard = &heard[quiet * STEP..sounding * STEP];
     let (a, b) = (envelope(source), envelope(heard));
-    let (offset, overlap) = best_place(&a, &b);
-    let (from_source, from_heard) = starts(offset);
-    let parts = (0..overlap / PART).map(|part| {
-        let from = from_source + part * PART;
-        let (place, envelope) = place_near(&a[from..from + PART], &b, from_heard + part * PART);
-        let wave = wave_likeness(steps(source, from), steps(heard, place));
-        (envelope, wave)
-    });
-    let (envelopes, waves) = parts.unzip();
+    let (offset, overlap, envelope) = best_place(&a, &b);
+    let wave = wave_likeness(source, heard, offset, overlap);
     Likeness {
-        envelope: median(envelopes),
-        wave: median(waves),
+        envelope,
+        wave,
         offset: offset + quiet as isize,
         overlap,
     }
 }
 
-/// The sound of one part, which begins after so many steps.
-fn steps(sound: &[f32], from: usize) -> &[f32] {
-    &sound[from * STEP..(from + PART) * STEP]
-}
-
-/// Where in `b` one part fits best, not far from `expected`, and how well.
-fn place_near(part: &[f64], b: &[f64], expected: usize) -> (usize, f64) {
-    let last = (expected + STOOD_STILL).min(b.len() - PART);
-    let places = expected.saturating_sub(STOOD_STILL).min(last)..=last;
-    places
-        .map(|place| (place, correlation(part, &b[place..place + PART])))
-        .max_by(|x, y| x.1.total_cmp(&y.1))
-        .expect("not empty")
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
-}
-
-/// The shift of `a` within `b`, in steps, at which they are most alike, and how many steps they then
-/// share.
-fn best_place(a: &[f64], b: &[f64]) -> (isize, usize) {
+/// The shift of `a` within `b`, in steps, at which they are most alike; how many steps they then
+/// share, and how alike they are.
+fn best_place(a: &[f64], b: &[f64]) -> (isize, usize, f64) {
     let long = a.len() >= LEAST_OVERLAP && b.len() >= LEAST_OVERLAP;
     assert!(
         long,
@@ -140,9 +108,9 @@ fn best_place(a: &[f64], b: &[f64]) -> (isize, usize) {
         let score = correlation(&a[from_a..from_a + overlap], &b[from_b..from_b + overlap]);
         (offset, overlap, score)
     });
-    let best = scored.max_by(|x, y| x.2.total_cmp(&y.2));
-    let (offset, overlap, _) = best.expect("not empty");
-    (offset, overlap)
+    scored
+        .max_by(|x, y| x.2.total_cmp(&y.2))
+        .expect("not empty")
 }
 
 fn starts(offset: isize) -> (usize, usize) {
@@ -173,16 +141,19 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// The median over the loud pieces of the source of each one's best fit near its place.
-fn wave_likeness(source: &[f32], heard: &[f32]) -> f64 {
-    let (source, heard) = (thin(source), thin(heard));
+fn wave_likeness(source: &[f32], heard: &[f32], offset: isize, overlap: usize) -> f64 {
+    let (from_source, from_heard) = starts(offset);
+    let source = thin(&source[from_source * STEP..(from_source + overlap) * STEP]);
+    let heard = thin(&heard[from_heard * STEP..(from_heard + overlap) * STEP]);
     let loud = loudness(&source) / 2.0;
-    let fits = source
+    let mut fits: Vec<f64> = source
         .chunks_exact(PIECE)
         .enumerate()
         .filter(|(_, piece)| loudness(piece) > loud)
         .map(|(index, piece)| best_fit(piece, &heard, index * PIECE))
         .collect();
-    median(fits)
+    fits.sort_by(f64::total_cmp);
+    fits.get(fits.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// Averages before it drops samples, so that what lies above 4 kHz does not fold down.
@@ -215,16 +186,6 @@ fn best_fit(piece: &[f32], heard: &[f32], place: usize) -> f64 {
 mod tests {
     use super::*;
     use crate::programs::sample;
-
-    #[test]
-    fn a_machine_that_stood_still_for_a_moment_does_not_matter() {
-        let source = read(&sample("speech.flac"));
-        let mut heard = source[..5 * RATE].to_vec();
-        heard.extend([0.0; RATE * 3 / 10]);
-        heard.extend(&source[5 * RATE..]);
-        let found = find(&source, &heard);
-        assert!(found.envelope > 0.95 && found.wave > 0.95, "{found:?}");
-    }
 
     #[test]
     fn a_late_and_stretched_copy_is_found() {
