@@ -73,9 +73,10 @@ def judge(ways, network, way, equally=True):
     since = time.monotonic()
     time.sleep(LASTS_S)
     passed = time.monotonic() - since
-    reports = [[report for _, report in listener.media(name, since)] for listener, name in ways]
+    timed = [listener.media(name, since) for listener, name in ways]
+    reports = [[report for _, report in one] for one in timed]
     rates = [8 * grown(one, "video", "bytes") / 1000 / passed for one in reports]
-    hidden = [concealed(listener.media(name, since)) for listener, name in ways]
+    hidden = [concealed(one) for one in timed]
     moved = [moving(one) for one in reports]
     equal = sum(rates) ** 2 / (len(rates) * sum(rate * rate for rate in rates)) if any(rates) else 0.0
     queue = network.stats()[way]
