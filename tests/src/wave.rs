@@ -19,13 +19,18 @@ const PIECE: usize = RATE / 5 / THIN;
 const DRIFT: usize = RATE * 60 / 1000 / THIN;
 /// Less common sound than this proves nothing, in steps.
 const LEAST_OVERLAP: usize = 150;
+/// Parts that find their place one by one, in steps: 3 s. After a machine stood still for a moment, sound is
+/// heard later than before, and is the same sound.
+const PART: usize = 150;
+/// How far from the place of the whole a part may be found, in steps: half a second.
+const STOOD_STILL: usize = 25;
 
 /// How alike two sounds are.
 #[derive(Debug, Clone, Copy)]
 pub struct Likeness {
-    /// Correlation of loudness over time, -1 to 1.
+    /// Correlation of loudness over time, -1 to 1: of all that both share, each part at its place.
     pub envelope: f64,
-    /// Median correlation of the waves, piece by piece, 0 to 1.
+    /// Median correlation of the waves, piece by piece, 0 to 1: of all that both share.
     pub wave: f64,
     /// Where the source begins in what was heard, in steps of 20 ms; negative when its beginning
     /// was missed.
@@ -80,19 +85,47 @@ pub fn find(source: &[f32], heard: &[f32]) -> Likeness {
         .map_or(quiet, |last| last + 1);
     let heard = &heard[quiet * STEP..sounding * STEP];
     let (a, b) = (envelope(source), envelope(heard));
-    let (offset, overlap, envelope) = best_place(&a, &b);
-    let wave = wave_likeness(source, heard, offset, overlap);
+    let (offset, overlap) = best_place(&a, &b);
+    let (from_source, from_heard) = starts(offset);
+    let mut beside = Vec::with_capacity(overlap);
+    let mut fits = Vec::new();
+    for part in (0..overlap).step_by(PART) {
+        let steps = from_source + part..from_source + overlap.min(part + PART);
+        let place = place_near(&a[steps.clone()], &b, from_heard + part);
+        beside.extend(&b[place..place + steps.len()]);
+        let samples = |from: usize| from * STEP..(from + steps.len()) * STEP;
+        fits.extend(wave_fits(
+            &source[samples(steps.start)],
+            &heard[samples(place)],
+        ));
+    }
     Likeness {
-        envelope,
-        wave,
+        envelope: correlation(&a[from_source..from_source + overlap], &beside),
+        wave: median(fits),
         offset: offset + quiet as isize,
         overlap,
     }
 }
 
-/// The shift of `a` within `b`, in steps, at which they are most alike; how many steps they then
-/// share, and how alike they are.
-fn best_place(a: &[f64], b: &[f64]) -> (isize, usize, f64) {
+/// Where in `b` a part fits best, not far from `expected`. One that is too short to tell stays there.
+fn place_near(part: &[f64], b: &[f64], expected: usize) -> usize {
+    let last = (expected + STOOD_STILL).min(b.len() - part.len());
+    let places = expected.saturating_sub(STOOD_STILL)..=last;
+    let fit = |place: usize| correlation(part, &b[place..place + part.len()]);
+    places
+        .filter(|_| part.len() == PART)
+        .map(|place| (place, fit(place)))
+        .max_by(|x, y| x.1.total_cmp(&y.1))
+        .map_or(expected, |(place, _)| place)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// The shift of `a` within `b`, in steps, at which they are most alike, and how many steps they then share.
+fn best_place(a: &[f64], b: &[f64]) -> (isize, usize) {
     let long = a.len() >= LEAST_OVERLAP && b.len() >= LEAST_OVERLAP;
     assert!(
         long,
@@ -108,9 +141,9 @@ fn best_place(a: &[f64], b: &[f64]) -> (isize, usize, f64) {
         let score = correlation(&a[from_a..from_a + overlap], &b[from_b..from_b + overlap]);
         (offset, overlap, score)
     });
-    scored
-        .max_by(|x, y| x.2.total_cmp(&y.2))
-        .expect("not empty")
+    let best = scored.max_by(|x, y| x.2.total_cmp(&y.2));
+    let (offset, overlap, _) = best.expect("not empty");
+    (offset, overlap)
 }
 
 fn starts(offset: isize) -> (usize, usize) {
@@ -140,20 +173,16 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
     both / (a2 * b2).sqrt().max(f64::MIN_POSITIVE)
 }
 
-/// The median over the loud pieces of the source of each one's best fit near its place.
-fn wave_likeness(source: &[f32], heard: &[f32], offset: isize, overlap: usize) -> f64 {
-    let (from_source, from_heard) = starts(offset);
-    let source = thin(&source[from_source * STEP..(from_source + overlap) * STEP]);
-    let heard = thin(&heard[from_heard * STEP..(from_heard + overlap) * STEP]);
+/// How well each loud piece of a part of the source fits near its place.
+fn wave_fits(source: &[f32], heard: &[f32]) -> Vec<f64> {
+    let (source, heard) = (thin(source), thin(heard));
     let loud = loudness(&source) / 2.0;
-    let mut fits: Vec<f64> = source
+    source
         .chunks_exact(PIECE)
         .enumerate()
         .filter(|(_, piece)| loudness(piece) > loud)
         .map(|(index, piece)| best_fit(piece, &heard, index * PIECE))
-        .collect();
-    fits.sort_by(f64::total_cmp);
-    fits.get(fits.len() / 2).copied().unwrap_or(0.0)
+        .collect()
 }
 
 /// Averages before it drops samples, so that what lies above 4 kHz does not fold down.
@@ -199,6 +228,27 @@ mod tests {
         eprintln!("{found:?}");
         assert!(found.envelope > 0.9 && found.wave > 0.95, "{found:?}");
         assert_eq!(found.offset, 50);
+    }
+
+    #[test]
+    fn a_machine_that_stood_still_for_a_moment_does_not_matter() {
+        let source = read(&sample("speech.flac"));
+        let mut heard = source[..5 * RATE].to_vec();
+        heard.extend([0.0; RATE * 3 / 10]);
+        heard.extend(&source[5 * RATE..]);
+        let found = find(&source, &heard);
+        eprintln!("{found:?}");
+        assert!(found.envelope > 0.9 && found.wave > 0.95, "{found:?}");
+    }
+
+    #[test]
+    fn a_second_that_is_missing_does() {
+        let source = read(&sample("speech.flac"));
+        let mut heard = source.clone();
+        heard[5 * RATE..6 * RATE].fill(0.0);
+        let found = find(&source, &heard);
+        eprintln!("{found:?}");
+        assert!(found.envelope < 0.9, "{found:?}");
     }
 
     #[test]
