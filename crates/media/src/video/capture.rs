@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -29,6 +29,7 @@ use super::screen::Blackness;
 use super::size::Size;
 use super::source::PictureSource;
 use super::stamp::{Pulse, stamp_frames};
+use super::strain::Telling;
 
 /// How long a source may take to give its first picture.
 const START_LIMIT: Duration = Duration::from_secs(10);
@@ -53,7 +54,8 @@ pub enum CaptureEvent {
     Silent(VideoError),
     /// Pictures come again after [`CaptureEvent::Silent`].
     Resumed,
-    /// The computer is too slow for all pictures of a size ([`VideoError::Strained`]).
+    /// The computer is too slow for all pictures of a size, for longer than a moment
+    /// ([`VideoError::Strained`]).
     Strained(VideoError),
 }
 
@@ -296,7 +298,7 @@ impl Watch {
     }
 
     fn run(self) {
-        let mut strained = false;
+        let mut telling = Telling::default();
         let mut told: Option<VideoError> = None;
         while !self.stop.load(Ordering::Acquire) {
             if let Some(error) = self.failure(WATCH_INTERVAL) {
@@ -309,11 +311,10 @@ impl Watch {
                 self.report(trouble.map_or(CaptureEvent::Resumed, CaptureEvent::Silent));
             }
             let thins_out = |stride: &Arc<AtomicU32>| stride.load(Ordering::Relaxed) > 1;
-            let now_strained = self.strides.iter().any(thins_out);
-            if now_strained && !strained {
+            let is_strained = self.strides.iter().any(thins_out);
+            if telling.is_due(is_strained, Instant::now()) {
                 self.report(CaptureEvent::Strained(VideoError::Strained));
             }
-            strained = now_strained;
         }
     }
 
