@@ -22,6 +22,7 @@ import rows_plain
 import rows_sound
 from client import taken_s
 from listening import ffmpeg, speak
+from stillness import Witness
 
 ROWS = {
     "plain": rows_plain.plain,
@@ -35,25 +36,31 @@ ROWS = {
 LONG_ROWS = rows_hour.ROWS
 ALL_ROWS = ROWS | LONG_ROWS
 COPIES = 3  # of the text, in the long speech
-MOST_TAKEN = 0.02  # of the processor time, without a word
+# Of what the machine itself does, without a word: of the processor time, and in one piece.
+MOST_TAKEN = 0.02
+LONGEST_STILL_S = 0.02
 
 
 class Bench:
     """What every row needs."""
 
-    def __init__(self, programs, folder, seed, minutes):
+    def __init__(self, programs, folder, seed, minutes, witness):
         self.programs, self.folder, self.seed, self.minutes = programs, folder, seed, minutes
+        self.witness = witness
         self.voice, self.long_voice = folder / "voice.wav", folder / "long.wav"
         speak(self.voice)
         repeat = ["-af", f"aloop=loop={COPIES - 1}:size=2e9", "-f", "wav"]
         self.long_voice.write_bytes(ffmpeg(self.voice, *repeat))
 
 
-def show(name, seed, measures, taken):
+def show(name, seed, measures, taken, stills):
     """One row of the table; True when every aim is met."""
     print(f"{name}   ./dev bench media {name} --seed {seed}")
     if taken > MOST_TAKEN:
         print(f"  the host took {100 * taken:.0f} % of this machine's processor time meanwhile: that is heard")
+    if stills and max(stills) > LONGEST_STILL_S:
+        print(f"  a processor stood still {len(stills)} times, for {1000 * max(stills):.0f} ms at the longest:"
+              " that too")
     for what, value, unit, aim, holds in measures:
         verdict = "" if holds is None else ("ok" if holds else "MISSED")
         print(f"  {what:<48}{value:>9.2f} {unit:<7}{aim:<9}{verdict}")
@@ -77,12 +84,14 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or pathlib.Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        bench = Bench(arguments.programs, folder, arguments.seed, arguments.minutes)
-        for name in names:
-            begun, before = time.monotonic(), taken_s()
-            measures = ALL_ROWS[name](bench)
-            passed = (time.monotonic() - begun) * os.cpu_count()
-            held &= show(name, arguments.seed, measures, (taken_s() - before) / passed)
+        with Witness(folder) as witness:
+            bench = Bench(arguments.programs, folder, arguments.seed, arguments.minutes, witness)
+            for name in names:
+                begun, before = time.monotonic(), taken_s()
+                measures = ALL_ROWS[name](bench)
+                ended = time.monotonic()
+                taken = (taken_s() - before) / (ended - begun) / os.cpu_count()
+                held &= show(name, arguments.seed, measures, taken, witness.stood_still_s(begun, ended))
     sys.exit(0 if held else 1)
 
 

@@ -65,7 +65,8 @@ def hour(bench):
     growth = [100 * (median_of(last, at) / median_of(first, at) - 1) for at in range(len(processes))]
     for at, text in sorted(told):
         print(f"  told after {(at - begun) / 60:.1f} min: {text}")
-    explain((ana, ben), moments, taken)
+    show_memory(("Ana", "Ben", "server"), memory)
+    explain((ana, ben), moments, taken, bench.witness)
     anas, bens, servers = growth
     drift = late[1] - late[0]
     unmixed = sum(one["unmixed_ms"] for one in holes)
@@ -91,14 +92,24 @@ def hour(bench):
     ]
 
 
-def explain(people, moments, taken):
-    """Says between which looks too little was mixed, and what the machine's host took meanwhile."""
+def show_memory(names, memory):
+    """What grows step by step is told from what grows on and on."""
+    for at, name in enumerate(names):
+        sixths = [median_of(memory[start:start + PART], at) for start in range(0, LOOKS, PART)]
+        print(f"  memory of {name} by sixths: {', '.join(f'{mb:.0f}' for mb in sixths)} MB")
+
+
+def explain(people, moments, taken, witness):
+    """Says between which looks too little was mixed, and what became of the machine meanwhile."""
     for since, until, before, after in zip(moments, moments[1:], taken, taken[1:]):
         unmixed = sum(person.unmixed_ms(since, until) for person in people)
+        stills = witness.stood_still_s(since, until)
         if unmixed:
             share = 100 * (after - before) / (until - since) / os.cpu_count()
+            stood = f"{1000 * sum(stills):.0f} ms" if stills is not None else "nobody knows how long"
             print(f"  {unmixed:.0f} ms were not mixed in time within the {until - since:.0f} s before"
-                  f" {(until - moments[0]) / 60:.1f} min; the host took {share:.1f} % then")
+                  f" {(until - moments[0]) / 60:.1f} min; the host took {share:.1f} % then,"
+                  f" and a processor stood still for {stood}")
 
 
 class Talk:
