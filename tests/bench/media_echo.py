@@ -8,6 +8,8 @@ then while somebody in the room speaks, then alone again. Measured are
   first half of the first part is for learning the room.
 - STOI of the near voice, second by second: as it is sent; with the echo left in; and as cleaning
   alone makes it, without any echo.
+
+With `--recordings` real rooms are judged instead (`echo_recorded`).
 """
 
 import argparse
@@ -15,14 +17,13 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import wave
 
 import numpy
 from scipy.signal import fftconvolve, resample_poly
 
+from cleaner import DEVICE_RATE, Cleaner, read
 from listening import RATE, speak, stoi_by_second
 
-DEVICE_RATE = 48_000
 # Name, milliseconds until the echo comes, decibels by which it is quieter than what is played, whether
 # the loudspeaker distorts, least ERLE. What is distorted no filter can foresee.
 ROWS = [
@@ -50,54 +51,67 @@ def main():
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--keep", type=pathlib.Path, help="folder for what was heard and sent")
     arguments.add_argument("--only", help="rows whose name holds this")
+    arguments.add_argument("--recordings", type=pathlib.Path,
+                           help="folder of real rooms to judge instead: pairs NAME_lpb.wav, NAME_mic.wav")
     arguments = arguments.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or pathlib.Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        speak(folder / "far-spoken.wav")
-        near_spoken = folder / "near-spoken.wav"
-        subprocess.run(["espeak-ng", *NEAR_VOICE, "-w", near_spoken, NEAR_TEXT], check=True)
-        far, voice = read(folder / "far-spoken.wav"), read(near_spoken)
-        part = len(far) // 3
-        near = numpy.zeros(len(far))
-        near[part:part + min(part, len(voice))] = voice[:part]
-        print(f"{'':26}{'ERLE dB':>8} {'after':>6} {'aim':>4} {'STOI':>7} {'aim':>5}"
-              f" {'with echo':>10} {'no echo':>8}")
-        held = True
-        for name, delay_ms, loss_db, distorts, least_erle in ROWS:
-            if arguments.only and arguments.only not in name:
-                continue
-            chance = numpy.random.default_rng(arguments.seed)
-            emitted = numpy.tanh(DRIVE * far) / DRIVE if distorts else far
-            echo = fftconvolve(emitted, answer(delay_ms, loss_db, chance))[:len(far)]
-            noise = NOISE * chance.uniform(-1, 1, len(far))
+        cleaner = Cleaner(arguments.program, folder)
+        if arguments.recordings:
+            # Its instruments are large, and nobody else wants them.
+            from echo_recorded import judge
+            judge(arguments.recordings, cleaner)
+        else:
+            rows = [row for row in ROWS if (arguments.only or "") in row[0]]
+            sys.exit(0 if made_rooms(rows, cleaner, arguments.seed) else 1)
 
-            def cleaned(what, heard):
-                paths = [folder / f"{name.replace(' ', '-')}-{what}-{end}.wav" for end in ("played", "heard", "sent")]
-                for path, sound in zip(paths, (far, heard)):
-                    write(path, sound)
-                command = [arguments.program, "--played", paths[0], "--heard", paths[1], "--out", paths[2]]
-                subprocess.run(list(map(str, [*command, "--delay", delay_ms])), check=True)
-                return read(paths[2])
 
-            sent = cleaned("both", near + echo + noise)
-            alone = cleaned("near", near + noise)
-            during = slice(part, 2 * part)
+def made_rooms(rows, cleaner, seed):
+    """Prints a line for each. True if all hold."""
+    far, near, part = voices(cleaner.folder)
+    print(f"{'':26}{'ERLE dB':>8} {'after':>6} {'aim':>4} {'STOI':>7} {'aim':>5}"
+          f" {'with echo':>10} {'no echo':>8}")
+    held = True
+    for name, delay_ms, loss_db, distorts, least_erle in rows:
+        chance = numpy.random.default_rng(seed)
+        emitted = numpy.tanh(DRIVE * far) / DRIVE if distorts else far
+        echo = fftconvolve(emitted, answer(delay_ms, loss_db, chance))[:len(far)]
+        noise = NOISE * chance.uniform(-1, 1, len(far))
 
-            def erle(start, end):
-                left = sent[start:end]
-                return 10 * numpy.log10(numpy.mean(echo[start:start + len(left)]**2) / numpy.mean(left**2))
+        def cleaned(what, heard):
+            return cleaner.clean(f"{name.replace(' ', '-')}-{what}", far, heard, delay_ms)
 
-            def kept(heard):
-                return stoi_by_second(low(near[during]), low(heard[during]))
+        sent = cleaned("both", near + echo + noise)
+        alone = cleaned("near", near + noise)
+        during = slice(part, 2 * part)
 
-            before, after = erle(part // 2, part), erle(2 * part + part // 4, len(far))
-            score = kept(sent)
-            ok = min(before, after) >= least_erle and score >= LEAST_STOI
-            held = held and ok
-            print(f"{name:26}{before:8.1f} {after:6.1f} {least_erle:4} {score:7.3f} {LEAST_STOI:5}"
-                  f" {kept(near + echo):10.3f} {kept(alone):8.3f} {'ok' if ok else 'MISSED'}", flush=True)
-    sys.exit(0 if held else 1)
+        def erle(start, end):
+            left = sent[start:end]
+            return 10 * numpy.log10(numpy.mean(echo[start:start + len(left)]**2) / numpy.mean(left**2))
+
+        def kept(heard):
+            return stoi_by_second(low(near[during]), low(heard[during]))
+
+        before, after = erle(part // 2, part), erle(2 * part + part // 4, len(far))
+        score = kept(sent)
+        ok = min(before, after) >= least_erle and score >= LEAST_STOI
+        held = held and ok
+        print(f"{name:26}{before:8.1f} {after:6.1f} {least_erle:4} {score:7.3f} {LEAST_STOI:5}"
+              f" {kept(near + echo):10.3f} {kept(alone):8.3f} {'ok' if ok else 'MISSED'}", flush=True)
+    return held
+
+
+def voices(folder):
+    """Who speaks from the loudspeaker in all three parts; who speaks in the room in the second; a part's length."""
+    speak(folder / "far-spoken.wav")
+    near_spoken = folder / "near-spoken.wav"
+    subprocess.run(["espeak-ng", *NEAR_VOICE, "-w", near_spoken, NEAR_TEXT], check=True)
+    far, voice = read(folder / "far-spoken.wav"), read(near_spoken)
+    part = len(far) // 3
+    near = numpy.zeros(len(far))
+    near[part:part + min(part, len(voice))] = voice[:part]
+    return far, near, part
 
 
 def answer(delay_ms, loss_db, chance):
@@ -111,20 +125,6 @@ def answer(delay_ms, loss_db, chance):
 
 def low(sound):
     return resample_poly(sound, RATE, DEVICE_RATE)
-
-
-def read(path):
-    with wave.open(str(path)) as file:
-        samples = numpy.frombuffer(file.readframes(file.getnframes()), dtype="<i2") / 32768
-        return resample_poly(samples, DEVICE_RATE, file.getframerate())
-
-
-def write(path, sound):
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(DEVICE_RATE)
-        file.writeframes((numpy.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
 
 
 if __name__ == "__main__":
