@@ -112,14 +112,19 @@ fn tuning() -> EchoCanceller3Config {
     // What the filter takes out is believed up to 9 dB (5 dB above 4 kHz) instead of 6 and 2: of what
     // it takes out more the rest would be guessed too loud.
     (config.erle.max_l, config.erle.max_h) = (8.0, 3.0);
-    // While somebody near speaks, the room is taken to fade sooner, ...
+    // Somebody near is taken to speak where the echo has less than half of their power instead of a quarter,
+    // and to go on until it has thirty times as much instead of ten. At 0.7 a loudspeaker that distorts
+    // would be taken for somebody.
+    let speaks = &mut config.suppressor.dominant_nearend_detection;
+    (speaks.enr_threshold, speaks.enr_exit_threshold) = (0.5, 30.0);
+    // Meanwhile the room is taken to fade sooner, ...
     config.ep_strength.nearend_len = 0.1;
     // ... and echo is suppressed only where the voice does not hide it: from the first ratio of
     // their powers on somewhat, from the second on wholly.
     let near = &mut config.suppressor.nearend_tuning;
     for (mask, transparent, suppressed) in [
         (&mut near.mask_lf, 8.0, 16.0),
-        (&mut near.mask_hf, 4.0, 8.0),
+        (&mut near.mask_hf, 2.0, 4.0),
     ] {
         mask.enr_transparent = transparent;
         mask.enr_suppress = suppressed;
