@@ -6,6 +6,8 @@ import wave
 import numpy
 from scipy.signal import resample_poly
 
+from listening import RATE
+
 DEVICE_RATE = 48_000
 
 
@@ -30,6 +32,11 @@ def read(path):
     with wave.open(str(path)) as file:
         samples = numpy.frombuffer(file.readframes(file.getnframes()), dtype="<i2") / 32768
         return resample_poly(samples, DEVICE_RATE, file.getframerate())
+
+
+def low(sound):
+    """At the rate of listeners."""
+    return resample_poly(sound, RATE, DEVICE_RATE)
 
 
 def write(path, sound):

@@ -8,10 +8,9 @@ else was done to the voice.
 """
 
 import numpy
-from scipy.signal import resample_poly
 from speechmos import aecmos
 
-from cleaner import DEVICE_RATE, read
+from cleaner import DEVICE_RATE, low, read
 from listening import RATE
 
 # Of longer recordings the first 15 s and half of the rest are for learning the room, as the challenge has it.
@@ -39,7 +38,7 @@ def opinion(played, heard, sent):
     """Of the echo in `sent`, and of what else was done to the voice."""
     length = min(map(len, (played, heard, sent)))
     rated = slice(length - rated_samples(length), length)
-    clips = [numpy.clip(resample_poly(sound[rated], RATE, DEVICE_RATE), -1, 1) for sound in (played, heard, sent)]
+    clips = [numpy.clip(low(sound[rated]), -1, 1) for sound in (played, heard, sent)]
     told = aecmos.run(dict(zip(("lpb", "mic", "enh"), clips)), sr=RATE, talk_type="dt")
     return told["echo_mos"], told["deg_mos"]
 

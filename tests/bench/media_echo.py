@@ -19,10 +19,10 @@ import sys
 import tempfile
 
 import numpy
-from scipy.signal import fftconvolve, resample_poly
+from scipy.signal import fftconvolve
 
-from cleaner import DEVICE_RATE, Cleaner, read
-from listening import RATE, speak, stoi_by_second
+from cleaner import DEVICE_RATE, Cleaner, low, read
+from listening import speak, stoi_by_second
 
 # Name, milliseconds until the echo comes, decibels by which it is quieter than what is played, whether
 # the loudspeaker distorts, least ERLE. What is distorted no filter can foresee.
@@ -121,10 +121,6 @@ def answer(delay_ms, loss_db, chance):
     room = DIFFUSE * tail / numpy.linalg.norm(tail)
     room[0] += 1 - DIFFUSE
     return numpy.concatenate([numpy.zeros(delay_ms * DEVICE_RATE // 1000), room * 10**(-loss_db / 20)])
-
-
-def low(sound):
-    return resample_poly(sound, RATE, DEVICE_RATE)
 
 
 if __name__ == "__main__":

@@ -103,8 +103,8 @@ def explain(people, moments, taken, witness):
     """Says between which looks too little was mixed, and what became of the machine meanwhile."""
     for since, until, before, after in zip(moments, moments[1:], taken, taken[1:]):
         unmixed = sum(person.unmixed_ms(since, until) for person in people)
-        stills = witness.stood_still_s(since, until)
         if unmixed:
+            stills = witness.stood_still_s(since, until)
             share = 100 * (after - before) / (until - since) / os.cpu_count()
             stood = f"{1000 * sum(stills):.0f} ms" if stills is not None else "nobody knows how long"
             print(f"  {unmixed:.0f} ms were not mixed in time within the {until - since:.0f} s before"

@@ -109,11 +109,13 @@ pub fn find(source: &[f32], heard: &[f32]) -> Likeness {
 
 /// Where in `b` a part fits best, not far from `expected`. One that is too short to tell stays there.
 fn place_near(part: &[f64], b: &[f64], expected: usize) -> usize {
+    if part.len() < PART {
+        return expected;
+    }
     let last = (expected + STOOD_STILL).min(b.len() - part.len());
     let places = expected.saturating_sub(STOOD_STILL)..=last;
     let fit = |place: usize| correlation(part, &b[place..place + part.len()]);
     places
-        .filter(|_| part.len() == PART)
         .map(|place| (place, fit(place)))
         .max_by(|x, y| x.1.total_cmp(&y.1))
         .map_or(expected, |(place, _)| place)
