@@ -45,7 +45,7 @@ const NEW_WAY: Duration = Duration::from_secs(5);
 /// is proven before anybody tries more, whose failure would be taken for its own.
 const REDUCED_PROVEN: Duration = Duration::from_secs(2);
 const FULL_PROVEN: Duration = Duration::from_secs(5);
-/// How long the link must be clear before the smaller tracks come back, at first and at most.
+/// How long the smaller tracks stay away, at first and at most; the link must be clear for as long as at first.
 const REDUCED_AFTER: [Duration; 2] = [Duration::from_millis(400), Duration::from_secs(16)];
 /// What a failed try of the smaller tracks costs at the least.
 const REDUCED_AGAIN: Duration = Duration::from_secs(4);
@@ -56,9 +56,10 @@ const FITS_AFTER: Duration = Duration::from_secs(2);
 const FITS_NOT_AFTER: Duration = Duration::from_secs(20);
 /// What chance may add to each of these waits, of its own length.
 const BY_CHANCE: f64 = 0.5;
-/// How long nobody else tries more: until a queue would show.
-const REDUCED_TURN: Duration = Duration::from_millis(160);
-const FULL_TURN: Duration = Duration::from_millis(600);
+/// How long nobody else tries more: until a queue would show. A film comes 200 ms after it is wanted, since its
+/// key frame is asked for before.
+const REDUCED_TURN: Duration = Duration::from_millis(300);
+const FULL_TURN: Duration = Duration::from_millis(740);
 /// Bytes a second of a voice, with all headers.
 const VOICE: f64 = 16_000.0;
 /// Bytes a second of everything else, as long as nobody has counted.
@@ -185,8 +186,12 @@ impl BurdenSense {
             Burden::Full if self.is_proven(now) => return turns.fits(self.way),
             Burden::Full => return,
         };
-        let clear = now.saturating_sub(self.changed.max(self.queued));
-        if clear < after.mul_f64(1.0 + BY_CHANCE * self.chance()) {
+        let by_chance = 1.0 + BY_CHANCE * self.chance();
+        // A queue that came since is the work of others, and gone is gone: who waited for so long without any
+        // would never have his turn among those who try more.
+        let clear = now.saturating_sub(self.queued);
+        let waited = now.saturating_sub(self.changed);
+        if waited < after.mul_f64(by_chance) || clear < REDUCED_AFTER[0].mul_f64(by_chance) {
             return;
         }
         // What nobody reads is no try.

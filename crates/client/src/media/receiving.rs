@@ -22,8 +22,10 @@ use crate::frames::FrameHub;
 /// Pause before a track that ended is asked for again.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// A key frame that was asked for begins the newest group after about so long.
-const KEY_FRAME_COMES: Duration = Duration::from_millis(60);
+/// A key frame that was asked for begins the newest group after so long: the wish takes as long to its sender as
+/// sound takes from there, the next picture of the smallest size comes within 66 ms, and is encoded. Who asks
+/// for the track before gets all of a group of up to 15 s, 1 Mbit of the smallest pictures.
+const KEY_FRAME_COMES: Duration = Duration::from_millis(200);
 
 /// How often the absence of signatures is looked for.
 const LOOK: Duration = Duration::from_millis(200);

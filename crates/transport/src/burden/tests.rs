@@ -253,6 +253,30 @@ fn nobody_behind_one_link_is_kept_from_small_pictures_by_the_tries_of_others() {
     }
 }
 
+/// Its first tries fail; later others fill the link for half a second of every ten.
+#[test]
+fn who_failed_at_first_comes_back_though_others_fill_the_link_now_and_then() {
+    let mut way = Way::new(1);
+    let mut turns = Turns::default();
+    let mut tried = 1000;
+    for ms in 0..90_000 {
+        let fills = match ms < 30_000 {
+            true => (tried..tried + 800).contains(&ms),
+            false => ms % 10_000 < 500,
+        };
+        let (now, late) = (STEP * ms as u32, if fills { 225 } else { 25 });
+        if ms % 20 == 0 {
+            way.take(now, (now - (STEP * late).min(now), Item::Sound, 1));
+        }
+        way.look(ms, &mut turns);
+        if std::mem::take(&mut way.begins) && way.sense.burden > Burden::Light {
+            tried = ms;
+        }
+    }
+    assert!(share(&way.seen[10 * S..30 * S], Burden::Light) > 0.8);
+    assert!(share(&way.seen[60 * S..], Burden::Light) < 0.2);
+}
+
 /// Two of three whole pictures fit beside the small one, and not three.
 #[test]
 fn what_fits_beside_the_others_is_found() {
