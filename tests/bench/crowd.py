@@ -9,8 +9,8 @@ class Crowd:
     ends with the `with` that opened it."""
 
     def __init__(self, programs, link, count, film=None, voice=None):
-        plays = [film, voice] if film else []
-        self.names = [f"Audience {number}" for number in range(count)]
+        role, plays = ("Speaker", [film, voice]) if film else ("Audience", [])
+        self.names = [f"{role} {number}" for number in range(count)]
         self.process = subprocess.Popen([programs / "examples" / "crowd", link, str(count), *plays],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use conclave_e2ee::DeviceKey;
 use conclave_meeting::{
-    Command, Event, Identity, Input, InviteLink, MediaState, Meeting, Output, Phase,
+    Command, Event, Identity, Input, InviteLink, MediaState, Meeting, Output, Phase, Speaking,
 };
 use conclave_transport::{
     Broadcast, ControlChannel, Delivery, Endpoint, Fingerprint, Proxies, Relay, TrackOptions, Trust,
@@ -47,6 +47,8 @@ struct Seat {
 
 pub struct Member {
     meeting: Meeting,
+    /// What it shows and says.
+    media: MediaState,
     endpoint: Endpoint,
     trust: Trust,
     seat: Option<JoinHandle<()>>,
@@ -66,8 +68,12 @@ impl Member {
         counts: Arc<Counts>,
         recording: Option<Arc<Recording>>,
     ) -> Result<Self, Failure> {
+        let role = match recording {
+            Some(_) => "Speaker",
+            None => "Audience",
+        };
         let identity = Identity {
-            name: format!("Audience {number}").parse()?,
+            name: format!("{role} {number}").parse()?,
             key: Arc::new(DeviceKey::generate().map_err(|_| "no key can be made")?),
         };
         let media = MediaState {
@@ -85,6 +91,7 @@ impl Member {
         tokio::spawn(play(recording, orders, later));
         Ok(Self {
             meeting: Meeting::join(link.clone(), identity, media, Box::new(random)),
+            media,
             endpoint: Endpoint::new(link.host.clone(), link.port),
             trust: match link.certificate {
                 Some(certificate) => Trust::Pinned(Fingerprint(certificate)),
@@ -136,6 +143,11 @@ impl Member {
                     Output::Event(Event::Admitted) => {
                         counts.present.fetch_add(1, Relaxed);
                         self.is_in = true;
+                    }
+                    // Whoever came to speak does, in a large meeting too: there is room.
+                    Output::Event(Event::Speaking(Speaking::Audience)) => {
+                        let speak = Input::Command(Command::SetMedia(self.media));
+                        self.meeting.handle(now(), speak);
                     }
                     Output::Event(Event::Left(reason)) => return Err(reason.to_string().into()),
                     // Of several answers to several questions one is enough.
