@@ -3,13 +3,15 @@
 import subprocess
 import sys
 
+from stage import FILM
+
 
 class Crowd:
-    """So many; muted and without pictures, or with a film that all show and a voice that all speak. It
+    """So many; muted and without pictures, or with a voice that all speak and a film that all show. It
     ends with the `with` that opened it."""
 
-    def __init__(self, programs, link, count, film=None, voice=None):
-        role, plays = ("Speaker", [film, voice]) if film else ("Audience", [])
+    def __init__(self, programs, link, count, voice=None):
+        role, plays = ("Speaker", [FILM, voice]) if voice else ("Audience", [])
         self.names = [f"{role} {number}" for number in range(count)]
         self.process = subprocess.Popen([programs / "examples" / "crowd", link, str(count), *plays],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -16,8 +16,8 @@ import time
 
 from client import cpu_percent, rate
 from crowd import Crowd
-from listening import ffmpeg, speak
-from stage import SAMPLES, Stage
+from listening import repeat, speak
+from stage import Stage
 
 AIM = 100.0  # percent of a core
 COPIES = 50  # of the text in the long speech, 20 minutes: it must not end before the audience is in
@@ -34,7 +34,7 @@ def people_seen(client):
 def measure(programs, folder, people, speaking, seconds):
     voice, long_voice = folder / "voice.wav", folder / "long.wav"
     speak(voice)
-    long_voice.write_bytes(ffmpeg(voice, "-af", f"aloop=loop={COPIES - 1}:size=2e9", "-f", "wav"))
+    repeat(voice, COPIES, long_voice)
     seat = ["--camera", "off", "--speaker", "null", "--commands"]
     with Stage(programs, folder, 0) as stage:
         talker = stage.host("Talker", *seat, "--microphone", f"file:{long_voice}")
@@ -47,7 +47,7 @@ def measure(programs, folder, people, speaking, seconds):
             begin = time.monotonic()
             audience.is_in()
             came_in = time.monotonic() - begin
-            with Crowd(programs, link, speaking - 1, SAMPLES / "person.webm", voice) as speakers:
+            with Crowd(programs, link, speaking - 1, voice) as speakers:
                 speakers.is_in()
                 names = ["Talker", *speakers.names]
                 for name in names:

@@ -20,6 +20,11 @@ def speak(path: pathlib.Path):
     subprocess.run(["espeak-ng", "-v", "en-gb", "-s", "160", "-w", path, TEXT], check=True)
 
 
+def repeat(path: pathlib.Path, copies, into: pathlib.Path):
+    """Makes a sound of so many copies of one."""
+    into.write_bytes(ffmpeg(path, "-af", f"aloop=loop={copies - 1}:size=2e9", "-f", "wav"))
+
+
 def ffmpeg(path, *arguments):
     command = ["ffmpeg", "-nostdin", "-v", "error", "-i", path, *arguments, "-"]
     return subprocess.run(list(map(str, command)), check=True, capture_output=True).stdout

@@ -21,7 +21,7 @@ import rows_links
 import rows_plain
 import rows_sound
 from client import taken_s
-from listening import ffmpeg, speak
+from listening import repeat, speak
 from stillness import Witness
 
 ROWS = {
@@ -49,8 +49,7 @@ class Bench:
         self.witness = witness
         self.voice, self.long_voice = folder / "voice.wav", folder / "long.wav"
         speak(self.voice)
-        repeat = ["-af", f"aloop=loop={COPIES - 1}:size=2e9", "-f", "wav"]
-        self.long_voice.write_bytes(ffmpeg(self.voice, *repeat))
+        repeat(self.voice, COPIES, self.long_voice)
 
 
 def show(name, seed, measures, taken, stills):

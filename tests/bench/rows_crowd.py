@@ -11,7 +11,7 @@ import time
 
 from client import cpu_of_threads, cpu_s, growth_percent, rate
 from crowd import Crowd
-from stage import PICTURE, SAMPLES, Stage
+from stage import PICTURE, Stage
 
 PLAYED = 8
 SECONDS = 20
@@ -33,7 +33,7 @@ def ten_people(bench):
         watcher = stage.host("Ana", *seat, "--save", bench.folder)
         guest = stage.join("Ben", watcher.link(), *seat)
         watcher.sees("Ben")
-        with Crowd(bench.programs, watcher.link(), PLAYED, SAMPLES / "person.webm", bench.long_voice) as crowd:
+        with Crowd(bench.programs, watcher.link(), PLAYED, bench.long_voice) as crowd:
             crowd.is_in()
             others = ["Ben", *crowd.names]
             for name in others:

@@ -17,7 +17,7 @@ import time
 from client import concealed, taken_s
 from crowd import Crowd
 from listening import RATE, ffmpeg
-from stage import PICTURE, SAMPLES, Stage
+from stage import PICTURE, Stage
 
 PLAYED = 2
 LOOKS = 60  # in all
@@ -35,7 +35,7 @@ def hour(bench):
         seat = ["--camera", PICTURE]
         ana = stage.host("Ana", *seat, "--save", bench.folder)
         ben = stage.join("Ben", ana.link(), *seat)
-        with Crowd(bench.programs, ana.link(), PLAYED, SAMPLES / "person.webm", bench.long_voice) as crowd:
+        with Crowd(bench.programs, ana.link(), PLAYED, bench.long_voice) as crowd:
             crowd.is_in()
             for name in ["Ben", *crowd.names]:
                 ana.sees(name)

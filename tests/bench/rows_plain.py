@@ -10,7 +10,7 @@ import subprocess
 import numpy
 
 from listening import RATE, ffmpeg, measure_sound, read_sound
-from stage import PICTURE, SAMPLES, Stage
+from stage import FILM, PICTURE, Stage
 
 
 def plain(bench):
@@ -25,7 +25,7 @@ def plain(bench):
         of_ana = [report for _, report in ben.media("Ana")]
     quality, intelligibility, seconds = measure_sound(read_sound(voice), read_sound(folder / "Ben.wav"))
     size = picture_size(folder / "Ben.mkv")
-    film = measure_film(read_film(SAMPLES / "person.webm", size), read_film(folder / "Ben.mkv", size))
+    film = measure_film(read_film(FILM, size), read_film(folder / "Ben.mkv", size))
     audio, video = latency(of_ben + of_ana, "audio"), latency(of_ben + of_ana, "video")
     last = of_ben[-1]
     failed = last["audio"]["failed"] + last["video"]["failed"]

@@ -7,8 +7,8 @@ import subprocess
 from client import Client
 from server import make_certificate, start_server
 
-SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "assets" / "samples"
-PICTURE = f"file:{SAMPLES / 'person.webm'}"
+FILM = pathlib.Path(__file__).resolve().parents[2] / "assets" / "samples" / "person.webm"
+PICTURE = f"file:{FILM}"
 
 
 class Network:
